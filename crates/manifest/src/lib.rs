@@ -1,0 +1,49 @@
+//! What a machine is told and what it answers.
+//!
+//! The operator's side renders one [`Manifest`] per machine and writes it, as one JSON document, to
+//! the standard input of `andamio node apply`. The node answers with one [`Event`] per line. Both are
+//! wire formats: fields may be added, never renamed or given another meaning.
+//!
+//! Secrets travel inside the manifest ([`Text::sensitive`]); they never come back in an event.
+
+mod event;
+mod resource;
+
+pub use event::{Event, Outcome, Report};
+pub use resource::*;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Version of the wire format.
+pub const VERSION: u32 = 1;
+
+/// Everything one machine has to be, in the order in which it is made true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub v: u32,
+    /// The machine's name, so that a manifest sent to the wrong machine is refused.
+    pub machine: String,
+    /// Instance (`env@place`) that owns the machine.
+    pub instance: String,
+    /// Grows with every change of the declared state. A node refuses an older one, and the same one
+    /// with other content.
+    pub generation: u64,
+    pub resources: Vec<Resource>,
+}
+
+impl Manifest {
+    /// SHA-256 over everything but the generation, in hex: equal digests mean equal declared state.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.machine.as_str(), self.instance.as_str()] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        // Serializing plain data with string keys cannot fail; an empty text would only make the
+        // digest weaker, never wrong for equal input.
+        hash.update(serde_json::to_vec(&self.resources).unwrap_or_default());
+        hex::encode(hash.finalize())
+    }
+}

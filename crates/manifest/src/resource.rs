@@ -1,0 +1,272 @@
+//! The kinds of thing a machine can be told to have.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One thing a machine must have. Its id is [`Resource::id`], for example `file:/etc/hostname`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The role that asks for it, for display.
+    pub role: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Kind {
+    Package(Package),
+    File(File),
+    Directory(Directory),
+    User(User),
+    Group(Group),
+    Sysctl(Sysctl),
+    Firewall(Firewall),
+    Unit(Unit),
+    Image(Image),
+    Mariadb(Mariadb),
+    Redis(Redis),
+    Rabbitmq(Rabbitmq),
+    Probe(Probe),
+}
+
+/// Debian packages that must be installed (or must not be), all in one transaction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    pub names: Vec<String>,
+    #[serde(default)]
+    pub absent: bool,
+}
+
+/// Text that may be secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    pub text: String,
+    /// Never shown: diffs say only that it differs.
+    #[serde(default)]
+    pub sensitive: bool,
+}
+
+/// A regular file: content, mode and owner. Written beside, synced and renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    pub path: String,
+    /// `None`: the file must not exist.
+    pub content: Option<Text>,
+    /// Permission bits, for example 0o644.
+    pub mode: u32,
+    pub owner: String,
+    pub group: String,
+    /// Command that judges the new content before it replaces the old one; `{}` is the path of the
+    /// candidate. Example: `["sshd", "-t", "-f", "{}"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validate: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Directory {
+    pub path: String,
+    pub mode: u32,
+    pub owner: String,
+    pub group: String,
+    /// Remove files in it that no file resource of the manifest declares (drop-in folders).
+    #[serde(default)]
+    pub exclusive: bool,
+}
+
+/// A system account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    #[serde(default)]
+    pub uid: Option<u32>,
+    pub group: String,
+    pub home: String,
+    pub shell: String,
+}
+
+/// A group and exactly these members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    pub name: String,
+    #[serde(default)]
+    pub gid: Option<u32>,
+    pub members: Vec<String>,
+}
+
+/// A kernel parameter, live and in /etc/sysctl.d.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sysctl {
+    pub key: String,
+    pub value: String,
+}
+
+/// The whole nftables ruleset of table `inet andamio`. Other tables are left alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Firewall {
+    /// Source text in nft's own language, the complete table; kept at /etc/nftables.d/andamio.nft.
+    pub ruleset: String,
+}
+
+/// A systemd unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// With suffix: `mariadb.service`.
+    pub name: String,
+    /// `None`: leave enablement alone (generated units).
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    #[serde(default)]
+    pub masked: bool,
+    /// `None`: leave it running or not.
+    #[serde(default)]
+    pub running: Option<bool>,
+    /// Ids of resources whose change needs a restart, for example `file:/etc/mysql/…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_on: Vec<String>,
+    /// Ids of resources whose change needs only a reload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reload_on: Vec<String>,
+    /// Users notice a restart of it.
+    #[serde(default)]
+    pub disrupts: bool,
+}
+
+/// A container image that podman must have. The archive has been put on the machine before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// Full name with tag: `localhost/ficharfirm:0f3c…`.
+    pub name: String,
+    /// Docker archive on the machine; loaded when the image is missing, and removed afterwards.
+    pub archive: String,
+}
+
+/// Databases and accounts of a local MariaDB server, asked over its Unix socket as root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mariadb {
+    pub socket: String,
+    pub databases: Vec<String>,
+    pub accounts: Vec<MariadbAccount>,
+    /// Global variables that must be live as declared (name, value), for example
+    /// `innodb_flush_log_at_trx_commit` = `1`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MariadbAccount {
+    pub name: String,
+    /// Host part, for example `198.18.1.%` or `localhost`.
+    pub host: String,
+    pub password: Text,
+    /// Privilege → on what: `ALL PRIVILEGES` on `` `ficharfirm`.* ``. Anything wider is revoked.
+    pub grants: Vec<MariadbGrant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MariadbGrant {
+    pub privileges: String,
+    pub on: String,
+}
+
+/// One local Redis server in cluster mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Redis {
+    pub address: String,
+    pub port: u16,
+    pub password: Text,
+    /// Parameters that must be live as declared (`CONFIG GET`).
+    pub config: BTreeMap<String, String>,
+    /// Slot ranges (inclusive) that a new, empty cluster gives to this server. Empty: none.
+    #[serde(default)]
+    pub slots: Vec<(u16, u16)>,
+}
+
+/// Users and permissions of a local RabbitMQ, asked over its management interface on loopback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rabbitmq {
+    /// `127.0.0.1:15672`.
+    pub management: String,
+    /// Account that may administer; exists from the definitions file loaded at start.
+    pub admin: String,
+    pub admin_password: Text,
+    pub vhosts: Vec<String>,
+    pub users: Vec<RabbitmqUser>,
+    #[serde(default)]
+    pub policies: Vec<RabbitmqPolicy>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RabbitmqUser {
+    pub name: String,
+    pub password: Text,
+    /// `administrator`, `monitoring`, or empty.
+    pub tags: String,
+    pub vhost: String,
+    pub configure: String,
+    pub write: String,
+    pub read: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RabbitmqPolicy {
+    pub name: String,
+    pub vhost: String,
+    pub pattern: String,
+    pub apply_to: String,
+    pub definition: serde_json::Value,
+}
+
+/// A service that must answer before what follows is done. Changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked, in words: `rabbitmq`.
+    pub name: String,
+    pub check: Check,
+    /// Seconds to wait for it.
+    pub deadline_s: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    /// `host:port` accepts a connection.
+    Tcp(String),
+    /// `http://host:port/path` answers 2xx; its body is the detail of a failure.
+    Http(String),
+    /// A systemd unit is active.
+    Unit(String),
+    /// A MariaDB socket answers, with the values given (for example `wsrep_ready` = `ON`).
+    Mariadb { socket: String, status: BTreeMap<String, String> },
+    /// Redis answers and, in a cluster, `cluster_state:ok`.
+    Redis { address: String, password: Text },
+    /// RabbitMQ's `/api/health/checks/alarms` is fine.
+    Rabbitmq { management: String, user: String, password: Text },
+}
+
+impl Resource {
+    #[must_use]
+    pub fn new(role: &str, kind: Kind) -> Self {
+        Self { kind, role: role.to_owned() }
+    }
+
+    /// `KIND:NAME`, unique in a manifest.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match &self.kind {
+            Kind::Package(p) => format!("package:{}", p.names.join(",")),
+            Kind::File(f) => format!("file:{}", f.path),
+            Kind::Directory(d) => format!("directory:{}", d.path),
+            Kind::User(u) => format!("user:{}", u.name),
+            Kind::Group(g) => format!("group:{}", g.name),
+            Kind::Sysctl(s) => format!("sysctl:{}", s.key),
+            Kind::Firewall(_) => "firewall:andamio".to_owned(),
+            Kind::Unit(u) => format!("unit:{}", u.name),
+            Kind::Image(i) => format!("image:{}", i.name),
+            Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
+            Kind::Redis(r) => format!("redis:{}", r.port),
+            Kind::Rabbitmq(_) => "rabbitmq:accounts".to_owned(),
+            Kind::Probe(p) => format!("probe:{}", p.name),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `andamio.toml` after parsing: every default filled in, every value in base units.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spec {
+    pub project: Project,
+    pub app: App,
+    /// In the order of the file.
+    pub environments: Vec<Environment>,
+    pub places: BTreeMap<String, Place>,
+    pub backup: Backup,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Project {
+    pub name: String,
+    pub currency: Currency,
+    /// Who can read secrets: age or ssh-ed25519 public keys.
+    pub team: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Currency {
+    Eur,
+    Usd,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct App {
+    /// Folder with the Containerfile, relative to `andamio.toml`.
+    pub source: String,
+    pub domain: String,
+    /// Path that answers 2xx when a process can serve.
+    pub ready: String,
+    pub prepare: Vec<String>,
+    pub test: Vec<String>,
+    pub migrate: Vec<String>,
+    pub secrets: Vec<String>,
+    /// Absolute paths inside the container that are kept.
+    pub files: Vec<String>,
+    pub processes: BTreeMap<String, Process>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Process {
+    pub command: Vec<String>,
+    pub port: Option<u16>,
+    pub queue: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Environment {
+    pub name: String,
+    /// Name of the place; `local` by default.
+    pub on: String,
+    pub branch: Option<String>,
+    pub groups: BTreeMap<Group, GroupSpec>,
+    pub tls: Tls,
+    pub window: Window,
+    /// Actions that need a person's yes.
+    pub approve: Vec<String>,
+    pub limits: Limits,
+    /// Money a month, in the project's currency.
+    pub budget: Option<u32>,
+}
+
+/// A kind of machine. Declared order is start order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    Mariadb,
+    Redis,
+    Rabbitmq,
+    App,
+    Balancer,
+    Ops,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupSpec {
+    pub machines: u32,
+    /// Upper bound for scaling; equals `machines` when not given.
+    pub max: u32,
+    pub size: Size,
+    pub layout: Layout,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Size {
+    pub vcpu: u32,
+    pub memory_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One machine, or machines that do not know of each other.
+    Single,
+    /// MariaDB primary and GTID replica.
+    Replica,
+    /// MariaDB Galera.
+    Galera,
+    /// Redis Cluster or RabbitMQ cluster.
+    Cluster,
+    /// Balancers with one floating address.
+    Floating,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    Off,
+    Test,
+    Acme { directory: String, contact: String },
+}
+
+/// When disruptive maintenance may run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Window {
+    Always,
+    /// On these weekdays (1 = Monday … 7 = Sunday, UTC), between these minutes of the day; an end at
+    /// or before the start is on the next day.
+    Weekly { days: Vec<u8>, from_minute: u16, to_minute: u16 },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Limits {
+    /// Most machines the environment may have.
+    pub machines: Option<u32>,
+    pub storage_bytes: Option<u64>,
+    pub bandwidth_bits_per_s: Option<u64>,
+    /// Outgoing bytes a month.
+    pub transfer_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    Local,
+    Hosts { machines: Vec<Host> },
+    Linode { region: String, state: Option<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Host {
+    pub address: String,
+    pub groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Backup {
+    pub full: String,
+    pub incremental: String,
+    /// Seconds.
+    pub keep_s: u64,
+}

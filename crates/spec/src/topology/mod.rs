@@ -1,0 +1,1 @@
+mod types; pub use types::*;
