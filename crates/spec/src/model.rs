@@ -1,5 +1,6 @@
 //! `andamio.toml` after parsing: every default filled in, every value in base units.
 
+use crate::topology::Network;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -65,6 +66,8 @@ pub struct Environment {
     pub limits: Limits,
     /// Money a month, in the project's currency.
     pub budget: Option<u32>,
+    /// A local /24 of its own; without it the place picks a free one.
+    pub network: Option<Network>,
 }
 
 /// A kind of machine. Declared order is start order.
@@ -85,6 +88,8 @@ pub struct GroupSpec {
     /// Upper bound for scaling; equals `machines` when not given.
     pub max: u32,
     pub size: Size,
+    /// File system of each machine, in bytes (GB = 10⁹): what `limits.storage` counts.
+    pub disk_bytes: u64,
     pub layout: Layout,
 }
 

@@ -33,6 +33,8 @@ pub struct Machine {
     pub index: u32,
     pub address: Ipv4Addr,
     pub size: Size,
+    /// File system, in bytes.
+    pub disk_bytes: u64,
     pub layout: Layout,
     /// Roles in the order in which they are converged; `base` first.
     pub roles: Vec<Role>,
