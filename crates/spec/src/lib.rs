@@ -1,3 +1,26 @@
-//! `andamio.toml`: types, parsing, checks; and the topology computed from it. No I/O.
+//! `andamio.toml`: types, parsing, checks, limits, windows and prices; and the topology computed
+//! from it. Pure: no files, no clock, no terminal, no sibling crate.
+
+pub mod defaults;
+mod explain;
+mod finding;
+mod limits;
 pub mod model;
+mod names;
+mod parse;
+pub mod price;
+mod schedule;
 pub mod topology;
+pub mod units;
+mod window;
+
+pub use explain::{Explained, Origin, explain};
+pub use finding::{Finding, Parsed, Severity};
+pub use limits::{Refusal, check_limits, counts, storage_bytes};
+pub use model::*;
+pub use names::suggest;
+pub use parse::{MAX_BYTES, parse};
+pub use price::{Cost, CostItem, Rate, check_budget, cost};
+pub use schedule::{Schedule, ScheduleError};
+pub use topology::{Topology, TopologyError};
+pub use window::WindowError;

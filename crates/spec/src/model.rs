@@ -129,7 +129,11 @@ pub enum Window {
     Always,
     /// On these weekdays (1 = Monday … 7 = Sunday, UTC), between these minutes of the day; an end at
     /// or before the start is on the next day.
-    Weekly { days: Vec<u8>, from_minute: u16, to_minute: u16 },
+    Weekly {
+        days: Vec<u8>,
+        from_minute: u16,
+        to_minute: u16,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

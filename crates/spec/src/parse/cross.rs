@@ -1,0 +1,170 @@
+//! Checks between parts of the file.
+
+use super::reader::{Field, Reader, Table};
+use crate::finding::Severity;
+use crate::limits::{counts, most_counts, storage_bytes};
+use crate::model::{Environment, Group, Place, Spec};
+use crate::price;
+use crate::units::format_bytes;
+
+pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
+    app(reader, root, spec);
+    let environments: Vec<(&Environment, Entry<'_>)> = spec
+        .environments
+        .iter()
+        .filter_map(|env| Some((env, Entry(root.get("environments")?, &env.name))))
+        .collect();
+    for (index, (env, entry)) in environments.iter().enumerate() {
+        let before = environments.get(..index).unwrap_or_default();
+        queues(reader, spec, env, entry);
+        limits(reader, env, entry);
+        disks(reader, env, entry);
+        hosts(reader, spec, env, entry);
+        same_as_another(reader, env, entry, before);
+    }
+}
+
+/// The text of one environment.
+struct Entry<'t>(Field<'t>, &'t str);
+
+impl<'t> Entry<'t> {
+    /// The field at a path below the environment, for example `limits.machines`.
+    fn get(&self, path: &[&str]) -> Option<Field<'t>> {
+        let mut field = self.0.child(self.1)?;
+        for key in path {
+            field = field.child(key)?;
+        }
+        Some(field)
+    }
+}
+
+/// Whoever runs the application has its source and says what to start.
+fn app(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
+    let Some(env) = spec.environments.iter().find(|env| env.groups.contains_key(&Group::App))
+    else {
+        return;
+    };
+    let table = root.get("app").filter(|field| field.value.is_table());
+    let table = table.and_then(|field| reader.table(&field, ""));
+    let help = format!("`{}` has app machines: add source = \"apps/NAME\"", env.name);
+    match &table {
+        None if root.has("app") => {}
+        None => reader.missing(root, "app", &format!("{help} below [app]")),
+        Some(table) if !table.has("source") => reader.missing(table, "source", &help),
+        Some(table) if !table.has("processes") => {
+            let message = "the application has no processes: nothing will be started";
+            let help = "add [app.processes] with web = { command = [\"…\"], port = 8080 }";
+            reader.report(Severity::Warning, "no-processes", table.at(), message, help);
+        }
+        Some(_) => {}
+    }
+}
+
+fn queues(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
+    if env.groups.contains_key(&Group::Rabbitmq) || entry.get(&["rabbitmq"]).is_some() {
+        return;
+    }
+    let waiting = spec.app.processes.iter().find(|(_, process)| process.queue.is_some());
+    if let Some(field) = entry.get(&["app"])
+        && let Some((name, _)) = waiting
+    {
+        let message =
+            format!("the process `{name}` works on a queue, and `{}` has no rabbitmq", env.name);
+        let help = format!("add rabbitmq = {{ machines = 1 }} to `{}`", env.name);
+        reader.error("queue-without-rabbitmq", field.at_key(), message, help);
+    }
+}
+
+fn limits(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
+    let (now, most) = (counts(env), most_counts(env));
+    let (machines, most_machines) = (now.values().sum::<u32>(), most.values().sum::<u32>());
+    if let Some(limit) = env.limits.machines
+        && let Some(field) = entry.get(&["limits", "machines"])
+    {
+        if limit < machines {
+            let message = format!("the limit is {limit} machines, and {machines} are declared");
+            let help = format!("raise it to at least {most_machines} or declare fewer machines");
+            reader.error("limit-machines", field.at(), message, help);
+        } else if limit < most_machines {
+            let message = format!("the limit of {limit} machines stops growth before `max`");
+            let help = format!("with every group at its `max` there are {most_machines}");
+            reader.report(Severity::Warning, "limit-max", field.at(), message, help);
+        }
+    }
+    let (bytes, most_bytes) = (storage_bytes(env, &now), storage_bytes(env, &most));
+    if let Some(limit) = env.limits.storage_bytes
+        && let Some(field) = entry.get(&["limits", "storage"])
+    {
+        let (shown, needed) = (format_bytes(limit), format_bytes(bytes));
+        if limit < bytes {
+            let message = format!("the limit is {shown}, and the machines' disks are {needed}");
+            let help = format!("raise it to at least {} or set `disk`", format_bytes(most_bytes));
+            reader.error("limit-storage", field.at(), message, help);
+        } else if limit < most_bytes {
+            let message = format!("the limit of {shown} stops growth before `max`");
+            let help =
+                format!("with every group at its `max` {} are needed", format_bytes(most_bytes));
+            reader.report(Severity::Warning, "limit-max", field.at(), message, help);
+        }
+    }
+}
+
+/// Where the price list is the place's, sizes have to be on it.
+fn disks(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
+    for (group, spec) in &env.groups {
+        let Some(field) = entry.get(&[group.as_str()]) else { continue };
+        let at = field.child("size").or_else(|| field.child("disk")).unwrap_or(field.clone());
+        if env.on == "linode" && price::machine_type(spec.size, spec.disk_bytes).is_none() {
+            let message = format!(
+                "no type of machine has {} and a disk of {}",
+                spec.size,
+                format_bytes(spec.disk_bytes)
+            );
+            let help = format!("the largest is {}", price::largest());
+            reader.error("no-machine-type", at.at(), message, help);
+        }
+    }
+}
+
+/// An environment on servers that exist already needs one of them for each of its machines.
+fn hosts(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
+    let Some(Place::Hosts { machines }) = spec.places.get(&env.on) else { return };
+    for (group, declared) in &env.groups {
+        let there = machines.iter().filter(|host| host.groups.contains(group)).count();
+        let there = u32::try_from(there).unwrap_or(u32::MAX);
+        if there < declared.machines
+            && let Some(field) = entry.get(&[group.as_str()])
+        {
+            let message = format!(
+                "`{}` needs {} machines for {group}, and `{}` has {there}",
+                env.name, declared.machines, env.on
+            );
+            let help = format!("add {{ address = \"…\", groups = [\"{group}\"] }} to the place");
+            reader.error("not-enough-hosts", field.at_key(), message, help);
+        }
+    }
+}
+
+fn same_as_another(
+    reader: &mut Reader<'_>,
+    env: &Environment,
+    entry: &Entry<'_>,
+    before: &[(&Environment, Entry<'_>)],
+) {
+    if let Some(field) = entry.get(&["branch"])
+        && let Some((other, _)) =
+            before.iter().find(|(other, _)| env.branch.is_some() && other.branch == env.branch)
+    {
+        let message = format!("`{}` is deployed from this branch already", other.name);
+        let help = "a push would start two pipelines; give each environment its own branch";
+        reader.report(Severity::Warning, "duplicate-branch", field.at(), message, help);
+    }
+    if let Some(field) = entry.get(&["network"])
+        && let Some((other, _)) =
+            before.iter().find(|(other, _)| env.network.is_some() && other.network == env.network)
+    {
+        let message = format!("`{}` has this network already", other.name);
+        let help = "their machines would have the same addresses: choose another /24";
+        reader.error("duplicate-network", field.at(), message, help);
+    }
+}

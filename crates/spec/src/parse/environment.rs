@@ -1,0 +1,251 @@
+//! `[environments.*]`.
+
+use super::check;
+use super::group;
+use super::reader::{Field, Reader, Table};
+use crate::defaults;
+use crate::model::{Environment, Group, Limits, Tls, Window};
+use crate::topology::Network;
+use crate::units::{parse_bandwidth, parse_bytes, parse_transfer};
+
+const KEYS: &[&str] = &["on", "branch", "tls", "window", "approve", "limits", "budget", "network"];
+const APPROVABLE: &[&str] =
+    &["up", "down", "deploy", "rollback", "promote", "restore", "drill", "scale", "maintain"];
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+pub(super) fn read_all(
+    reader: &mut Reader<'_>,
+    root: &Table<'_>,
+    places: &[String],
+) -> Vec<Environment> {
+    let help = "write [environments.NAME] and its keys below it";
+    let Some(field) = root.get("environments") else {
+        let help = "add [environments.dev] with app = { machines = 1 }";
+        reader.missing(root, "environments", help);
+        return Vec::new();
+    };
+    let Some(table) = reader.table(&field, help) else { return Vec::new() };
+    let fields = table.fields_in_order();
+    if fields.is_empty() {
+        let help = "add [environments.dev] with app = { machines = 1 }";
+        reader.error("no-environment", table.at(), "there is no environment", help);
+    }
+    let mut environments = Vec::new();
+    for (name, field) in fields {
+        if let Some(problem) = check::name_problem(name) {
+            let help = "for example \"dev\"; machines and labels carry this name";
+            reader.error("invalid-name", field.at_key(), format!("`{name}` {problem}"), help);
+        }
+        if let Some(table) = reader.table(&field, help) {
+            environments.push(read(reader, name, &table, places));
+        }
+    }
+    environments
+}
+
+fn read(reader: &mut Reader<'_>, name: &str, table: &Table<'_>, places: &[String]) -> Environment {
+    known(reader, table);
+    let groups = group::read_all(reader, table);
+    if groups.is_empty() && !Group::ALL.iter().any(|group| table.has(group.as_str())) {
+        let help = "add at least one service, for example app = { machines = 1 }";
+        let message = format!("`{name}` has no machines");
+        reader.error("no-machines", table.at(), message, help);
+    }
+    Environment {
+        name: name.to_owned(),
+        on: table
+            .get("on")
+            .and_then(|field| on(reader, &field, places))
+            .unwrap_or_else(|| defaults::PLACE.to_owned()),
+        branch: table.get("branch").and_then(|field| branch(reader, &field)),
+        groups,
+        tls: table.get("tls").and_then(|field| tls(reader, &field)).unwrap_or(Tls::Off),
+        window: table
+            .get("window")
+            .and_then(|field| window(reader, &field))
+            .unwrap_or(defaults::WINDOW),
+        approve: table.get("approve").map(|field| approve(reader, &field)).unwrap_or_default(),
+        limits: table.get("limits").map_or(defaults::LIMITS, |field| limits(reader, &field)),
+        budget: table.get("budget").and_then(|field| {
+            let budget = reader.integer(&field, 0..=i64::from(u32::MAX))?;
+            u32::try_from(budget).ok()
+        }),
+        network: table.get("network").and_then(|field| network(reader, &field)),
+    }
+}
+
+/// A table that is no key of an environment is a service that does not exist.
+fn known(reader: &mut Reader<'_>, table: &Table<'_>) {
+    let services = Group::ALL.map(Group::as_str);
+    let all: Vec<&str> = KEYS.iter().copied().chain(services).collect();
+    for (name, field) in table.fields_in_order() {
+        if all.contains(&name) {
+            continue;
+        }
+        if field.value.is_table() {
+            let message = format!("no service `{name}`");
+            reader.unknown("unknown-service", field.at_key(), &message, name, &services);
+        } else {
+            let message = format!("no key `{name}` here");
+            reader.unknown("unknown-key", field.at_key(), &message, name, &all);
+        }
+    }
+}
+
+fn on(reader: &mut Reader<'_>, field: &Field<'_>, places: &[String]) -> Option<String> {
+    let place = reader.string(field)?;
+    if !places.iter().any(|known| known == place) {
+        if place == "hosts" {
+            let help = "add [places.hosts] with machines = [{ address = \"…\", groups = [\"…\"] }]";
+            let message = "`hosts` needs its list of machines";
+            reader.error("unknown-place", field.at(), message, help);
+            return None;
+        }
+        let known: Vec<&str> = places.iter().map(String::as_str).collect();
+        let message = format!("no place `{place}`");
+        reader.unknown("unknown-place", field.at(), &message, place, &known);
+        return None;
+    }
+    Some(place.to_owned())
+}
+
+fn branch(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+    let branch = reader.string(field)?;
+    // The part of git-check-ref-format that people get wrong.
+    let bad = branch
+        .contains(|c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c))
+        || branch.contains("..")
+        || branch.starts_with(['-', '/'])
+        || branch.ends_with(['/', '.']);
+    if bad {
+        let message = format!("`{branch}` is not the name of a branch");
+        reader.error("invalid-branch", field.at(), message, "for example \"main\"");
+    }
+    Some(branch.to_owned())
+}
+
+fn tls(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
+    let help =
+        "write \"off\", \"test\" or { acme = \"letsencrypt\", contact = \"you@example.com\" }";
+    if let Some(text) = field.value.as_str() {
+        return match text {
+            "off" => Some(Tls::Off),
+            "test" => Some(Tls::Test),
+            _ => {
+                reader.error("invalid-tls", field.at(), format!("no TLS `{text}`"), help);
+                None
+            }
+        };
+    }
+    if !field.value.is_table() {
+        reader.wrong_type(field, "string or table", help);
+        return None;
+    }
+    let table = reader.table(field, help)?;
+    reader.known(&table, &["acme", "contact"]);
+    let directory = match table.get("acme") {
+        Some(field) => acme(reader, &field),
+        None => {
+            reader.missing(&table, "acme", "add acme = \"letsencrypt\"");
+            None
+        }
+    };
+    let contact = match table.get("contact") {
+        Some(field) => {
+            let contact = reader.string(&field);
+            if let Some(text) = contact.filter(|text| !check::is_email(text)) {
+                let message = format!("`{text}` is not a mail address");
+                let help = "the certificate authority warns it before a certificate expires";
+                reader.error("invalid-contact", field.at(), message, help);
+            }
+            contact
+        }
+        None => {
+            reader.missing(&table, "contact", "add contact = \"you@example.com\"");
+            None
+        }
+    };
+    Some(Tls::Acme { directory: directory?, contact: contact?.to_owned() })
+}
+
+fn acme(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+    match reader.string(field)? {
+        "letsencrypt" => Some(LETS_ENCRYPT.to_owned()),
+        "letsencrypt-staging" => Some(LETS_ENCRYPT_STAGING.to_owned()),
+        url if url.starts_with("https://") && url.len() > 8 => Some(url.to_owned()),
+        other => {
+            let message = format!("no certificate authority `{other}`");
+            let help = "write \"letsencrypt\", \"letsencrypt-staging\" or a directory's https URL";
+            reader.error("invalid-acme", field.at(), message, help);
+            None
+        }
+    }
+}
+
+fn window(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Window> {
+    match reader.string(field)?.parse() {
+        Ok(window) => Some(window),
+        Err(error) => {
+            let error: crate::window::WindowError = error;
+            let help = "\"always\", \"Sat..Sun\", \"02:00..04:00 UTC\" or \
+                        \"Sat..Sun 02:00..04:00 UTC\"";
+            reader.error("invalid-window", field.at(), error.to_string(), help);
+            None
+        }
+    }
+}
+
+fn approve(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
+    let mut actions: Vec<String> = Vec::new();
+    for (action, item) in reader.strings(field) {
+        if !APPROVABLE.contains(&action) {
+            let message = format!("nothing called `{action}` can be approved");
+            reader.unknown("unknown-action", item.at(), &message, action, APPROVABLE);
+        } else if actions.iter().any(|other| other == action) {
+            let message = format!("`{action}` is here already");
+            reader.error("duplicate", item.at(), message, "leave one of the two out");
+        }
+        actions.push(action.to_owned());
+    }
+    actions
+}
+
+fn limits(reader: &mut Reader<'_>, field: &Field<'_>) -> Limits {
+    let mut limits = defaults::LIMITS;
+    let help = "write { machines = 12, storage = \"400 GB\" }";
+    let Some(table) = reader.table(field, help) else { return limits };
+    reader.known(&table, &["machines", "storage", "bandwidth", "transfer"]);
+    if let Some(field) = table.get("machines") {
+        limits.machines =
+            reader.integer(&field, 1..=1_000).and_then(|machines| u32::try_from(machines).ok());
+    }
+    let mut quantity = |key, parse: fn(&str) -> Option<u64>, form| {
+        let field = table.get(key)?;
+        let text = reader.string(&field)?;
+        let value = parse(text);
+        if value.is_none() {
+            let message = format!("`{text}` is not a quantity of {key}");
+            reader.error("invalid-quantity", field.at(), message, format!("for example {form}"));
+        }
+        value
+    };
+    limits.storage_bytes = quantity("storage", parse_bytes, "\"400 GB\" or \"1 TB\"");
+    limits.bandwidth_bits_per_s =
+        quantity("bandwidth", parse_bandwidth, "\"200 Mbit/s\" or \"1 Gbit/s\"");
+    limits.transfer_bytes = quantity("transfer", parse_transfer, "\"10 TB/month\"");
+    limits
+}
+
+fn network(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Network> {
+    let text = reader.string(field)?;
+    match text.parse() {
+        Ok(network) => Some(network),
+        Err(error) => {
+            let error: crate::topology::NetworkError = error;
+            let help = "write a /24 of 198.18.0.0/15, for example \"198.18.40.0/24\"";
+            reader.error("invalid-network", field.at(), error.to_string(), help);
+            None
+        }
+    }
+}

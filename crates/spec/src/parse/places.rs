@@ -1,0 +1,177 @@
+//! `[places.*]`: where machines come from.
+
+use super::check;
+use super::reader::{Field, Reader, Table};
+use crate::defaults;
+use crate::model::{Group, Host, Place};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+const KINDS: &[&str] = &["local", "hosts", "linode"];
+
+/// The declared places, with `local` and `linode` always among them, and every name that `on` may
+/// have: also of those that could not be read, so that one mistake is one finding.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    root: &Table<'_>,
+) -> (BTreeMap<String, Place>, Vec<String>) {
+    let mut places = BTreeMap::from([
+        ("local".to_owned(), Place::Local),
+        (
+            "linode".to_owned(),
+            Place::Linode { region: defaults::LINODE_REGION.to_owned(), state: None },
+        ),
+    ]);
+    let mut names: Vec<String> = places.keys().cloned().collect();
+    let help = "write [places.NAME] and its keys below it";
+    if let Some(table) = root.get("places").and_then(|field| reader.table(&field, help)) {
+        for (name, field) in table.fields_in_order() {
+            if let Some(problem) = check::name_problem(name) {
+                let help = "instances are called ENVIRONMENT@PLACE";
+                reader.error("invalid-name", field.at_key(), format!("`{name}` {problem}"), help);
+            }
+            names.push(name.to_owned());
+            if let Some(table) = reader.table(&field, help)
+                && let Some(place) = place(reader, name, &table)
+            {
+                places.insert(name.to_owned(), place);
+            }
+        }
+    }
+    (places, names)
+}
+
+fn place(reader: &mut Reader<'_>, name: &str, table: &Table<'_>) -> Option<Place> {
+    let own_kind = KINDS.contains(&name).then_some(name);
+    let kind = match table.get("kind") {
+        Some(field) => {
+            let kind = reader.string(&field)?;
+            if !KINDS.contains(&kind) {
+                let message = format!("no kind of place `{kind}`");
+                reader.unknown("unknown-kind", field.at(), &message, kind, KINDS);
+                return None;
+            }
+            if own_kind.is_some_and(|own| own != kind) {
+                let message = format!("the place `{name}` cannot be of kind `{kind}`");
+                let help = "give the place another name";
+                reader.error("place-kind", field.at(), message, help);
+                return None;
+            }
+            kind
+        }
+        None => match own_kind {
+            Some(kind) => kind,
+            None => {
+                let help = "add kind = \"hosts\" for servers that exist already, or \"linode\"";
+                reader.missing(table, "kind", help);
+                return None;
+            }
+        },
+    };
+    match kind {
+        "hosts" => Some(Place::Hosts { machines: hosts(reader, table) }),
+        "linode" => Some(linode(reader, table)),
+        _ => {
+            reader.known(table, &["kind"]);
+            Some(Place::Local)
+        }
+    }
+}
+
+fn linode(reader: &mut Reader<'_>, table: &Table<'_>) -> Place {
+    reader.known(table, &["kind", "region", "state"]);
+    let mut region = defaults::LINODE_REGION.to_owned();
+    if let Some(field) = table.get("region")
+        && let Some(text) = reader.string(&field)
+    {
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !plain || !text.contains('-') {
+            let message = format!("`{text}` is not the name of a region");
+            reader.error("invalid-region", field.at(), message, "for example \"es-mad\"");
+        }
+        text.clone_into(&mut region);
+    }
+    let state = table.get("state").and_then(|field| {
+        let text = reader.string(&field)?;
+        let bucket = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty());
+        let folder = text.strip_prefix("file://").is_some_and(|rest| rest.starts_with('/'));
+        if !bucket && !folder {
+            let message = format!("`{text}` is not where a state can be");
+            let help = "write \"s3://BUCKET\" or \"file:///FOLDER\"";
+            reader.error("invalid-state", field.at(), message, help);
+        }
+        Some(text.to_owned())
+    });
+    Place::Linode { region, state }
+}
+
+fn hosts(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Host> {
+    reader.known(table, &["kind", "machines"]);
+    let help = "write machines = [{ address = \"10.0.0.11\", groups = [\"app\"] }]";
+    let Some(field) = table.get("machines") else {
+        reader.missing(table, "machines", help);
+        return Vec::new();
+    };
+    let items = reader.array(&field, help);
+    if items.is_empty() && field.value.is_array() {
+        reader.error("empty", field.at(), "`machines` is empty", help);
+    }
+    let mut hosts: Vec<Host> = Vec::new();
+    for item in items {
+        let Some(table) = reader.table(&item, help) else { continue };
+        let host = host(reader, &table, &hosts);
+        hosts.push(host);
+    }
+    hosts
+}
+
+fn host(reader: &mut Reader<'_>, table: &Table<'_>, others: &[Host]) -> Host {
+    reader.known(table, &["address", "groups"]);
+    let mut host = Host { address: String::new(), groups: Vec::new() };
+    match table.get("address") {
+        Some(field) => {
+            if let Some(address) = reader.string(&field) {
+                check_address(reader, &field, address, others);
+                address.clone_into(&mut host.address);
+            }
+        }
+        None => reader.missing(table, "address", "add address = \"10.0.0.11\""),
+    }
+    let Some(field) = table.get("groups") else {
+        reader.missing(table, "groups", "add groups = [\"app\"]: what the machine is for");
+        return host;
+    };
+    let names = Group::ALL.map(Group::as_str);
+    let items = reader.strings(&field);
+    if items.is_empty() {
+        reader.error("empty", field.at(), "`groups` names nothing", "for example [\"app\"]");
+    }
+    for (name, item) in items {
+        match Group::from_name(name) {
+            Some(group) if host.groups.contains(&group) => {
+                let message = format!("`{name}` is here already");
+                reader.error("duplicate", item.at(), message, "leave one of the two out");
+            }
+            Some(group) => host.groups.push(group),
+            None => {
+                let message = format!("no service `{name}`");
+                reader.unknown("unknown-service", item.at(), &message, name, &names);
+            }
+        }
+    }
+    host
+}
+
+fn check_address(reader: &mut Reader<'_>, field: &Field<'_>, address: &str, others: &[Host]) {
+    // The topology, and every file rendered from it, speaks IPv4.
+    if address.parse::<Ipv4Addr>().is_err() {
+        let message = format!("`{address}` is not an IPv4 address");
+        let help =
+            "write the address that the machines reach each other by, for example \"10.0.0.11\"";
+        reader.error("invalid-address", field.at(), message, help);
+    } else if others.iter().any(|other| other.address == address) {
+        let message = format!("`{address}` is another machine's address already");
+        let help = "one entry for each machine, with all its groups";
+        reader.error("duplicate-address", field.at(), message, help);
+    }
+}

@@ -1,0 +1,306 @@
+//! Typed access to the TOML tree that reports what it does not find.
+
+use crate::finding::{Finding, Lines, Severity};
+use crate::names::suggest;
+use std::ops::{Range, RangeInclusive};
+use toml::de::{DeArray, DeTable, DeValue};
+
+/// Findings beyond this many are counted, not listed: a file of garbage is told once.
+const MAX_FINDINGS: usize = 100;
+
+/// Collects findings about one file.
+pub(super) struct Reader<'a> {
+    file: &'a str,
+    lines: Lines<'a>,
+    findings: Vec<Finding>,
+    unlisted: usize,
+}
+
+/// A value, where it is, and where its key is.
+#[derive(Clone)]
+pub(super) struct Field<'t> {
+    pub(super) value: &'t DeValue<'t>,
+    pub(super) path: String,
+    pub(super) key_span: Range<usize>,
+    pub(super) span: Range<usize>,
+}
+
+/// A table with the place to point at when it lacks something.
+#[derive(Clone)]
+pub(super) struct Table<'t> {
+    table: &'t DeTable<'t>,
+    pub(super) path: String,
+    pub(super) span: Range<usize>,
+}
+
+/// What a finding points at.
+pub(super) struct At<'p> {
+    pub(super) path: &'p str,
+    pub(super) span: &'p Range<usize>,
+}
+
+impl<'t> Field<'t> {
+    /// The value.
+    pub(super) fn at(&self) -> At<'_> {
+        At { path: &self.path, span: &self.span }
+    }
+
+    /// The key.
+    pub(super) fn at_key(&self) -> At<'_> {
+        At { path: &self.path, span: &self.key_span }
+    }
+
+    /// The field of this name, when this is a table that has one.
+    pub(super) fn child(&self, key: &str) -> Option<Self> {
+        let table = self.value.as_table()?;
+        Table { table, path: self.path.clone(), span: self.span.clone() }.get(key)
+    }
+
+    /// The last part of the path, as it is written in the tree.
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn root(table: &'t DeTable<'t>) -> Self {
+        Self { table, path: String::new(), span: 0..0 }
+    }
+
+    pub(super) fn at(&self) -> At<'_> {
+        At { path: &self.path, span: &self.span }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Field<'t>> {
+        self.fields().find(|(name, _)| *name == key).map(|(_, field)| field)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Name and field of every entry; the parser sorts them by name.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'t str, Field<'t>)> {
+        self.table.iter().map(|(key, value)| {
+            let name: &str = key.get_ref();
+            let path = self.path_of(name);
+            let field =
+                Field { value: value.get_ref(), path, key_span: key.span(), span: value.span() };
+            (name, field)
+        })
+    }
+
+    /// Entries in the order of the file.
+    pub(super) fn fields_in_order(&self) -> Vec<(&'t str, Field<'t>)> {
+        let mut fields: Vec<_> = self.fields().collect();
+        fields.sort_by_key(|(_, field)| field.key_span.start);
+        fields
+    }
+
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, lines: Lines::new(text), findings: Vec::new(), unlisted: 0 }
+    }
+
+    pub(super) fn report(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        at: At<'_>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if self.findings.len() >= MAX_FINDINGS {
+            self.unlisted += 1;
+            return;
+        }
+        let (offset, length) = self.lines.span(at.span);
+        let (line, column) = self.lines.locate(offset);
+        self.findings.push(Finding {
+            code,
+            severity,
+            message: message.into(),
+            line,
+            column,
+            key: at.path.to_owned(),
+            help: help.into(),
+            file: self.file.to_owned(),
+            offset,
+            length,
+        });
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        at: At<'_>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(Severity::Error, code, at, message, help);
+    }
+
+    pub(super) fn syntax_error(&mut self, error: &toml::de::Error) {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().replace('\n', ", ");
+        let at = At { path: "", span: &span };
+        if message.contains("duplicate key") {
+            let help = "keep one of the two";
+            return self.error("duplicate-key", at, "this key is here a second time", help);
+        }
+        self.error("syntax", at, format!("not TOML: {message}"), "correct this and check again");
+    }
+
+    /// Findings in the order of the file, the first of equals being the first reported.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        if self.unlisted > 0 {
+            let message = format!("{} more findings are not listed", self.unlisted);
+            let (line, column) = self.lines.locate(usize::MAX);
+            self.findings.push(Finding {
+                code: "too-many",
+                severity: Severity::Error,
+                message,
+                line,
+                column,
+                key: String::new(),
+                help: "correct the first ones and check again".to_owned(),
+                file: self.file.to_owned(),
+                offset: usize::MAX,
+                length: 0,
+            });
+        }
+        self.findings.sort_by_key(|finding| finding.offset);
+        for finding in &mut self.findings {
+            (finding.offset, _) = self.lines.span(&(finding.offset..finding.offset));
+        }
+        self.findings
+    }
+
+    /// Reports each key of the table that is not one of `known`.
+    pub(super) fn known(&mut self, table: &Table<'_>, known: &[&str]) {
+        for (name, field) in table.fields_in_order() {
+            if !known.contains(&name) {
+                self.unknown(
+                    "unknown-key",
+                    field.at_key(),
+                    &format!("no key `{name}` here"),
+                    name,
+                    known,
+                );
+            }
+        }
+    }
+
+    /// An unknown name, with the one that was probably meant, or all of them.
+    pub(super) fn unknown(
+        &mut self,
+        code: &'static str,
+        at: At<'_>,
+        message: &str,
+        name: &str,
+        known: &[&str],
+    ) {
+        let help = match suggest(name, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("possible: {}", known.join(", ")),
+        };
+        self.error(code, at, message, help);
+    }
+
+    pub(super) fn missing(&mut self, table: &Table<'_>, key: &str, help: &str) {
+        let message = if table.path.is_empty() {
+            format!("`{key}` is missing")
+        } else {
+            format!("`{key}` is missing in `{}`", table.path)
+        };
+        let path = table.path_of(key);
+        self.error("missing-key", At { path: &path, span: &table.span }, message, help);
+    }
+
+    pub(super) fn wrong_type(&mut self, field: &Field<'_>, wanted: &str, help: &str) {
+        let found = field.value.type_str();
+        let article = |word: &str| if word.starts_with(['a', 'i']) { "an" } else { "a" };
+        let message = format!(
+            "`{}` wants {} {wanted} and has {} {found}",
+            field.name(),
+            article(wanted),
+            article(found)
+        );
+        self.error("wrong-type", field.at(), message, help);
+    }
+
+    pub(super) fn table<'t>(&mut self, field: &Field<'t>, help: &str) -> Option<Table<'t>> {
+        match field.value {
+            DeValue::Table(table) => {
+                // An implicit table (`[a.b]` declares `a`) has no text of its own but its key.
+                let span = if field.span.is_empty() { &field.key_span } else { &field.span };
+                Some(Table { table, path: field.path.clone(), span: span.clone() })
+            }
+            _ => {
+                self.wrong_type(field, "table", help);
+                None
+            }
+        }
+    }
+
+    /// A string that is not blank.
+    pub(super) fn string<'t>(&mut self, field: &Field<'t>) -> Option<&'t str> {
+        let Some(text) = field.value.as_str() else {
+            self.wrong_type(field, "string", "write it in quotes");
+            return None;
+        };
+        if text.trim().is_empty() {
+            let message = format!("`{}` is empty", field.name());
+            self.error("empty", field.at(), message, "write a value or leave the key out");
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(super) fn integer(&mut self, field: &Field<'_>, range: RangeInclusive<i64>) -> Option<i64> {
+        let Some(integer) = field.value.as_integer() else {
+            self.wrong_type(field, "integer", "write a whole number without quotes");
+            return None;
+        };
+        let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        if let Some(value) = value.filter(|value| range.contains(value)) {
+            return Some(value);
+        }
+        let (low, high) = (range.start(), range.end());
+        let message = format!("`{}` is {integer}; it can be {low} to {high}", field.name());
+        self.error("out-of-range", field.at(), message, "write a number in this range");
+        None
+    }
+
+    pub(super) fn array<'t>(&mut self, field: &Field<'t>, help: &str) -> Vec<Field<'t>> {
+        let DeValue::Array(array) = field.value else {
+            self.wrong_type(field, "array", help);
+            return Vec::new();
+        };
+        items(array, &field.path)
+    }
+
+    /// An array of strings that are not blank; the others are reported and left out.
+    pub(super) fn strings<'t>(&mut self, field: &Field<'t>) -> Vec<(&'t str, Field<'t>)> {
+        let items = self.array(field, "write an array of strings, for example [\"one\", \"two\"]");
+        items.into_iter().filter_map(|item| self.string(&item).map(|text| (text, item))).collect()
+    }
+}
+
+fn items<'t>(array: &'t DeArray<'t>, path: &str) -> Vec<Field<'t>> {
+    array
+        .iter()
+        .enumerate()
+        .map(|(index, item)| Field {
+            value: item.get_ref(),
+            path: format!("{path}[{index}]"),
+            key_span: item.span(),
+            span: item.span(),
+        })
+        .collect()
+}
