@@ -1,0 +1,17 @@
+//! How the operator's side reaches a machine: SSH with pinned host keys, in one room of its own so
+//! that only this crate knows russh.
+//!
+//! Invariants: a host key that differs from the pinned one is never accepted; every wait has a
+//! deadline; a command's arguments are quoted here and nowhere else.
+
+mod error;
+mod exec;
+mod key;
+mod session;
+mod shell;
+
+pub use error::RemoteError;
+pub use exec::{Exit, Output, Stream};
+pub use key::{Identity, KeyPair};
+pub use session::{Session, Target};
+pub use shell::{Terminal, quote};

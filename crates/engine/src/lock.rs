@@ -1,0 +1,187 @@
+//! One lock an instance, as a numbered series of records: the newest one says who holds it. Taking,
+//! renewing and releasing are each a create-if-absent of the next number.
+
+use crate::{Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+const SERIES: &str = "lock";
+/// After this long without a renewal a holder on another machine counts as dead. One on this machine
+/// is looked up among its processes, without waiting.
+const EXPIRY: SignedDuration = SignedDuration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(20);
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("locked by {} for `{}` since {}", .0.holder.by, .0.purpose, .0.since)]
+    Held(Box<LockRecord>),
+}
+
+/// Who holds a lock, well enough to see whether that process is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// `user@host`, for people.
+    pub by: String,
+    /// The kernel's boot id: equal means the same machine since the same start.
+    pub boot: String,
+    pub pid: u32,
+    /// Start of the process in clock ticks since boot, so that a reused pid is not taken for it.
+    pub pid_start: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockRecord {
+    pub v: u32,
+    pub holder: Holder,
+    /// The command: `up dev@local`.
+    pub purpose: String,
+    pub since: Timestamp,
+    pub expires: Timestamp,
+    pub released: bool,
+}
+
+/// A held lock; renews itself until it is released or dropped.
+pub struct Lock {
+    store: Store,
+    record: LockRecord,
+    number: Arc<Mutex<u64>>,
+    renewal: JoinHandle<()>,
+}
+
+impl Holder {
+    /// This process.
+    #[must_use]
+    pub fn current(by: &str) -> Self {
+        let pid = std::process::id();
+        Self { by: by.to_owned(), boot: boot_id(), pid, pid_start: pid_start(pid).unwrap_or(0) }
+    }
+
+    fn dead(&self) -> bool {
+        self.boot == boot_id() && pid_start(self.pid) != Some(self.pid_start)
+    }
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it. `Some(record)` is the dead holder it was taken from.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when a live holder has it.
+    pub async fn take(
+        store: &Store,
+        holder: Holder,
+        purpose: &str,
+    ) -> Result<(Self, Option<LockRecord>), LockError> {
+        loop {
+            let newest = read_newest(store).await?;
+            let now = crate::now();
+            let (next, former) = match newest {
+                None => (1, None),
+                Some((number, record)) if record.released => (number + 1, None),
+                Some((number, record)) if record.holder.dead() || record.expires < now => {
+                    (number + 1, Some(record))
+                }
+                Some((_, record)) => return Err(LockError::Held(Box::new(record))),
+            };
+            let record = LockRecord {
+                v: 1,
+                holder: holder.clone(),
+                purpose: purpose.to_owned(),
+                since: now,
+                expires: now.saturating_add(EXPIRY).unwrap_or(now),
+                released: false,
+            };
+            if !store.create(SERIES, next, body(&record)).await? {
+                // Somebody was faster: look again who it is.
+                continue;
+            }
+            store.forget_below(SERIES, next.saturating_sub(5)).await?;
+            let number = Arc::new(Mutex::new(next));
+            let renewal = tokio::spawn(renew(store.clone(), record.clone(), Arc::clone(&number)));
+            return Ok((Self { store: store.clone(), record, number, renewal }, former));
+        }
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// When the state cannot be written; the lock then ends with this process anyway.
+    pub async fn release(self) -> Result<(), LockError> {
+        self.renewal.abort();
+        let number = *self.number.lock().await;
+        let record = LockRecord { released: true, ..self.record.clone() };
+        self.store.create(SERIES, number + 1, body(&record)).await?;
+        Ok(())
+    }
+
+    /// Who holds it now, if anybody does.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn holder(store: &Store) -> Result<Option<LockRecord>, LockError> {
+        let newest = read_newest(store).await?.map(|(_, record)| record);
+        Ok(newest.filter(|r| !r.released && !r.holder.dead() && r.expires >= crate::now()))
+    }
+
+    /// Ends somebody's lock by hand (`unlock`); what it was, if there was one.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn force(store: &Store) -> Result<Option<LockRecord>, LockError> {
+        match read_newest(store).await? {
+            Some((number, record)) if !record.released => {
+                let ended = LockRecord { released: true, ..record.clone() };
+                store.create(SERIES, number + 1, body(&ended)).await?;
+                Ok(Some(record))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+async fn renew(store: Store, record: LockRecord, number: Arc<Mutex<u64>>) {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        let now = crate::now();
+        let renewed =
+            LockRecord { expires: now.saturating_add(EXPIRY).unwrap_or(now), ..record.clone() };
+        let mut held = number.lock().await;
+        // A failed write is tried again at the next turn; two in a row fit into the expiry.
+        if let Ok(true) = store.create(SERIES, *held + 1, body(&renewed)).await {
+            *held += 1;
+            let _ = store.forget_below(SERIES, held.saturating_sub(5)).await;
+        }
+    }
+}
+
+async fn read_newest(store: &Store) -> Result<Option<(u64, LockRecord)>, LockError> {
+    let Some((number, bytes)) = store.newest(SERIES).await? else { return Ok(None) };
+    let record = serde_json::from_slice(&bytes)
+        .map_err(|e| StoreError::Garbled(format!("lock {number}"), e.to_string()))?;
+    Ok(Some((number, record)))
+}
+
+fn body(record: &LockRecord) -> Vec<u8> {
+    serde_json::to_vec_pretty(record).unwrap_or_default()
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// Field 22 of /proc/PID/stat, counted after the command name, which may hold spaces.
+fn pid_start(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}

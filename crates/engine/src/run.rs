@@ -1,0 +1,130 @@
+//! Runs a plan's steps: whatever is ready starts at once, what depends on a failed step is left out,
+//! and everything else goes on.
+
+use crate::step::StepContext;
+use crate::{Events, Fault, Outcome, State, Step};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// A person's wish to stop. Clones share it.
+#[derive(Clone)]
+pub struct Cancel {
+    sender: std::sync::Arc<watch::Sender<bool>>,
+}
+
+impl Default for Cancel {
+    fn default() -> Self {
+        Self { sender: std::sync::Arc::new(watch::Sender::new(false)) }
+    }
+}
+
+impl Cancel {
+    /// Asks running steps to come to an end and no other to start.
+    pub fn request(&self) {
+        self.sender.send_replace(true);
+    }
+
+    #[must_use]
+    pub fn requested(&self) -> bool {
+        *self.sender.borrow()
+    }
+
+    /// Ends when a stop has been asked for.
+    pub async fn wait(&self) {
+        let mut receiver = self.sender.subscribe();
+        // The sender lives as long as `self`, so this cannot end early.
+        let _ = receiver.wait_for(|&requested| requested).await;
+    }
+}
+
+/// Sum of a run.
+#[derive(Debug, Default)]
+pub struct RunOutcome {
+    pub changed: u32,
+    pub failed: u32,
+    /// Titles of steps that were not tried because one they need failed or the run was stopped.
+    pub skipped: Vec<String>,
+    pub cancelled: bool,
+    /// The first failure: the one to mend.
+    pub fault: Option<Fault>,
+}
+
+/// Runs all steps.
+pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome {
+    let mut outcome = RunOutcome::default();
+    let mut waiting: Vec<&Step> = steps.iter().collect();
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut lost: BTreeSet<&str> = BTreeSet::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        // Until nothing moves: a step that is left out takes its dependants with it.
+        loop {
+            let before = waiting.len();
+            let stop = cancel.requested();
+            waiting.retain(|step| {
+                if stop || step.needs.iter().any(|n| lost.contains(n.as_str())) {
+                    lost.insert(&step.id);
+                    outcome.skipped.push(step.title.clone());
+                    return false;
+                }
+                let ready = step.needs.iter().all(|n| done.contains(n.as_str()));
+                if ready {
+                    running.push(one(step, events, cancel));
+                }
+                !ready
+            });
+            if waiting.len() == before {
+                break;
+            }
+        }
+        let Some((step, result)) = running.next().await else {
+            if let Some(step) = waiting.first() {
+                outcome.failed += 1;
+                outcome.fault.get_or_insert(Fault::new(
+                    "plan",
+                    format!("`{}` needs a step that the plan does not have", step.title),
+                    "this is a fault of Andamio: please report it",
+                ));
+            }
+            break;
+        };
+        match result {
+            Ok(Outcome::Ok) => {
+                done.insert(&step.id);
+            }
+            Ok(Outcome::Changed(n)) => {
+                outcome.changed += n;
+                done.insert(&step.id);
+            }
+            Err(fault) => {
+                lost.insert(&step.id);
+                outcome.failed += 1;
+                outcome.fault.get_or_insert(fault);
+            }
+        }
+    }
+    outcome.cancelled = cancel.requested();
+    outcome
+}
+
+async fn one<'a>(
+    step: &'a Step,
+    events: &'a Events,
+    cancel: &'a Cancel,
+) -> (&'a Step, Result<Outcome, Fault>) {
+    let machine = step.machine.as_deref();
+    events.send(&step.id, machine, None, State::Started, 0, &step.title, "");
+    let begun = Instant::now();
+    let context = StepContext { step: &step.id, machine, events, cancel };
+    let result = step.action.apply(&context).await;
+    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (state, message) = match &result {
+        Ok(Outcome::Ok) => (State::Ok, step.title.as_str()),
+        Ok(Outcome::Changed(_)) => (State::Changed, step.title.as_str()),
+        Err(fault) => (State::Failed, fault.message.as_str()),
+    };
+    events.send(&step.id, machine, None, state, ms, message, "");
+    (step, result)
+}

@@ -1,0 +1,115 @@
+//! Running commands over a [`Session`].
+
+use crate::{RemoteError, Session};
+use russh::ChannelMsg;
+
+/// How a command ended: its exit status, or 128 + signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(pub u32);
+
+impl Exit {
+    #[must_use]
+    pub fn success(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A finished command with what it printed.
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub exit: Exit,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// What the command said went wrong, for an error message.
+    #[must_use]
+    pub fn complaint(&self) -> String {
+        let text = String::from_utf8_lossy(&self.stderr);
+        let text = text.trim();
+        if text.is_empty() {
+            format!("exit status {}", self.exit.0)
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Which of the two streams a piece of output came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+impl Session {
+    /// Runs `command` through the machine's shell, feeding `stdin` and collecting both outputs.
+    ///
+    /// # Errors
+    /// When the connection breaks. A command that fails is an [`Output`], not an error.
+    pub async fn output(&self, command: &str, stdin: Vec<u8>) -> Result<Output, RemoteError> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let exit = self
+            .stream(command, stdin, |stream, bytes| {
+                match stream {
+                    Stream::Out => stdout.extend_from_slice(bytes),
+                    Stream::Err => stderr.extend_from_slice(bytes),
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(Output { exit, stdout, stderr })
+    }
+
+    /// Runs `command`, handing over output piece by piece as it arrives.
+    ///
+    /// # Errors
+    /// When the connection breaks or `each` fails.
+    pub async fn stream(
+        &self,
+        command: &str,
+        stdin: Vec<u8>,
+        mut each: impl FnMut(Stream, &[u8]) -> std::io::Result<()>,
+    ) -> Result<Exit, RemoteError> {
+        let channel = self.handle.channel_open_session().await.map_err(|e| self.broken(e))?;
+        channel.exec(true, command).await.map_err(|e| self.broken(e))?;
+        let (mut reading, writing) = channel.split();
+        // Input and output flow at once: a command may answer before it has read everything, and a
+        // full window in one direction must not stop the other.
+        let feed = async {
+            if writing.data(&stdin[..]).await.is_ok() {
+                let _ = writing.eof().await;
+            }
+        };
+        let read = async {
+            let mut exit = None;
+            while let Some(message) = reading.wait().await {
+                let taken = match message {
+                    ChannelMsg::Data { data } => each(Stream::Out, &data),
+                    ChannelMsg::ExtendedData { data, .. } => each(Stream::Err, &data),
+                    ChannelMsg::ExitStatus { exit_status } => {
+                        exit = Some(Exit(exit_status));
+                        Ok(())
+                    }
+                    ChannelMsg::ExitSignal { .. } => {
+                        exit = Some(Exit(128));
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                };
+                taken.map_err(|source| RemoteError::Output {
+                    machine: self.machine.clone(),
+                    source,
+                })?;
+            }
+            exit.ok_or_else(|| RemoteError::Closed { machine: self.machine.clone() })
+        };
+        tokio::pin!(feed);
+        tokio::pin!(read);
+        tokio::select! {
+            exit = &mut read => exit,
+            () = &mut feed => read.await,
+        }
+    }
+}
