@@ -1,0 +1,54 @@
+use std::io;
+use std::path::PathBuf;
+
+/// Why something could not be done on this host, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    #[error("cannot {action} {path}")]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot start `{program}`")]
+    Spawn { program: String, source: io::Error },
+    #[error("`{program}` failed: {output}")]
+    Tool { program: String, output: String },
+    #[error("the machine image could not be built: {output}")]
+    Image { output: String },
+    #[error("{machine} did not start: {console}")]
+    Start { machine: String, console: String },
+    #[error("{machine} did not end within {seconds} s after it was killed")]
+    Stuck { machine: String, seconds: u64 },
+    #[error("network {network} is taken by {owner}")]
+    NetworkTaken { network: String, owner: String },
+    #[error("no /24 of 198.18.0.0/15 is free on this host")]
+    NoNetwork,
+    #[error("the record of {machine} is damaged")]
+    Record { machine: String, source: serde_json::Error },
+}
+
+impl LocalError {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// What a person can do.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
+                "the disk is full: free some space, then run the same command again"
+            }
+            Self::Io { .. } => "run as root, check the folder, then run the same command again",
+            Self::Spawn { .. } => "install the program, then run the same command again",
+            Self::Tool { .. } | Self::Start { .. } => "mend what it says, then run the same command again",
+            Self::Image { .. } => {
+                "check that the package mirror can be reached (apt-get update), then run the same command again"
+            }
+            Self::Stuck { .. } => {
+                "a process of it hangs in the kernel; look at it with ps, then run the same command again"
+            }
+            Self::NetworkTaken { .. } => "choose another `network` for the environment, or take the other one down",
+            Self::NoNetwork => "take an instance down, or free an address range",
+            Self::Record { .. } => "run `andamio down`, then `andamio up`",
+        }
+    }
+}

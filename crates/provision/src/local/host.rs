@@ -1,0 +1,144 @@
+//! What this host must be able to do, found out before anything is touched.
+
+use super::{LocalError, Roots};
+use nix::sys::statvfs::statvfs;
+use nix::unistd::geteuid;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// Something that is missing, with its remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// Stable: `root`, `overlay`, `namespaces`, `cgroup`, `disk`, `packages`.
+    pub code: &'static str,
+    pub message: String,
+    pub help: String,
+}
+
+/// Program → Debian or Ubuntu package.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("mmdebstrap", "mmdebstrap"),
+    ("systemd-nspawn", "systemd-container"),
+    ("nft", "nftables"),
+    ("ip", "iproute2"),
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+];
+/// The image, and room for a machine to work: 2 GiB and 1 GiB each.
+const IMAGE_BYTES: u64 = 2 << 30;
+const MACHINE_BYTES: u64 = 1 << 30;
+
+/// Everything that stops machines from running here; empty when nothing does. `path` is the search
+/// path of the caller. Reads only.
+#[must_use]
+pub fn preflight(roots: &Roots, machines: u64, have_image: bool) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut lacks = |code, message: String, help: &str| {
+        missing.push(Missing { code, message, help: help.to_owned() });
+    };
+    if !geteuid().is_root() {
+        lacks(
+            "root",
+            "machines on this host need root: namespaces, mounts and a bridge".to_owned(),
+            "run the same command with sudo",
+        );
+    }
+    let filesystems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let loadable = Path::new("/lib/modules").is_dir();
+    if !filesystems.lines().any(|l| l.ends_with("\toverlay")) && !loadable {
+        lacks(
+            "overlay",
+            "this kernel has no overlay file system".to_owned(),
+            "load it (modprobe overlay) or use a kernel that has it",
+        );
+    }
+    for space in ["mnt", "net", "pid", "ipc", "uts"] {
+        if !Path::new("/proc/self/ns").join(space).exists() {
+            lacks(
+                "namespaces",
+                format!("this kernel has no {space} namespaces"),
+                "use a kernel with namespaces; inside a container, run it privileged",
+            );
+        }
+    }
+    let v2 = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"];
+    if !v2.iter().any(|f| Path::new(f).exists()) {
+        lacks(
+            "cgroup",
+            "no cgroup v2 tree at /sys/fs/cgroup or /sys/fs/cgroup/unified".to_owned(),
+            "mount it: mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+        );
+    }
+    let needed = machines * MACHINE_BYTES + if have_image { 0 } else { IMAGE_BYTES };
+    let free = free_bytes(&roots.data).min(free_bytes(&roots.cache));
+    if free < needed {
+        lacks(
+            "disk",
+            format!(
+                "{:.1} GiB are free below {}, {:.1} GiB are needed",
+                gib(free),
+                roots.data.display(),
+                gib(needed)
+            ),
+            "free some space there",
+        );
+    }
+    missing
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+/// Free bytes where `folder` is or would be.
+fn free_bytes(folder: &Path) -> u64 {
+    let there = folder.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
+    statvfs(there).map_or(u64::MAX, |s| s.blocks_available() * s.fragment_size())
+}
+
+/// Debian packages whose programs are not in `search` (the caller's PATH) nor in the system folders.
+#[must_use]
+pub fn missing_packages(search: &[PathBuf]) -> Vec<&'static str> {
+    let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
+    let there = |program: &str| {
+        search.iter().chain(&system).any(|folder| folder.join(program).exists())
+    };
+    PROGRAMS.iter().filter(|(program, _)| !there(program)).map(|&(_, package)| package).collect()
+}
+
+/// Installs host packages with apt.
+///
+/// # Errors
+/// When this host has no apt, or apt fails.
+pub async fn install(packages: &[&str]) -> Result<(), LocalError> {
+    let arguments = ["install", "--yes", "--no-install-recommends"];
+    let all: Vec<&str> = arguments.iter().chain(packages).copied().collect();
+    if apt(&all).await.is_ok() {
+        return Ok(());
+    }
+    // Usually the lists are missing or old.
+    apt(&["update"]).await?;
+    apt(&all).await
+}
+
+async fn apt(arguments: &[&str]) -> Result<(), LocalError> {
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|source| LocalError::Spawn { program: "apt-get".to_owned(), source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().take(3).collect::<Vec<_>>();
+    Err(LocalError::Tool {
+        program: format!("apt-get {}", arguments.join(" ")),
+        output: last.into_iter().rev().collect::<Vec<_>>().join(" / "),
+    })
+}

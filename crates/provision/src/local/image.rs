@@ -1,0 +1,160 @@
+//! The one image that all machines share as the lower layer of their disks: Debian 13 with the
+//! packages of every role, all of them switched off. Built once, cached by the digest of its recipe.
+
+use super::{LocalError, Roots, disk};
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+const SUITE: &str = "trixie";
+/// Every role's packages, and what a bare machine needs. In one image because a shared lower layer
+/// costs nothing a machine, while installing costs minutes.
+const PACKAGES: &[&str] = &[
+    "apt-utils", "buildah", "ca-certificates", "dbus", "haproxy", "iproute2", "keepalived",
+    "libpam-systemd", "logrotate", "mariadb-backup", "mariadb-server", "netavark", "nftables",
+    "openssh-server", "podman", "procps", "rabbitmq-server", "redis-server", "redis-tools",
+    "systemd", "systemd-sysv", "systemd-timesyncd", "udev", "unattended-upgrades",
+];
+/// Started only where a role asks for them.
+const OFF: &[&str] = &[
+    "apt-daily.timer", "apt-daily-upgrade.timer", "epmd.service", "epmd.socket", "haproxy.service",
+    "keepalived.service", "mariadb.service", "podman-auto-update.timer", "podman.socket",
+    "rabbitmq-server.service", "redis-server.service", "dpkg-db-backup.timer", "e2scrub_all.timer",
+];
+/// Make no sense in a container, or cost start time.
+const MASKED: &[&str] = &[
+    "e2scrub_reap.service", "fstrim.timer", "getty@tty1.service", "console-getty.service",
+    "sshd-keygen.service", "systemd-networkd-wait-online.service", "systemd-pstore.service",
+];
+const UNNEEDED: &[&str] = &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+
+/// How the image is made; its digest names the result.
+pub struct Recipe;
+
+impl Recipe {
+    /// Packages that are in the image.
+    #[must_use]
+    pub fn packages() -> &'static [&'static str] {
+        PACKAGES
+    }
+
+    /// Digest of everything that decides what the image is.
+    #[must_use]
+    pub fn digest() -> String {
+        hex::encode(&Sha256::digest(Self::arguments().join("\n"))[..8])
+    }
+
+    fn arguments() -> Vec<String> {
+        let mut arguments = vec![
+            "--variant=minbase".to_owned(),
+            format!("--include={}", PACKAGES.join(",")),
+            "--aptopt=APT::Install-Recommends \"false\"".to_owned(),
+        ];
+        arguments.extend(UNNEEDED.iter().map(|p| format!("--dpkgopt=path-exclude={p}")));
+        for script in [
+            format!("chroot \"$1\" systemctl --quiet disable {}", OFF.join(" ")),
+            format!("chroot \"$1\" systemctl --quiet mask {}", MASKED.join(" ")),
+            "chroot \"$1\" systemctl --quiet enable systemd-networkd.service ssh.service".to_owned(),
+            // Every machine has keys and an id of its own.
+            "rm -f \"$1\"/etc/ssh/ssh_host_* && : > \"$1\"/etc/machine-id && rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname".to_owned(),
+        ] {
+            arguments.push(format!("--customize-hook={script}"));
+        }
+        arguments.push(SUITE.to_owned());
+        arguments
+    }
+}
+
+/// A finished image.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub folder: PathBuf,
+}
+
+impl Image {
+    /// Where the image is or will be.
+    #[must_use]
+    pub fn of(roots: &Roots) -> Self {
+        Self { folder: roots.cache.join("images").join(Recipe::digest()) }
+    }
+
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        self.folder.join("etc/os-release").exists()
+    }
+
+    /// Builds it unless it is there; says what it is doing. Two builds at once: the second waits.
+    ///
+    /// # Errors
+    /// When the package mirror or the disk does not deliver.
+    pub async fn build(&self, mut doing: impl FnMut(&str)) -> Result<bool, LocalError> {
+        let images = self.folder.parent().unwrap_or(Path::new("/")).to_owned();
+        disk::make(&images, 0o755)?;
+        let lock = lock(self.folder.with_extension("lock"), &mut doing).await?;
+        if self.is_built() {
+            return Ok(false);
+        }
+        let unfinished = self.folder.with_extension("building");
+        disk::remove(&unfinished)?;
+        doing("installing Debian 13 and the packages of all roles (about a minute, once)");
+        let mut child = Command::new("mmdebstrap")
+            .args(Recipe::arguments())
+            .arg(&unfinished)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| LocalError::Spawn { program: "mmdebstrap".to_owned(), source })?;
+        let mut last = Vec::new();
+        if let Some(stderr) = child.stderr.take() {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(step) = line.strip_prefix("I: ") {
+                    doing(step);
+                } else {
+                    last.push(line);
+                    if last.len() > 8 {
+                        last.remove(0);
+                    }
+                }
+            }
+        }
+        let status = child
+            .wait()
+            .await
+            .map_err(|source| LocalError::Spawn { program: "mmdebstrap".to_owned(), source })?;
+        if !status.success() {
+            return Err(LocalError::Image { output: last.join(" / ") });
+        }
+        fs::rename(&unfinished, &self.folder).map_err(LocalError::io("rename into", &self.folder))?;
+        drop(lock);
+        Ok(true)
+    }
+}
+
+async fn lock(path: PathBuf, doing: &mut impl FnMut(&str)) -> Result<Flock<File>, LocalError> {
+    let open = || File::create(&path).map_err(LocalError::io("open", &path));
+    if let Ok(lock) = Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
+        return Ok(lock);
+    }
+    doing("another run is building the image; waiting for it");
+    let file = open()?;
+    let waited =
+        tokio::task::spawn_blocking(move || Flock::lock(file, FlockArg::LockExclusive)).await;
+    match waited {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err((_, errno))) => {
+            Err(LocalError::Io { action: "lock", path, source: errno.into() })
+        }
+        Err(_) => Err(LocalError::Io {
+            action: "lock",
+            path,
+            source: std::io::ErrorKind::Interrupted.into(),
+        }),
+    }
+}

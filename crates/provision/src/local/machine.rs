@@ -1,0 +1,163 @@
+//! Creating, starting and destroying machines.
+
+use super::disk::{self, CONSOLE, Record, Seed};
+use super::{Local, LocalError, cgroup};
+use andamio_spec::topology::Machine;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::Command;
+
+impl Local {
+    pub(super) fn record(&self, machine: &Machine, image: &Path) -> Record {
+        let folder = self.machine_folder(&machine.name);
+        Record {
+            name: machine.name.clone(),
+            guest: self.guest(machine),
+            address: machine.address,
+            gateway: self.network.gateway(),
+            bridge: self.bridge(),
+            image: image.to_owned(),
+            vcpu: machine.size.vcpu,
+            memory_bytes: machine.size.memory_bytes,
+            // Overlay on overlay does not work: container storage is the host's own file system.
+            binds: vec![(folder.join("containers"), "/var/lib/containers".to_owned())],
+        }
+    }
+
+    /// systemd-nspawn names the host's interface `vb-GUEST`, cut at 15 characters.
+    fn guest(&self, machine: &Machine) -> String {
+        let short: String = machine.name.chars().take(2).collect();
+        format!("{}{short}{}", self.id, machine.index)
+    }
+
+    /// A new disk, ready to be started.
+    ///
+    /// # Errors
+    /// When the host's disk cannot be written.
+    pub fn create(
+        &self,
+        machine: &Machine,
+        image: &Path,
+        seed: &Seed<'_>,
+    ) -> Result<(), LocalError> {
+        disk::make(&self.roots.data, 0o700)?;
+        let folder = self.machine_folder(&machine.name);
+        if let Some(parent) = folder.parent() {
+            disk::make(parent, 0o700)?;
+        }
+        disk::create(&folder, &self.record(machine, image), seed)
+    }
+
+    /// Starts it, detached from this process. It is up when it answers SSH, which the caller waits
+    /// for; `launcher` is the program and first arguments that end in [`super::launch`].
+    ///
+    /// # Errors
+    /// When a control group cannot be made or the launcher not be started.
+    pub fn start(&self, machine: &Machine, launcher: &[String]) -> Result<Started, LocalError> {
+        let folder = self.machine_folder(&machine.name);
+        let mut record = Record::read(&folder)?;
+        let size = machine.size;
+        if (record.vcpu, record.memory_bytes) != (size.vcpu, size.memory_bytes) {
+            record.vcpu = size.vcpu;
+            record.memory_bytes = size.memory_bytes;
+            record.write(&folder)?;
+        }
+        let groups = cgroup::create(&self.id, &machine.name, size.memory_bytes, size.vcpu)?;
+        clear_traces(&record.guest);
+        let console = folder.join(CONSOLE);
+        let log = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(&console)
+            .map_err(LocalError::io("open", &console))?;
+        let copy = log.try_clone().map_err(LocalError::io("open", &console))?;
+        let program = launcher.first().map_or("andamio", String::as_str);
+        let child = Command::new(program)
+            .args(launcher.iter().skip(1))
+            .arg(&folder)
+            .args(&groups)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(copy)
+            .kill_on_drop(false)
+            .spawn()
+            .map_err(|source| LocalError::Spawn { program: program.to_owned(), source })?;
+        Ok(Started { machine: machine.name.clone(), child, console })
+    }
+
+    /// Ends the machine at once (a power cut) and keeps its disk.
+    ///
+    /// # Errors
+    /// When its processes do not end.
+    pub async fn kill(&self, name: &str) -> Result<(), LocalError> {
+        cgroup::kill(&self.id, name).await?;
+        if let Ok(record) = Record::read(&self.machine_folder(name)) {
+            clear_traces(&record.guest);
+        }
+        Ok(())
+    }
+
+    /// Ends the machine and removes its disk.
+    ///
+    /// # Errors
+    /// When its processes do not end or its folder cannot be removed.
+    pub async fn destroy(&self, name: &str) -> Result<(), LocalError> {
+        self.kill(name).await?;
+        let folder = self.machine_folder(name);
+        let removed = tokio::task::spawn_blocking(move || disk::remove(&folder)).await;
+        removed.unwrap_or(Ok(()))
+    }
+
+    /// Removes what belongs to the instance as a whole, after its machines.
+    ///
+    /// # Errors
+    /// When the bridge, the address translation or a folder cannot be removed.
+    pub async fn destroy_instance(&self) -> Result<(), LocalError> {
+        self.network_down().await?;
+        cgroup::remove_instance(&self.id);
+        disk::remove(&self.instance_folder())
+    }
+
+    /// Resident memory of a machine, bytes.
+    #[must_use]
+    pub fn memory(&self, name: &str) -> u64 {
+        cgroup::memory(&self.id, name)
+    }
+}
+
+/// A machine on its way up.
+pub struct Started {
+    machine: String,
+    child: tokio::process::Child,
+    console: PathBuf,
+}
+
+impl Started {
+    /// Ends only if the machine ends: with what its console said.
+    pub async fn failure(&mut self) -> LocalError {
+        let _ = self.child.wait().await;
+        let said = std::fs::read_to_string(&self.console).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
+        let from = lines.len().saturating_sub(5);
+        LocalError::Start { machine: self.machine.clone(), console: lines[from..].join(" / ") }
+    }
+}
+
+/// A machine that was killed leaves these behind, and they would stop its next start.
+fn clear_traces(guest: &str) {
+    for folder in ["propagate", "unix-export"] {
+        let _ = std::fs::remove_dir_all(Path::new("/run/systemd/nspawn").join(folder).join(guest));
+    }
+    let interface = format!("vb-{guest}");
+    if Path::new("/sys/class/net").join(&interface).exists() {
+        // Usually gone with its peer; deleting it is quick and happens once a start.
+        let _ = std::process::Command::new("ip")
+            .args(["link", "del", &interface])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}

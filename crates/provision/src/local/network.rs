@@ -1,0 +1,209 @@
+//! The instance's bridge, its /24, and its way to the package mirror.
+
+use super::{Local, LocalError, disk, list};
+use andamio_spec::topology::Network;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
+/// Which instance a network belongs to.
+const OWNER: &str = "owner";
+
+/// A /24 of 198.18.0.0/15 for the instance: the one it has, else the wanted one, else a free one. The
+/// range is reserved for benchmarks (RFC 2544), so that no real network is hidden.
+///
+/// # Errors
+/// When the wanted one is taken, or none is free.
+pub fn allocate(data: &Path, id: &str, wanted: Option<Network>) -> Result<Network, LocalError> {
+    let folder = data.join("networks");
+    if let Some(network) = wanted {
+        return match claim(data, &folder, id, network)? {
+            None => Ok(network),
+            Some(owner) => Err(LocalError::NetworkTaken { network: network.to_string(), owner }),
+        };
+    }
+    for name in list(&folder) {
+        let own = fs::read_to_string(folder.join(&name).join(OWNER)).is_ok_and(|o| o == id);
+        if let (true, Ok(base)) = (own, name.parse()) {
+            return Ok(Network { base });
+        }
+    }
+    for number in 1..512_u16 {
+        let [high, low] = number.to_be_bytes();
+        let network = Network { base: Ipv4Addr::new(198, 18 + high, low, 0) };
+        if claim(data, &folder, id, network)?.is_none() {
+            return Ok(network);
+        }
+    }
+    Err(LocalError::NoNetwork)
+}
+
+/// Takes a network; `Some(owner)` when another has it.
+fn claim(
+    data: &Path,
+    folder: &Path,
+    id: &str,
+    network: Network,
+) -> Result<Option<String>, LocalError> {
+    let place = folder.join(network.base.to_string());
+    let owner_file = place.join(OWNER);
+    let bridge = format!("andamio-{id}");
+    if let Some(interface) = interface_with(network).filter(|i| *i != bridge) {
+        return Ok(Some(format!("interface {interface} of this host")));
+    }
+    disk::make(data, 0o700)?;
+    fs::create_dir_all(folder).map_err(LocalError::io("create", folder))?;
+    match fs::create_dir(&place) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            let owner = fs::read_to_string(&owner_file).unwrap_or_default();
+            let alive = !owner.is_empty() && data.join("instances").join(&owner).exists();
+            if owner != id && alive {
+                return Ok(Some(format!("instance {owner}")));
+            }
+        }
+        Err(e) => return Err(LocalError::Io { action: "create", path: place, source: e }),
+    }
+    fs::write(&owner_file, id).map_err(LocalError::io("write", owner_file))?;
+    // The instance's folder is what keeps the claim alive.
+    disk::make(&data.join("instances").join(id), 0o700)?;
+    Ok(None)
+}
+
+/// The host's interface with a route into the network, from the kernel's routing table.
+fn interface_with(network: Network) -> Option<String> {
+    let routes = fs::read_to_string("/proc/net/route").ok()?;
+    let wanted = u32::from(network.base);
+    routes.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let interface = fields.next()?;
+        let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u32::swap_bytes);
+        let destination = number(fields.next()?)?;
+        let mask = number(fields.nth(5)?)?;
+        let overlaps = mask != 0 && (wanted & mask & 0xffff_ff00) == (destination & mask & 0xffff_ff00);
+        overlaps.then(|| interface.to_owned())
+    })
+}
+
+impl Local {
+    /// Is the bridge there?
+    #[must_use]
+    pub fn network_is_up(&self) -> bool {
+        Path::new("/sys/class/net").join(self.bridge()).join("bridge").exists()
+    }
+
+    /// Bridge, address, forwarding and address translation. Safe to repeat.
+    ///
+    /// # Errors
+    /// When `ip` or `nft` refuse.
+    pub async fn network_up(&self) -> Result<(), LocalError> {
+        let bridge = self.bridge();
+        if !self.network_is_up() {
+            let batch = format!(
+                "link add name {bridge} type bridge\naddress add {}/24 dev {bridge}\nlink set {bridge} up\n",
+                self.network.gateway()
+            );
+            feed("ip", &["-batch", "-"], &batch).await?;
+        }
+        self.forward()?;
+        // Atomic: made empty if absent, deleted, made anew. Nothing new comes in from outside or from
+        // another instance, and machines cannot reach the host's own services.
+        let table = format!("inet andamio_{}", self.id);
+        let rules = format!(
+            r#"table {table} {{ }}
+delete table {table}
+table {table} {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {net} oifname != "{bridge}" masquerade
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    oifname "{bridge}" iifname != "{bridge}" ct state new drop
+  }}
+  chain input {{
+    type filter hook input priority filter; policy accept;
+    iifname "{bridge}" ct state established,related accept
+    iifname "{bridge}" meta l4proto icmp accept
+    iifname "{bridge}" drop
+  }}
+}}
+"#,
+            net = self.network
+        );
+        feed("nft", &["-f", "-"], &rules).await
+    }
+
+    pub(super) async fn network_down(&self) -> Result<(), LocalError> {
+        let bridge = self.bridge();
+        for port in list(&Path::new("/sys/class/net").join(&bridge).join("brif")) {
+            // A port can vanish with its machine between the look and the deletion.
+            let _ = feed("ip", &["link", "del", &port], "").await;
+        }
+        if self.network_is_up() {
+            feed("ip", &["link", "del", &bridge], "").await?;
+        }
+        // `add` makes the deletion safe to repeat.
+        let table = format!("inet andamio_{}", self.id);
+        feed("nft", &["-f", "-"], &format!("add table {table}\ndelete table {table}\n")).await?;
+        let networks = self.roots.data.join("networks");
+        for name in list(&networks) {
+            let place = networks.join(&name);
+            if fs::read_to_string(place.join(OWNER)).is_ok_and(|o| o == self.id) {
+                disk::remove(&place)?;
+            }
+        }
+        self.stop_forwarding();
+        Ok(())
+    }
+
+    /// The setting that forwarding had before the first instance; given back after the last.
+    fn forward_record(&self) -> PathBuf {
+        self.roots.data.join("ip_forward.before")
+    }
+
+    fn forward(&self) -> Result<(), LocalError> {
+        let before = fs::read_to_string(FORWARD).unwrap_or_default();
+        if before.trim() == "1" {
+            return Ok(());
+        }
+        let record = self.forward_record();
+        fs::write(&record, before).map_err(LocalError::io("write", &record))?;
+        fs::write(FORWARD, "1").map_err(LocalError::io("write", FORWARD))
+    }
+
+    fn stop_forwarding(&self) {
+        let others = list(&self.roots.data.join("networks"));
+        if let (true, Ok(before)) = (others.is_empty(), fs::read_to_string(self.forward_record())) {
+            let _ = fs::write(FORWARD, before);
+            let _ = fs::remove_file(self.forward_record());
+        }
+    }
+}
+
+/// Runs a tool with the given input; its complaint is the error.
+async fn feed(program: &str, arguments: &[&str], input: &str) -> Result<(), LocalError> {
+    let spawn = |source| LocalError::Spawn { program: program.to_owned(), source };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(spawn)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A tool that ended early says why on its error output.
+        let _ = stdin.write_all(input.as_bytes()).await;
+    }
+    let output = child.wait_with_output().await.map_err(spawn)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(LocalError::Tool { program: program.to_owned(), output: said })
+}
