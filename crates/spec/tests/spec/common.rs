@@ -1,5 +1,4 @@
 //! What the tests of this crate share.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use andamio_spec::topology::{Network, Peer, Topology, compute};
 use andamio_spec::{Finding, Spec, parse};

@@ -1,10 +1,8 @@
 //! The three environments of the document, whole (E1, E2, E3, S1, K5, W2, C1).
 
-mod common;
-
+use crate::common::{ficharfirm, network, peer, spec, topology};
 use andamio_spec::topology::{Network, Topology, TopologyError, compute, compute_with};
 use andamio_spec::{Environment, Group, Spec, check_limits, cost, counts, storage_bytes, units};
-use common::{ficharfirm, network, peer, spec, topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
