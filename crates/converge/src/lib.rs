@@ -1,0 +1,56 @@
+//! What every machine of an environment has to be: one manifest per machine, rendered from its roles.
+//!
+//! Pure: no files, no clock, no randomness, no terminal, so the same inputs give the same bytes. A
+//! role is one folder below `roles/` and holds all that the system knows about it: packages, files,
+//! units, accounts, the secrets it needs, and how its health is asked.
+
+mod cx;
+mod error;
+mod inputs;
+mod machine;
+mod phase;
+mod render;
+mod roles;
+mod secrets;
+
+pub use error::Error;
+pub use inputs::{Inputs, Release};
+pub use phase::{Phase, stages};
+pub use roles::app::{ENV_FILE, app_environment, one_off};
+pub use roles::redis::{RedisNode, redis_nodes};
+pub use roles::{Service, health};
+pub use secrets::{SecretKind, SecretSpec, secret_names};
+
+use andamio_manifest::{Manifest, VERSION};
+
+/// The whole manifests, one per machine of the topology, in machine order.
+///
+/// # Errors
+/// A secret of [`secret_names`] is missing or empty, or cannot be written to an environment file.
+pub fn manifests(inputs: &Inputs<'_>) -> Result<Vec<Manifest>, Error> {
+    manifests_of(inputs, Phase::App)
+}
+
+/// The manifests of a phase, one per machine, in machine order. They carry the generation of the
+/// inputs; a node refuses one generation with two contents, so a caller that applies both phases to
+/// an app machine gives [`Phase::Base`] generation N and [`Phase::App`] generation N + 1.
+///
+/// # Errors
+/// As [`manifests`].
+pub fn manifests_of(inputs: &Inputs<'_>, phase: Phase) -> Result<Vec<Manifest>, Error> {
+    secrets::check(inputs)?;
+    inputs
+        .topology
+        .machines
+        .iter()
+        .map(|machine| {
+            Ok(Manifest {
+                v: VERSION,
+                machine: machine.name.clone(),
+                instance: inputs.topology.instance(),
+                generation: inputs.generation,
+                resources: roles::resources(&cx::Cx { inputs, machine, phase })?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,31 @@
+//! One machine's view of the inputs.
+
+use crate::inputs::Inputs;
+use crate::phase::Phase;
+use andamio_spec::Place;
+use andamio_spec::topology::Machine;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Cx<'a> {
+    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) machine: &'a Machine,
+    pub(crate) phase: Phase,
+}
+
+impl Cx<'_> {
+    /// The operator reaches machines of this host only over its own side of the bridge; elsewhere
+    /// nobody knows from where an operator comes.
+    pub(crate) fn is_local(&self) -> bool {
+        let place = &self.inputs.topology.place;
+        self.inputs
+            .spec
+            .places
+            .get(place)
+            .map_or(place == andamio_spec::defaults::PLACE, |place| *place == Place::Local)
+    }
+
+    /// Bytes of the machine's memory in MiB, times a share in per cent.
+    pub(crate) fn memory_mib(&self, per_cent: u64) -> u64 {
+        self.machine.size.memory_bytes / (1 << 20) * per_cent / 100
+    }
+}

@@ -1,0 +1,127 @@
+//! The application: its image, its environment, and one unit per process, run by podman.
+//!
+//! Containers share the machine's network, run as [`USER`] without any capability, and see a
+//! read-only file system but for `/tmp`, `/run` and the paths of `[app].files`.
+
+mod environment;
+mod one_off;
+mod process;
+
+pub use environment::app_environment;
+pub(crate) use environment::may_be_named;
+pub use one_off::one_off;
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::machine::{Resources, directory, file, secret_file, unit};
+use crate::phase::{Phase, disrupts};
+use crate::roles::Service;
+use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Unit};
+use andamio_spec::Spec;
+use andamio_spec::model::Process;
+use andamio_spec::topology::Role;
+
+/// The application's variables on its machines, for processes and one-offs alike: a command line
+/// would show them to every process.
+pub const ENV_FILE: &str = "/etc/andamio/app.env";
+/// User and group of every container, whatever the image says: never root, and the owner of files.
+pub(crate) const USER: &str = "10001";
+const FILES: &str = "/var/lib/andamio/files";
+const QUADLETS: &str = "/etc/containers/systemd";
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let spec = cx.inputs.spec;
+    let mut out = Resources::of("app");
+    out.packages(&["podman", "crun"]);
+    out.file(file(
+        "/etc/containers/containers.conf.d/10-andamio.conf",
+        include_str!("containers.conf"),
+    ));
+    let variables = app_environment(cx.inputs);
+    let environment = out.file(secret_file(
+        ENV_FILE,
+        variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>(),
+        ("root", "root"),
+        0o600,
+    ));
+    if !spec.app.files.is_empty() {
+        out.add(directory("/var/lib/andamio", 0o755, ("root", "root")));
+        out.add(directory(FILES, 0o755, ("root", "root")));
+    }
+    for path in parents_and_self(spec) {
+        out.add(directory(&path, 0o750, (USER, USER)));
+    }
+    let Some(release) = cx.inputs.release else { return Ok(out.into_list()) };
+    out.add(Kind::Image(Image { name: release.image.clone(), archive: release.archive.clone() }));
+    if cx.phase == Phase::Base {
+        return Ok(out.into_list());
+    }
+    // Units of processes that are no longer declared go with their files.
+    out.add(Kind::Directory(Directory {
+        path: QUADLETS.to_owned(),
+        mode: 0o755,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        exclusive: true,
+    }));
+    for (name, process) in &spec.app.processes {
+        let unit_name = process::unit_name(spec, name);
+        let quadlet = out.file(file(
+            &format!("{QUADLETS}/{unit_name}.container"),
+            process::quadlet(cx, name, process, release)?,
+        ));
+        out.unit(Unit {
+            enabled: None,
+            restart_on: vec![quadlet, environment.clone()],
+            disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
+            ..unit(&format!("{unit_name}.service"))
+        });
+    }
+    // All have been started by then, and get ready in parallel.
+    for (name, process) in &spec.app.processes {
+        out.add(Kind::Probe(probe(cx, name, process, 60)));
+    }
+    Ok(out.into_list())
+}
+
+/// Host side of a kept path.
+fn host_path(path: &str) -> String {
+    format!("{FILES}{path}")
+}
+
+/// Folders of `[app].files` from the top, each once.
+fn parents_and_self(spec: &Spec) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for path in &spec.app.files {
+        let mut whole = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            whole = format!("{whole}/{part}");
+            let on_host = host_path(&whole);
+            if !all.contains(&on_host) {
+                all.push(on_host);
+            }
+        }
+    }
+    all
+}
+
+fn probe(cx: &Cx<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
+    let spec = cx.inputs.spec;
+    let check = match process.port {
+        Some(port) => Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready)),
+        None => Check::Unit(format!("{}.service", process::unit_name(spec, name))),
+    };
+    Probe { name: name.to_owned(), check, deadline_s }
+}
+
+pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+    if cx.inputs.release.is_none() {
+        return Vec::new();
+    }
+    let processes = &cx.inputs.spec.app.processes;
+    let service = |(name, process): (&String, &Process)| Service {
+        name: name.clone(),
+        probes: vec![probe(cx, name, process, 5)],
+    };
+    processes.iter().map(service).collect()
+}

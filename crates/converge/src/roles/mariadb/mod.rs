@@ -1,0 +1,161 @@
+//! MariaDB: one server, a primary with its replica, or a Galera cluster.
+//!
+//! Listens on the machine's own address and its socket; administration is the socket's, as root.
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::machine::{Resources, file, secret_file, sensitive, strings, unit};
+use crate::phase::disrupts;
+use crate::render::render;
+use crate::roles::Service;
+use crate::secrets::SecretKind;
+use andamio_manifest::{
+    Check, File, Kind, Mariadb, MariadbAccount, MariadbGrant, Probe, Resource, Unit,
+};
+use andamio_spec::Topology;
+use andamio_spec::model::Layout;
+use andamio_spec::topology::Role;
+use minijinja::context;
+use std::collections::BTreeMap;
+
+pub(super) const SOCKET: &str = "/run/mysqld/mysqld.sock";
+pub(super) const PORT: u16 = 3306;
+pub(super) const ACCOUNT: &str = "app";
+pub(super) const PASSWORD: &str = "mariadb_app_password";
+const REPLICATION: &str = "mariadb_replication_password";
+
+/// A replica and a Galera joiner log in to another server.
+pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKind)] {
+    let both = &[(PASSWORD, SecretKind::Password), (REPLICATION, SecretKind::Password)];
+    if topology.with_role(Role::Mariadb).count() > 1 { both } else { &both[..1] }
+}
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let mut out = Resources::of("mariadb");
+    out.packages(&["mariadb-server", "mariadb-backup"]);
+    let config = out.file(File {
+        validate: strings(&["/usr/sbin/mariadbd", "--defaults-file={}", "--help", "--verbose"]),
+        ..config(cx)?
+    });
+    let unit_file = out.file(file(
+        "/etc/systemd/system/mariadb.service.d/10-andamio.conf",
+        include_str!("unit.conf"),
+    ));
+    out.unit(Unit {
+        restart_on: vec![config, unit_file],
+        disrupts: disrupts(cx.inputs.topology, Role::Mariadb),
+        ..unit("mariadb.service")
+    });
+    out.add(Kind::Probe(probe(cx, 120)));
+    out.add(Kind::Mariadb(Mariadb {
+        socket: SOCKET.to_owned(),
+        databases: vec![cx.inputs.spec.project.name.clone()],
+        accounts: accounts(cx.inputs),
+        variables: live_variables(),
+    }));
+    Ok(out.into_list())
+}
+
+fn config(cx: &Cx<'_>) -> Result<File, Error> {
+    let layout = cx.machine.layout;
+    let peers: Vec<String> = cx
+        .inputs
+        .topology
+        .with_role(Role::Mariadb)
+        .map(|machine| machine.address.to_string())
+        .collect();
+    // Whole chunks of 128 MiB: the server rounds, and the figure is read back.
+    let pool_mib = (cx.memory_mib(50) / 128).max(1) * 128;
+    let text = render(
+        "andamio.cnf",
+        include_str!("andamio.cnf"),
+        context! {
+            name => cx.machine.name,
+            address => cx.machine.address.to_string(),
+            server_id => cx.machine.index,
+            pool_mib,
+            log_mib => (pool_mib / 8).clamp(96, 1024),
+            replica => layout == Layout::Replica,
+            galera => layout == Layout::Galera,
+            cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
+            peers => peers.join(","),
+            replication_password => cx.inputs.secret(REPLICATION),
+        },
+    )?;
+    let path = "/etc/mysql/mariadb.conf.d/99-andamio.cnf";
+    // Only a Galera member has a password in it: for the transfer of a joiner's first copy.
+    Ok(if layout == Layout::Galera {
+        secret_file(path, text, ("root", "mysql"), 0o640)
+    } else {
+        file(path, text)
+    })
+}
+
+/// Everything on the project's own database and nothing anywhere else.
+fn accounts(inputs: &Inputs<'_>) -> Vec<MariadbAccount> {
+    // `_` stands for any letter in the database part of a grant.
+    let database = inputs.spec.project.name.replace('_', "\\_");
+    client_hosts(inputs.topology)
+        .into_iter()
+        .map(|host| MariadbAccount {
+            name: ACCOUNT.to_owned(),
+            host,
+            password: sensitive(inputs.secret(PASSWORD)),
+            grants: vec![MariadbGrant {
+                privileges: "ALL PRIVILEGES".to_owned(),
+                on: format!("`{database}`.*"),
+            }],
+        })
+        .collect()
+}
+
+/// The environment's network where all app machines are in it, so that a new one needs no account;
+/// otherwise each machine.
+fn client_hosts(topology: &Topology) -> Vec<String> {
+    let [a, b, c, _] = topology.network.base.octets();
+    let machines: Vec<_> = topology.with_role(Role::App).collect();
+    if machines.iter().all(|machine| machine.address.octets().starts_with(&[a, b, c])) {
+        vec![format!("{a}.{b}.{c}.%")]
+    } else {
+        machines.iter().map(|machine| machine.address.to_string()).collect()
+    }
+}
+
+/// What an acknowledged record depends on, read from the running server.
+fn live_variables() -> BTreeMap<String, String> {
+    [
+        ("innodb_flush_log_at_trx_commit", "1"),
+        ("sync_binlog", "1"),
+        ("binlog_format", "ROW"),
+        ("gtid_strict_mode", "ON"),
+        ("local_infile", "OFF"),
+        ("max_connections", "300"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
+    let status = if cx.machine.layout == Layout::Galera {
+        BTreeMap::from([("wsrep_ready".to_owned(), "ON".to_owned())])
+    } else {
+        BTreeMap::new()
+    };
+    let check = Check::Mariadb { socket: SOCKET.to_owned(), status };
+    Probe { name: "mariadb".to_owned(), check, deadline_s }
+}
+
+pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+    vec![Service { name: "mariadb".to_owned(), probes: vec![probe(cx, 5)] }]
+}
+
+/// `mysql://…` of the server that the application writes to. With several, the balancer on each app
+/// machine stands before them on loopback; the replica of a pair is no writer.
+pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
+    let first = inputs.topology.with_role(Role::Mariadb).next()?;
+    let password = inputs.secret(PASSWORD);
+    let database = &inputs.spec.project.name;
+    Some(format!("mysql://{ACCOUNT}:{password}@{}:{PORT}/{database}", first.address))
+}

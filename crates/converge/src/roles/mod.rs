@@ -1,0 +1,69 @@
+//! The roles, and what they have in common.
+
+pub(crate) mod app;
+mod base;
+mod mariadb;
+mod rabbitmq;
+pub(crate) mod redis;
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::phase::Phase;
+use crate::secrets::SecretKind;
+use andamio_manifest::{Probe, Resource};
+use andamio_spec::Topology;
+use andamio_spec::topology::{Machine, Role};
+
+/// What `status` shows as one line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    pub name: String,
+    /// All have to answer; they change nothing, and a reader may shorten their deadlines.
+    pub probes: Vec<Probe>,
+}
+
+pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let mut all = Vec::new();
+    for role in &cx.machine.roles {
+        all.extend(match role {
+            Role::Base => base::resources(cx)?,
+            Role::Mariadb => mariadb::resources(cx)?,
+            Role::Redis => redis::resources(cx)?,
+            Role::Rabbitmq => rabbitmq::resources(cx)?,
+            Role::App => app::resources(cx)?,
+            // Nothing of theirs is rendered yet.
+            Role::Balancer | Role::Ops => Vec::new(),
+        });
+    }
+    Ok(all)
+}
+
+/// The services of one machine, for `status`.
+#[must_use]
+pub fn health(inputs: &Inputs<'_>, machine: &Machine) -> Vec<Service> {
+    let cx = Cx { inputs, machine, phase: Phase::App };
+    let of = |role: &Role| match role {
+        Role::Mariadb => mariadb::health(&cx),
+        Role::Redis => redis::health(&cx),
+        Role::Rabbitmq => rabbitmq::health(&cx),
+        Role::App => app::health(&cx),
+        Role::Base | Role::Balancer | Role::Ops => Vec::new(),
+    };
+    machine.roles.iter().flat_map(of).collect()
+}
+
+pub(crate) fn secrets(topology: &Topology) -> Vec<(&'static str, SecretKind)> {
+    let mut all = Vec::new();
+    let has = |role| topology.with_role(role).next().is_some();
+    if has(Role::Mariadb) {
+        all.extend_from_slice(mariadb::secrets(topology));
+    }
+    if has(Role::Redis) {
+        all.extend_from_slice(redis::SECRETS);
+    }
+    if has(Role::Rabbitmq) {
+        all.extend_from_slice(rabbitmq::SECRETS);
+    }
+    all
+}

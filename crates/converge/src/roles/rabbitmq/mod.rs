@@ -1,0 +1,211 @@
+//! RabbitMQ: one node or a cluster with quorum queues.
+//!
+//! AMQP is on the machine's address, administration on loopback. A node alone keeps the Erlang
+//! distribution and its port mapper on loopback too; members of a cluster open them to each other.
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::machine::{Resources, file, secret_file, sensitive, unit};
+use crate::phase::disrupts;
+use crate::render::render;
+use crate::roles::Service;
+use crate::secrets::SecretKind;
+use andamio_manifest::{Check, File, Kind, Probe, Rabbitmq, RabbitmqUser, Resource, Unit};
+use andamio_spec::topology::{Machine, Role, ports};
+use minijinja::{Value, context};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+const ADMIN: &str = "admin";
+const ADMIN_PASSWORD: &str = "rabbitmq_admin_password";
+const ACCOUNT: &str = "app";
+const PASSWORD: &str = "rabbitmq_app_password";
+const COOKIE: &str = "rabbitmq_erlang_cookie";
+const MANAGEMENT: &str = "127.0.0.1:15672";
+pub(super) const SECRETS: &[(&str, SecretKind)] = &[
+    (ADMIN_PASSWORD, SecretKind::Password),
+    (PASSWORD, SecretKind::Password),
+    (COOKIE, SecretKind::Hex32),
+];
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let mut out = Resources::of("rabbitmq");
+    out.packages(&["rabbitmq-server"]);
+    let values = values(cx);
+    let mut parts = vec![
+        out.file(secret_file(
+            "/var/lib/rabbitmq/.erlang.cookie",
+            cx.inputs.secret(COOKIE),
+            ("rabbitmq", "rabbitmq"),
+            0o400,
+        )),
+        out.file(file("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n")),
+        out.file(secret_file(
+            "/etc/rabbitmq/definitions.json",
+            definitions(cx.inputs),
+            ("root", "rabbitmq"),
+            0o640,
+        )),
+        out.file(file(
+            "/etc/systemd/system/rabbitmq-server.service.d/10-andamio.conf",
+            include_str!("unit.conf"),
+        )),
+    ];
+    for (path, name, source) in [
+        ("/etc/rabbitmq/rabbitmq.conf", "rabbitmq.conf", include_str!("rabbitmq.conf")),
+        ("/etc/rabbitmq/rabbitmq-env.conf", "env.conf", include_str!("env.conf")),
+        ("/etc/rabbitmq/inetrc", "inetrc", include_str!("inetrc")),
+    ] {
+        parts.push(out.file(file(path, render(name, source, values.clone())?)));
+    }
+    let socket = out.file(File {
+        ..file(
+            "/etc/systemd/system/epmd.socket.d/10-andamio.conf",
+            render("epmd.socket", include_str!("epmd.conf"), values)?,
+        )
+    });
+    out.unit(Unit { restart_on: vec![socket], ..unit("epmd.socket") });
+    out.unit(Unit {
+        restart_on: parts,
+        disrupts: disrupts(cx.inputs.topology, Role::Rabbitmq),
+        ..unit("rabbitmq-server.service")
+    });
+    out.add(Kind::Probe(probe(cx, 120)));
+    out.add(Kind::Rabbitmq(accounts(cx.inputs)));
+    Ok(out.into_list())
+}
+
+fn values(cx: &Cx<'_>) -> Value {
+    let members: Vec<&Machine> = cx.inputs.topology.with_role(Role::Rabbitmq).collect();
+    let clustered = members.len() > 1;
+    let [a, b, c, d] = cx.machine.address.octets();
+    let hosts: Vec<Value> = members
+        .iter()
+        .map(|machine| {
+            let address = machine.address.octets().map(|octet| octet.to_string()).join(",");
+            context! { name => machine.name, address }
+        })
+        .collect();
+    context! {
+        name => cx.machine.name,
+        address => cx.machine.address.to_string(),
+        // Erlang's notation of the address that the distribution listens on.
+        distribution => if clustered { format!("{a},{b},{c},{d}") } else { "127,0,0,1".to_owned() },
+        hosts,
+        clustered,
+        cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
+        epmd => ports::EPMD,
+        amqp => ports::AMQP,
+        distribution_port => ports::RABBITMQ_CLUSTER,
+        management => MANAGEMENT,
+        memory_mib => cx.memory_mib(40),
+        // Paging a full memory to the disk has to fit; a twentieth of the disk at most.
+        disk_bytes => (cx.machine.size.memory_bytes / 2).min(cx.machine.disk_bytes / 20),
+    }
+}
+
+/// Loaded at every start: the account that administers, and the virtual host. Without it the
+/// server would make the well-known `guest`.
+fn definitions(inputs: &Inputs<'_>) -> String {
+    let vhost = &inputs.spec.project.name;
+    let all = ".*";
+    let document = json!({
+        "users": [{
+            "name": ADMIN,
+            "password_hash": password_hash(inputs.secret(ADMIN_PASSWORD)),
+            "hashing_algorithm": "rabbit_password_hashing_sha256",
+            "tags": ["administrator"],
+            "limits": {},
+        }],
+        "vhosts": [{ "name": vhost, "metadata": { "default_queue_type": "quorum" } }],
+        "permissions": [
+            { "user": ADMIN, "vhost": vhost, "configure": all, "write": all, "read": all },
+        ],
+    });
+    format!("{document:#}\n")
+}
+
+/// RabbitMQ's own form: Base64 of four bytes of salt and SHA-256 of salt and password. The salt
+/// comes from the password, so that the same secret gives the same file.
+fn password_hash(password: &str) -> String {
+    let salt: Vec<u8> =
+        Sha256::new_with_prefix("salt").chain_update(password).finalize().into_iter().take(4).collect();
+    let digest = Sha256::new_with_prefix(&salt).chain_update(password).finalize();
+    base64(&[salt.as_slice(), digest.as_slice()].concat())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_usize, |group, byte| group << 8 | usize::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = LETTERS.get(group >> (18 - 6 * place) & 63).copied().unwrap_or(b'A');
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+fn accounts(inputs: &Inputs<'_>) -> Rabbitmq {
+    let vhost = inputs.spec.project.name.clone();
+    Rabbitmq {
+        management: MANAGEMENT.to_owned(),
+        admin: ADMIN.to_owned(),
+        admin_password: sensitive(inputs.secret(ADMIN_PASSWORD)),
+        vhosts: vec![vhost.clone()],
+        users: vec![RabbitmqUser {
+            name: ACCOUNT.to_owned(),
+            password: sensitive(inputs.secret(PASSWORD)),
+            tags: String::new(),
+            vhost,
+            // Queues and exchanges of its own; the server's built-in ones stay as they are.
+            configure: "^(?!amq\\.).*$".to_owned(),
+            write: ".*".to_owned(),
+            read: ".*".to_owned(),
+        }],
+        policies: Vec::new(),
+    }
+}
+
+fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
+    Probe {
+        name: "rabbitmq".to_owned(),
+        check: Check::Rabbitmq {
+            management: MANAGEMENT.to_owned(),
+            user: ADMIN.to_owned(),
+            password: sensitive(cx.inputs.secret(ADMIN_PASSWORD)),
+        },
+        deadline_s,
+    }
+}
+
+pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+    vec![Service { name: "rabbitmq".to_owned(), probes: vec![probe(cx, 5)] }]
+}
+
+pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
+    let password = inputs.secret(PASSWORD);
+    let vhost = &inputs.spec.project.name;
+    let urls: Vec<String> = inputs
+        .topology
+        .with_role(Role::Rabbitmq)
+        .map(|m| format!("amqp://{ACCOUNT}:{password}@{}:{}/{vhost}", m.address, ports::AMQP))
+        .collect();
+    (!urls.is_empty()).then(|| urls.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_pads() {
+        // RFC 4648, section 10.
+        for (plain, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), text);
+        }
+    }
+}

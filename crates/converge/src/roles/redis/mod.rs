@@ -1,0 +1,132 @@
+//! Redis in cluster mode, also with one server, so that one client works in all environments.
+//!
+//! Which instance is where: `layout`. Two users: `default`, with everything, for operation and
+//! between members; `app`, without administration.
+
+mod layout;
+
+pub use layout::{RedisNode, redis_nodes};
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
+use crate::phase::disrupts;
+use crate::render::render;
+use crate::roles::Service;
+use crate::secrets::SecretKind;
+use andamio_manifest::{Check, Kind, Probe, Redis, Resource, Unit};
+use andamio_spec::topology::Role;
+use minijinja::context;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+const PASSWORD: &str = "redis_password";
+const APP_PASSWORD: &str = "redis_app_password";
+const ACCOUNT: &str = "app";
+pub(super) const SECRETS: &[(&str, SecretKind)] =
+    &[(PASSWORD, SecretKind::Password), (APP_PASSWORD, SecretKind::Password)];
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let mut out = Resources::of("redis");
+    out.packages(&["redis-server", "redis-tools"]);
+    let unit_file = out.file(file(
+        "/etc/systemd/system/redis-server@.service.d/10-andamio.conf",
+        include_str!("unit.conf"),
+    ));
+    let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
+        .into_iter()
+        .filter(|node| node.machine == cx.machine.name)
+        .collect();
+    let maxmemory = maxmemory_bytes(cx, nodes.len());
+    for node in &nodes {
+        let port = node.port;
+        out.add(directory(&format!("/var/lib/redis/{port}"), 0o750, ("redis", "redis")));
+        let config = out.file(secret_file(
+            &format!("/etc/redis/redis-{port}.conf"),
+            config(cx, node, maxmemory)?,
+            ("redis", "redis"),
+            0o640,
+        ));
+        out.unit(Unit {
+            restart_on: vec![config, unit_file.clone()],
+            disrupts: disrupts(cx.inputs.topology, Role::Redis),
+            ..unit(&format!("redis-server@{port}.service"))
+        });
+        out.add(Kind::Redis(Redis {
+            address: cx.machine.address.to_string(),
+            port,
+            password: sensitive(cx.inputs.secret(PASSWORD)),
+            config: live_config(maxmemory),
+            slots: node.slots.into_iter().collect(),
+        }));
+    }
+    // Members of a new cluster answer only after they have met, which is a step of its own.
+    if nodes.len() == 1 {
+        for node in &nodes {
+            out.add(Kind::Probe(probe(cx, node, 30)));
+        }
+    }
+    Ok(out.into_list())
+}
+
+fn config(cx: &Cx<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error> {
+    render(
+        "redis.conf",
+        include_str!("redis.conf"),
+        context! {
+            address => cx.machine.address.to_string(),
+            port => node.port,
+            maxmemory,
+            password => cx.inputs.secret(PASSWORD),
+            account => ACCOUNT,
+            // The digest is enough for the file: the password itself is in the application's only.
+            app_digest => hex::encode(Sha256::digest(cx.inputs.secret(APP_PASSWORD))),
+        },
+    )
+}
+
+/// 60 % of the machine for data: the rest is for the copy that a rewrite of the log makes, for
+/// clients' buffers and for the system. Shared by the machine's instances.
+fn maxmemory_bytes(cx: &Cx<'_>, instances: usize) -> u64 {
+    let instances = u64::try_from(instances).unwrap_or(1).max(1);
+    cx.memory_mib(60) / instances * (1 << 20)
+}
+
+fn live_config(maxmemory: u64) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("appendonly".to_owned(), "yes".to_owned()),
+        ("appendfsync".to_owned(), "everysec".to_owned()),
+        ("cluster-node-timeout".to_owned(), "2000".to_owned()),
+        ("maxmemory".to_owned(), maxmemory.to_string()),
+        ("maxmemory-policy".to_owned(), "volatile-lru".to_owned()),
+    ])
+}
+
+fn probe(cx: &Cx<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
+    Probe {
+        name: format!("redis-{}", node.port),
+        check: Check::Redis {
+            address: format!("{}:{}", node.address, node.port),
+            password: sensitive(cx.inputs.secret(PASSWORD)),
+        },
+        deadline_s,
+    }
+}
+
+pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+    let nodes = redis_nodes(cx.inputs.topology);
+    let probes = nodes.iter().filter(|node| node.machine == cx.machine.name);
+    let probes = probes.map(|node| probe(cx, node, 5)).collect();
+    vec![Service { name: "redis".to_owned(), probes }]
+}
+
+/// Every instance as a seed: a client finds the cluster while any of them is up.
+pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
+    let password = inputs.secret(APP_PASSWORD);
+    let urls: Vec<String> = redis_nodes(inputs.topology)
+        .iter()
+        .map(|node| format!("redis://{ACCOUNT}:{password}@{}:{}/", node.address, node.port))
+        .collect();
+    (!urls.is_empty()).then(|| urls.join(","))
+}

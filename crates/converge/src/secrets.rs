@@ -1,0 +1,64 @@
+//! Which secrets an environment needs.
+
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::roles;
+use andamio_spec::{Spec, Topology};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretSpec {
+    pub name: String,
+    pub kind: SecretKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// At least 24 letters and digits: it stands in URLs, in SQL and in configuration files.
+    Password,
+    /// 32 random bytes as 64 hexadecimal digits.
+    Hex32,
+    /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
+    /// has given it before the first start.
+    Given,
+}
+
+/// Every secret that the environment's roles and its application need, without repetition.
+#[must_use]
+pub fn secret_names(spec: &Spec, topology: &Topology) -> Vec<SecretSpec> {
+    let of_roles = roles::secrets(topology)
+        .into_iter()
+        .map(|(name, kind)| SecretSpec { name: name.to_owned(), kind });
+    let given = spec
+        .app
+        .secrets
+        .iter()
+        .map(|name| SecretSpec { name: name.clone(), kind: SecretKind::Given });
+    let mut all: Vec<SecretSpec> = Vec::new();
+    for secret in of_roles.chain(given) {
+        if all.iter().all(|known| known.name != secret.name) {
+            all.push(secret);
+        }
+    }
+    all
+}
+
+pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
+    let specs = secret_names(inputs.spec, inputs.topology);
+    let missing: Vec<String> = specs
+        .iter()
+        .filter(|secret| inputs.secret(&secret.name).is_empty())
+        .map(|secret| secret.name.clone())
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::MissingSecrets(missing));
+    }
+    for secret in specs {
+        if secret.kind == SecretKind::Given && !roles::app::may_be_named(&secret.name) {
+            return Err(Error::SecretName(secret.name));
+        }
+        if inputs.secret(&secret.name).contains(['\n', '\r', '\0']) {
+            return Err(Error::SecretLines(secret.name));
+        }
+    }
+    Ok(())
+}

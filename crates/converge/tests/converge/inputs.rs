@@ -1,0 +1,155 @@
+//! What callers rely on.
+
+use crate::common::{FICHARFIRM, Fixture};
+use andamio_converge::{
+    Error, Phase, app_environment, health, manifests, manifests_of, one_off, redis_nodes, stages,
+};
+use std::collections::BTreeSet;
+
+#[test]
+fn equal_inputs_give_equal_manifests() {
+    for env in ["dev", "staging", "prod"] {
+        let (one, other) = (Fixture::new(FICHARFIRM, env), Fixture::new(FICHARFIRM, env));
+        assert_eq!(manifests(&one.inputs()).unwrap(), manifests(&other.inputs()).unwrap());
+    }
+}
+
+#[test]
+fn ids_are_unique_and_restarts_name_what_comes_before() {
+    for env in ["dev", "staging", "prod"] {
+        let fixture = Fixture::new(FICHARFIRM, env);
+        for manifest in manifests(&fixture.inputs()).unwrap() {
+            let mut seen = BTreeSet::new();
+            for resource in &manifest.resources {
+                if let andamio_manifest::Kind::Unit(unit) = &resource.kind {
+                    for id in unit.restart_on.iter().chain(&unit.reload_on) {
+                        assert!(seen.contains(id), "{}: {id}", manifest.machine);
+                    }
+                }
+                assert!(seen.insert(resource.id()), "{}: {}", manifest.machine, resource.id());
+            }
+        }
+    }
+}
+
+/// A secret stands only where it is marked as one.
+#[test]
+fn secrets_are_marked() {
+    let fixture = Fixture::new(FICHARFIRM, "prod");
+    for manifest in manifests(&fixture.inputs()).unwrap() {
+        let mut json = serde_json::to_value(&manifest).unwrap();
+        mask(&mut json);
+        let text = json.to_string();
+        for (name, value) in &fixture.secrets {
+            assert!(!text.contains(value.as_str()), "{name} in {}", manifest.machine);
+        }
+    }
+}
+
+fn mask(value: &mut serde_json::Value) {
+    if let Some(object) = value.as_object_mut() {
+        if object.get("sensitive") == Some(&serde_json::Value::Bool(true)) {
+            object.remove("text");
+        }
+        object.values_mut().for_each(mask);
+    }
+    if let Some(list) = value.as_array_mut() {
+        list.iter_mut().for_each(mask);
+    }
+}
+
+#[test]
+fn a_missing_secret_renders_nothing() {
+    let mut fixture = Fixture::new(FICHARFIRM, "dev");
+    fixture.secrets.insert("redis_password".to_owned(), String::new());
+    fixture.secrets.remove("SESSION_KEY");
+    let error = manifests(&fixture.inputs()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no value for the secrets redis_password, SESSION_KEY; `andamio secret set NAME` gives one"
+    );
+    fixture.secrets.insert("redis_password".to_owned(), "x".to_owned());
+    fixture.secrets.insert("SESSION_KEY".to_owned(), "a\nDATABASE_URL=b".to_owned());
+    assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretLines(_))));
+}
+
+#[test]
+fn phases_differ_only_on_app_machines() {
+    let fixture = Fixture::new(FICHARFIRM, "staging");
+    let base = manifests_of(&fixture.inputs(), Phase::Base).unwrap();
+    for (base, app) in base.iter().zip(manifests(&fixture.inputs()).unwrap()) {
+        let is_app = app.machine.starts_with("app-");
+        assert_eq!(base.digest() != app.digest(), is_app, "{}", app.machine);
+        // What a migration needs comes first, and stays as it is.
+        assert_eq!(base.resources, app.resources[..base.resources.len()]);
+    }
+}
+
+#[test]
+fn data_machines_come_first() {
+    let dev = Fixture::new(FICHARFIRM, "dev");
+    let expected = vec![vec!["mariadb-1", "redis-1", "rabbitmq-1"], vec!["app-1"]];
+    assert_eq!(stages(&dev.topology), expected);
+    let prod = stages(&Fixture::new(FICHARFIRM, "prod").topology);
+    assert_eq!(prod.iter().map(Vec::len).collect::<Vec<_>>(), [9, 3, 2, 1]);
+}
+
+#[test]
+fn the_application_is_told_where_everything_is() {
+    let fixture = Fixture::new(FICHARFIRM, "prod");
+    let text: Vec<String> = app_environment(&fixture.inputs())
+        .into_iter()
+        .map(|(name, value)| format!("{name}={}", value.replace(',', ",\n  ")))
+        .collect();
+    insta::assert_snapshot!("prod-environment", text.join("\n"));
+}
+
+#[test]
+fn a_one_off_shows_no_secret() {
+    let fixture = Fixture::new(FICHARFIRM, "dev");
+    let command = ["ficharfirm", "migrate", "up"].map(str::to_owned);
+    insta::assert_snapshot!("one-off", one_off(&fixture.inputs(), &command).join("\n"));
+}
+
+#[test]
+fn every_machine_with_a_service_has_health() {
+    let fixture = Fixture::new(FICHARFIRM, "staging");
+    let inputs = fixture.inputs();
+    let names: Vec<String> = fixture
+        .topology
+        .machines
+        .iter()
+        .map(|machine| {
+            let services = health(&inputs, machine);
+            let names: Vec<String> = services
+                .iter()
+                .map(|service| format!("{}({})", service.name, service.probes.len()))
+                .collect();
+            format!("{}: {}", machine.name, names.join(" "))
+        })
+        .collect();
+    insta::assert_snapshot!("staging-health", names.join("\n"));
+}
+
+#[test]
+fn redis_covers_all_slots_and_no_copy_is_beside_its_master() {
+    for env in ["dev", "staging", "prod"] {
+        let fixture = Fixture::new(FICHARFIRM, env);
+        let nodes = redis_nodes(&fixture.topology);
+        let slots: u32 = nodes
+            .iter()
+            .filter_map(|node| node.slots)
+            .map(|(first, last)| u32::from(last - first) + 1)
+            .sum();
+        assert_eq!(slots, 16_384, "{env}");
+        let places: BTreeSet<_> = nodes.iter().map(|node| (node.address, node.port)).collect();
+        assert_eq!(places.len(), nodes.len());
+        for copy in &nodes {
+            if let Some((address, port)) = copy.replica_of {
+                assert_ne!(address, copy.address, "{env}");
+                let master = nodes.iter().find(|n| n.address == address && n.port == port);
+                assert!(master.unwrap().slots.is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Whole machines as text, and what must hold of every rendered environment.
+
+mod common;
+mod inputs;
+mod machines;
+mod other;
