@@ -99,6 +99,11 @@ impl<'a> Lines<'a> {
         (start, end - start)
     }
 
+    pub(crate) fn text(&self, range: &Range<usize>) -> &'a str {
+        let (start, length) = self.span(range);
+        self.text.get(start..start + length).unwrap_or_default()
+    }
+
     fn clamp(&self, offset: usize) -> usize {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {

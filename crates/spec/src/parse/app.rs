@@ -4,7 +4,7 @@ use super::check;
 use super::reader::{Field, Reader, Table};
 use crate::defaults;
 use crate::model::{App, Process};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const KEYS: &[&str] =
     &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes"];
@@ -98,7 +98,8 @@ fn each(
     code: &'static str,
     problem: impl Fn(&str) -> Option<&'static str>,
 ) -> Vec<String> {
-    let mut values: Vec<String> = Vec::new();
+    let mut values = Vec::new();
+    let mut seen = BTreeSet::new();
     for (text, item) in reader.strings(field) {
         if let Some(problem) = problem(text) {
             let help = match code {
@@ -106,7 +107,7 @@ fn each(
                 _ => "capital letters, digits and underscores, like \"SESSION_KEY\"",
             };
             reader.error(code, item.at(), format!("`{text}` {problem}"), help);
-        } else if values.iter().any(|other| other == text) {
+        } else if !seen.insert(text) {
             let message = format!("`{text}` is here already");
             reader.error("duplicate", item.at(), message, "leave one of the two out");
         }
@@ -117,7 +118,7 @@ fn each(
 
 fn processes(reader: &mut Reader<'_>, field: &Field<'_>) -> BTreeMap<String, Process> {
     let mut processes = BTreeMap::new();
-    let mut ports: Vec<(u16, String)> = Vec::new();
+    let mut ports = BTreeMap::new();
     let help = "write [app.processes] and one line for each process below it";
     let Some(table) = reader.table(field, help) else { return processes };
     for (name, field) in table.fields_in_order() {
@@ -133,7 +134,11 @@ fn processes(reader: &mut Reader<'_>, field: &Field<'_>) -> BTreeMap<String, Pro
     processes
 }
 
-fn process(reader: &mut Reader<'_>, table: &Table<'_>, ports: &mut Vec<(u16, String)>) -> Process {
+fn process(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    ports: &mut BTreeMap<u16, String>,
+) -> Process {
     reader.known(table, &["command", "port", "queue"]);
     let mut process = Process { command: Vec::new(), port: None, queue: None };
     match table.get("command") {
@@ -144,13 +149,13 @@ fn process(reader: &mut Reader<'_>, table: &Table<'_>, ports: &mut Vec<(u16, Str
         && let Some(port) = reader.integer(&field, 1..=65_535)
         && let Ok(port) = u16::try_from(port)
     {
-        match ports.iter().find(|(other, _)| *other == port) {
-            Some((_, owner)) => {
+        match ports.get(&port) {
+            Some(owner) => {
                 let message = format!("`{owner}` listens on port {port} already");
                 let help = "all processes of a machine share its ports: choose another";
                 reader.error("duplicate-port", field.at(), message, help);
             }
-            None => ports.push((port, table.path.clone())),
+            None => drop(ports.insert(port, table.path.clone())),
         }
         process.port = Some(port);
     }

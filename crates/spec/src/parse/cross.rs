@@ -3,9 +3,11 @@
 use super::reader::{Field, Reader, Table};
 use crate::finding::Severity;
 use crate::limits::{counts, most_counts, storage_bytes};
-use crate::model::{Environment, Group, Place, Spec};
+use crate::model::{Environment, Group, Place, Spec, Tls};
 use crate::price;
+use crate::topology::{self, Network, TopologyError};
 use crate::units::format_bytes;
+use std::net::Ipv4Addr;
 
 pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     app(reader, root, spec);
@@ -18,7 +20,8 @@ pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
         let before = environments.get(..index).unwrap_or_default();
         queues(reader, spec, env, entry);
         limits(reader, env, entry);
-        disks(reader, env, entry);
+        disks(reader, spec, env, entry);
+        tls(reader, env, entry);
         hosts(reader, spec, env, entry);
         same_as_another(reader, env, entry, before);
     }
@@ -110,11 +113,14 @@ fn limits(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
 }
 
 /// Where the price list is the place's, sizes have to be on it.
-fn disks(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
+fn disks(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
+    if !matches!(spec.places.get(&env.on), Some(Place::Linode { .. })) {
+        return;
+    }
     for (group, spec) in &env.groups {
         let Some(field) = entry.get(&[group.as_str()]) else { continue };
         let at = field.child("size").or_else(|| field.child("disk")).unwrap_or(field.clone());
-        if env.on == "linode" && price::machine_type(spec.size, spec.disk_bytes).is_none() {
+        if price::machine_type(spec.size, spec.disk_bytes).is_none() {
             let message = format!(
                 "no type of machine has {} and a disk of {}",
                 spec.size,
@@ -126,22 +132,46 @@ fn disks(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
     }
 }
 
+/// The balancer is where TLS ends.
+fn tls(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
+    if env.tls != Tls::Off
+        && entry.get(&["balancer"]).is_none()
+        && let Some(field) = entry.get(&["tls"])
+    {
+        let message =
+            "without a balancer nothing ends TLS: the application is reached by plain HTTP";
+        let help = "add balancer = { machines = 1 }, or write tls = \"off\"";
+        reader.report(Severity::Warning, "tls-without-balancer", field.at(), message, help);
+    }
+}
+
 /// An environment on servers that exist already needs one of them for each of its machines.
 fn hosts(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
     let Some(Place::Hosts { machines }) = spec.places.get(&env.on) else { return };
+    let mut enough = true;
     for (group, declared) in &env.groups {
         let there = machines.iter().filter(|host| host.groups.contains(group)).count();
         let there = u32::try_from(there).unwrap_or(u32::MAX);
         if there < declared.machines
             && let Some(field) = entry.get(&[group.as_str()])
         {
+            enough = false;
             let message = format!(
-                "`{}` needs {} machines for {group}, and `{}` has {there}",
-                env.name, declared.machines, env.on
+                "`{}` has {there} of the {} servers that {group} of `{}` needs",
+                env.on, declared.machines, env.name
             );
             let help = format!("add {{ address = \"…\", groups = [\"{group}\"] }} to the place");
             reader.error("not-enough-hosts", field.at_key(), message, help);
         }
+    }
+    // Only the floating address would come from the network, and it is not looked at here.
+    let network = Network { base: Ipv4Addr::UNSPECIFIED };
+    if enough
+        && let Some(field) = entry.get(&[])
+        && let Err(error) = topology::compute(spec, &env.name, &env.on, network)
+        && matches!(error, TopologyError::SharedHost { .. })
+    {
+        reader.error("shared-host", field.at_key(), error.to_string(), error.help());
     }
 }
 

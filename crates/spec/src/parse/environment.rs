@@ -1,8 +1,8 @@
 //! `[environments.*]`.
 
 use super::check;
-use super::group;
 use super::reader::{Field, Reader, Table};
+use super::{group, tls};
 use crate::defaults;
 use crate::model::{Environment, Group, Limits, Tls, Window};
 use crate::topology::Network;
@@ -11,8 +11,8 @@ use crate::units::{parse_bandwidth, parse_bytes, parse_transfer};
 const KEYS: &[&str] = &["on", "branch", "tls", "window", "approve", "limits", "budget", "network"];
 const APPROVABLE: &[&str] =
     &["up", "down", "deploy", "rollback", "promote", "restore", "drill", "scale", "maintain"];
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+/// A team has three; each costs a look at all others.
+const MOST: usize = 50;
 
 pub(super) fn read_all(
     reader: &mut Reader<'_>,
@@ -31,8 +31,13 @@ pub(super) fn read_all(
         let help = "add [environments.dev] with app = { machines = 1 }";
         reader.error("no-environment", table.at(), "there is no environment", help);
     }
+    if let Some((_, field)) = fields.get(MOST) {
+        let message = format!("{} environments are more than the {MOST} possible", fields.len());
+        let help = "keep further ones in a file of their own and pass it with -f";
+        reader.error("too-many-environments", field.at_key(), message, help);
+    }
     let mut environments = Vec::new();
-    for (name, field) in fields {
+    for (name, field) in fields.into_iter().take(MOST) {
         if let Some(problem) = check::name_problem(name) {
             let help = "for example \"dev\"; machines and labels carry this name";
             reader.error("invalid-name", field.at_key(), format!("`{name}` {problem}"), help);
@@ -60,7 +65,7 @@ fn read(reader: &mut Reader<'_>, name: &str, table: &Table<'_>, places: &[String
             .unwrap_or_else(|| defaults::PLACE.to_owned()),
         branch: table.get("branch").and_then(|field| branch(reader, &field)),
         groups,
-        tls: table.get("tls").and_then(|field| tls(reader, &field)).unwrap_or(Tls::Off),
+        tls: table.get("tls").and_then(|field| tls::read(reader, &field)).unwrap_or(Tls::Off),
         window: table
             .get("window")
             .and_then(|field| window(reader, &field))
@@ -125,64 +130,6 @@ fn branch(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     Some(branch.to_owned())
 }
 
-fn tls(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
-    let help =
-        "write \"off\", \"test\" or { acme = \"letsencrypt\", contact = \"you@example.com\" }";
-    if let Some(text) = field.value.as_str() {
-        return match text {
-            "off" => Some(Tls::Off),
-            "test" => Some(Tls::Test),
-            _ => {
-                reader.error("invalid-tls", field.at(), format!("no TLS `{text}`"), help);
-                None
-            }
-        };
-    }
-    if !field.value.is_table() {
-        reader.wrong_type(field, "string or table", help);
-        return None;
-    }
-    let table = reader.table(field, help)?;
-    reader.known(&table, &["acme", "contact"]);
-    let directory = match table.get("acme") {
-        Some(field) => acme(reader, &field),
-        None => {
-            reader.missing(&table, "acme", "add acme = \"letsencrypt\"");
-            None
-        }
-    };
-    let contact = match table.get("contact") {
-        Some(field) => {
-            let contact = reader.string(&field);
-            if let Some(text) = contact.filter(|text| !check::is_email(text)) {
-                let message = format!("`{text}` is not a mail address");
-                let help = "the certificate authority warns it before a certificate expires";
-                reader.error("invalid-contact", field.at(), message, help);
-            }
-            contact
-        }
-        None => {
-            reader.missing(&table, "contact", "add contact = \"you@example.com\"");
-            None
-        }
-    };
-    Some(Tls::Acme { directory: directory?, contact: contact?.to_owned() })
-}
-
-fn acme(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
-    match reader.string(field)? {
-        "letsencrypt" => Some(LETS_ENCRYPT.to_owned()),
-        "letsencrypt-staging" => Some(LETS_ENCRYPT_STAGING.to_owned()),
-        url if url.starts_with("https://") && url.len() > 8 => Some(url.to_owned()),
-        other => {
-            let message = format!("no certificate authority `{other}`");
-            let help = "write \"letsencrypt\", \"letsencrypt-staging\" or a directory's https URL";
-            reader.error("invalid-acme", field.at(), message, help);
-            None
-        }
-    }
-}
-
 fn window(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Window> {
     match reader.string(field)?.parse() {
         Ok(window) => Some(window),
@@ -205,8 +152,9 @@ fn approve(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
         } else if actions.iter().any(|other| other == action) {
             let message = format!("`{action}` is here already");
             reader.error("duplicate", item.at(), message, "leave one of the two out");
+        } else {
+            actions.push(action.to_owned());
         }
-        actions.push(action.to_owned());
     }
     actions
 }

@@ -9,6 +9,8 @@ mod group;
 mod places;
 mod project;
 mod reader;
+mod tls;
+mod tree;
 
 use crate::finding::{Finding, Parsed, Severity};
 use crate::model::Spec;

@@ -4,7 +4,7 @@ use super::check;
 use super::reader::{Field, Reader, Table};
 use crate::defaults;
 use crate::model::{Group, Host, Place};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 const KINDS: &[&str] = &["local", "hosts", "linode"];
@@ -117,21 +117,22 @@ fn hosts(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Host> {
         reader.error("empty", field.at(), "`machines` is empty", help);
     }
     let mut hosts: Vec<Host> = Vec::new();
+    let mut addresses = BTreeSet::new();
     for item in items {
         let Some(table) = reader.table(&item, help) else { continue };
-        let host = host(reader, &table, &hosts);
+        let host = host(reader, &table, &mut addresses);
         hosts.push(host);
     }
     hosts
 }
 
-fn host(reader: &mut Reader<'_>, table: &Table<'_>, others: &[Host]) -> Host {
+fn host<'t>(reader: &mut Reader<'_>, table: &Table<'t>, addresses: &mut BTreeSet<&'t str>) -> Host {
     reader.known(table, &["address", "groups"]);
     let mut host = Host { address: String::new(), groups: Vec::new() };
     match table.get("address") {
         Some(field) => {
             if let Some(address) = reader.string(&field) {
-                check_address(reader, &field, address, others);
+                check_address(reader, &field, address, addresses);
                 address.clone_into(&mut host.address);
             }
         }
@@ -162,14 +163,19 @@ fn host(reader: &mut Reader<'_>, table: &Table<'_>, others: &[Host]) -> Host {
     host
 }
 
-fn check_address(reader: &mut Reader<'_>, field: &Field<'_>, address: &str, others: &[Host]) {
+fn check_address<'t>(
+    reader: &mut Reader<'_>,
+    field: &Field<'t>,
+    address: &'t str,
+    addresses: &mut BTreeSet<&'t str>,
+) {
     // The topology, and every file rendered from it, speaks IPv4.
     if address.parse::<Ipv4Addr>().is_err() {
         let message = format!("`{address}` is not an IPv4 address");
         let help =
             "write the address that the machines reach each other by, for example \"10.0.0.11\"";
         reader.error("invalid-address", field.at(), message, help);
-    } else if others.iter().any(|other| other.address == address) {
+    } else if !addresses.insert(address) {
         let message = format!("`{address}` is another machine's address already");
         let help = "one entry for each machine, with all its groups";
         reader.error("duplicate-address", field.at(), message, help);

@@ -1,9 +1,11 @@
 //! Typed access to the TOML tree that reports what it does not find.
 
+use super::tree::items;
+pub(super) use super::tree::{At, Field, Table};
 use crate::finding::{Finding, Lines, Severity};
 use crate::names::suggest;
-use std::ops::{Range, RangeInclusive};
-use toml::de::{DeArray, DeTable, DeValue};
+use std::ops::RangeInclusive;
+use toml::de::DeValue;
 
 /// Findings beyond this many are counted, not listed: a file of garbage is told once.
 const MAX_FINDINGS: usize = 100;
@@ -14,92 +16,6 @@ pub(super) struct Reader<'a> {
     lines: Lines<'a>,
     findings: Vec<Finding>,
     unlisted: usize,
-}
-
-/// A value, where it is, and where its key is.
-#[derive(Clone)]
-pub(super) struct Field<'t> {
-    pub(super) value: &'t DeValue<'t>,
-    pub(super) path: String,
-    pub(super) key_span: Range<usize>,
-    pub(super) span: Range<usize>,
-}
-
-/// A table with the place to point at when it lacks something.
-#[derive(Clone)]
-pub(super) struct Table<'t> {
-    table: &'t DeTable<'t>,
-    pub(super) path: String,
-    pub(super) span: Range<usize>,
-}
-
-/// What a finding points at.
-pub(super) struct At<'p> {
-    pub(super) path: &'p str,
-    pub(super) span: &'p Range<usize>,
-}
-
-impl<'t> Field<'t> {
-    /// The value.
-    pub(super) fn at(&self) -> At<'_> {
-        At { path: &self.path, span: &self.span }
-    }
-
-    /// The key.
-    pub(super) fn at_key(&self) -> At<'_> {
-        At { path: &self.path, span: &self.key_span }
-    }
-
-    /// The field of this name, when this is a table that has one.
-    pub(super) fn child(&self, key: &str) -> Option<Self> {
-        let table = self.value.as_table()?;
-        Table { table, path: self.path.clone(), span: self.span.clone() }.get(key)
-    }
-
-    /// The last part of the path, as it is written in the tree.
-    pub(super) fn name(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
-    }
-}
-
-impl<'t> Table<'t> {
-    pub(super) fn root(table: &'t DeTable<'t>) -> Self {
-        Self { table, path: String::new(), span: 0..0 }
-    }
-
-    pub(super) fn at(&self) -> At<'_> {
-        At { path: &self.path, span: &self.span }
-    }
-
-    pub(super) fn get(&self, key: &str) -> Option<Field<'t>> {
-        self.fields().find(|(name, _)| *name == key).map(|(_, field)| field)
-    }
-
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
-    }
-
-    /// Name and field of every entry; the parser sorts them by name.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&'t str, Field<'t>)> {
-        self.table.iter().map(|(key, value)| {
-            let name: &str = key.get_ref();
-            let path = self.path_of(name);
-            let field =
-                Field { value: value.get_ref(), path, key_span: key.span(), span: value.span() };
-            (name, field)
-        })
-    }
-
-    /// Entries in the order of the file.
-    pub(super) fn fields_in_order(&self) -> Vec<(&'t str, Field<'t>)> {
-        let mut fields: Vec<_> = self.fields().collect();
-        fields.sort_by_key(|(_, field)| field.key_span.start);
-        fields
-    }
-
-    pub(super) fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -148,11 +64,12 @@ impl<'a> Reader<'a> {
     pub(super) fn syntax_error(&mut self, error: &toml::de::Error) {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().replace('\n', ", ");
-        let at = At { path: "", span: &span };
         if message.contains("duplicate key") {
+            let at = At { path: self.lines.text(&span), span: &span };
             let help = "keep one of the two";
             return self.error("duplicate-key", at, "this key is here a second time", help);
         }
+        let at = At { path: "", span: &span };
         self.error("syntax", at, format!("not TOML: {message}"), "correct this and check again");
     }
 
@@ -205,6 +122,8 @@ impl<'a> Reader<'a> {
         name: &str,
         known: &[&str],
     ) {
+        // Names of the user's own can be any number, and nobody reads more.
+        let known = known.get(..50).unwrap_or(known);
         let help = match suggest(name, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("possible: {}", known.join(", ")),
@@ -239,7 +158,7 @@ impl<'a> Reader<'a> {
             DeValue::Table(table) => {
                 // An implicit table (`[a.b]` declares `a`) has no text of its own but its key.
                 let span = if field.span.is_empty() { &field.key_span } else { &field.span };
-                Some(Table { table, path: field.path.clone(), span: span.clone() })
+                Some(Table::new(table, field.path.clone(), span.clone()))
             }
             _ => {
                 self.wrong_type(field, "table", help);
@@ -290,17 +209,4 @@ impl<'a> Reader<'a> {
         let items = self.array(field, "write an array of strings, for example [\"one\", \"two\"]");
         items.into_iter().filter_map(|item| self.string(&item).map(|text| (text, item))).collect()
     }
-}
-
-fn items<'t>(array: &'t DeArray<'t>, path: &str) -> Vec<Field<'t>> {
-    array
-        .iter()
-        .enumerate()
-        .map(|(index, item)| Field {
-            value: item.get_ref(),
-            path: format!("{path}[{index}]"),
-            key_span: item.span(),
-            span: item.span(),
-        })
-        .collect()
 }

@@ -92,7 +92,32 @@ fn garbage_of_the_largest_size_is_told_in_a_hundred_findings() {
     let many: String = (0..size / 10).map(|n| format!("k{n:06}=1\n")).collect();
     let tables: String = (0..size / 25).map(|n| format!("[environments.e{n:06}.x]\n")).collect();
     let dotted = format!("{}a = 1", "a.".repeat(size / 2));
-    for text in [nested("["), nested("{a="), nested("\""), many, tables, dotted] {
+    let list = |key: &str, item: &str| {
+        let items: String =
+            (0..size / (item.len() + 8)).map(|n| item.replace('N', &format!("{n:06}"))).collect();
+        format!("[app]\nsource = \".\"\n{key} = [{items}]\n")
+    };
+    let secrets = list("secrets", "\"SN\",");
+    let files = list("files", "\"/N\",");
+    let hosts = list("[places.rack]\nkind = \"hosts\"\nmachines", "{address=\"10.0.N\"},");
+    let places: String = (0..size / 20).map(|n| format!("[places.p{n:06}]\n")).collect();
+    let places = format!("[environments.dev]\non = \"x\"\napp = {}\n{places}", "{}");
+    let environments: String =
+        (0..size / 40).map(|n| format!("[environments.e{n:06}]\nbranch = \"b{n:06}\"\n")).collect();
+    let texts = [
+        nested("["),
+        nested("{a="),
+        nested("\""),
+        many,
+        tables,
+        dotted,
+        secrets,
+        files,
+        hosts,
+        places,
+        environments,
+    ];
+    for text in texts {
         let parsed = parse("andamio.toml", &text);
         assert!(parsed.spec.is_none());
         assert!((1..=101).contains(&parsed.findings.len()), "{}", parsed.findings.len());

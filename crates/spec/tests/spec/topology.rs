@@ -2,7 +2,9 @@
 
 use crate::common::{ficharfirm, network, peer, spec, topology};
 use andamio_spec::topology::{Network, Topology, TopologyError, compute, compute_with};
-use andamio_spec::{Environment, Group, Spec, check_limits, cost, counts, storage_bytes, units};
+use andamio_spec::{
+    Environment, Group, Host, Place, Spec, check_limits, cost, counts, storage_bytes, units,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -188,8 +190,14 @@ fn servers_that_exist_already_keep_their_addresses() {
 
 #[test]
 fn a_server_carries_one_service() {
-    let text = RACK.replace("[\"app\", \"ops\"]", "[\"app\", \"mariadb\"]");
-    let error = compute(&spec(&text), "prod", "rack", network()).unwrap_err();
+    let rack = spec(RACK);
+    let mut shared = rack.clone();
+    let machines = vec![
+        Host { address: "10.0.0.11".to_owned(), groups: vec![Group::App, Group::Mariadb] },
+        Host { address: "10.0.0.12".to_owned(), groups: vec![Group::App] },
+    ];
+    shared.places.insert("rack".to_owned(), Place::Hosts { machines });
+    let error = compute(&shared, "prod", "rack", network()).unwrap_err();
     assert!(matches!(error, TopologyError::SharedHost { .. }), "{error}");
 }
 
