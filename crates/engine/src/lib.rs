@@ -20,7 +20,8 @@ pub use run::{Cancel, RunOutcome, run};
 pub use step::{Action, BoxFuture, Fault, Outcome, Step, StepContext};
 pub use store::{Store, StoreError};
 
-use jiff::{Timestamp, Unit};
+pub use jiff::Timestamp;
+use jiff::Unit;
 
 /// Now, as the contract writes times: RFC 3339, UTC, milliseconds.
 #[must_use]

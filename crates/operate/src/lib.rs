@@ -1,1 +1,18 @@
+//! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
+mod failure;
+mod instance;
+mod node;
+mod secret;
+
+pub mod command;
+pub mod down;
+pub mod logs;
+pub mod release;
+pub mod status;
+pub mod up;
+
+pub use failure::{Failure, Kind};
+pub use instance::{Instance, Request, SSH_PORT};
+pub use node::{Nodes, Said};
+pub use secret::{Secrets, new_identity};

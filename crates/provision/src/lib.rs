@@ -16,6 +16,17 @@ pub enum MachineState {
     Missing,
 }
 
+impl MachineState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Missing => "missing",
+        }
+    }
+}
+
 /// A machine as it is, not as it should be.
 #[derive(Debug, Clone, Serialize)]
 pub struct Found {

@@ -14,14 +14,21 @@ const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 const OWNER: &str = "owner";
 
 /// A /24 of 198.18.0.0/15 for the instance: the one it has, else the wanted one, else a free one. The
-/// range is reserved for benchmarks (RFC 2544), so that no real network is hidden.
+/// range is reserved for benchmarks (RFC 2544), so that no real network is hidden. Without `keep` it
+/// only tells which one it would be.
 ///
 /// # Errors
 /// When the wanted one is taken, or none is free.
-pub fn allocate(data: &Path, id: &str, wanted: Option<Network>) -> Result<Network, LocalError> {
+pub fn allocate(
+    data: &Path,
+    id: &str,
+    wanted: Option<Network>,
+    keep: bool,
+) -> Result<Network, LocalError> {
     let folder = data.join("networks");
+    let claim = |network| claim(data, id, network, keep);
     if let Some(network) = wanted {
-        return match claim(data, &folder, id, network)? {
+        return match claim(network)? {
             None => Ok(network),
             Some(owner) => Err(LocalError::NetworkTaken { network: network.to_string(), owner }),
         };
@@ -35,7 +42,7 @@ pub fn allocate(data: &Path, id: &str, wanted: Option<Network>) -> Result<Networ
     for number in 1..512_u16 {
         let [high, low] = number.to_be_bytes();
         let network = Network { base: Ipv4Addr::new(198, 18 + high, low, 0) };
-        if claim(data, &folder, id, network)?.is_none() {
+        if claim(network)?.is_none() {
             return Ok(network);
         }
     }
@@ -45,30 +52,41 @@ pub fn allocate(data: &Path, id: &str, wanted: Option<Network>) -> Result<Networ
 /// Takes a network; `Some(owner)` when another has it.
 fn claim(
     data: &Path,
-    folder: &Path,
     id: &str,
     network: Network,
+    keep: bool,
 ) -> Result<Option<String>, LocalError> {
+    let folder = data.join("networks");
     let place = folder.join(network.base.to_string());
     let owner_file = place.join(OWNER);
     let bridge = format!("andamio-{id}");
     if let Some(interface) = interface_with(network).filter(|i| *i != bridge) {
         return Ok(Some(format!("interface {interface} of this host")));
     }
-    disk::make(data, 0o700)?;
-    fs::create_dir_all(folder).map_err(LocalError::io("create", folder))?;
-    match fs::create_dir(&place) {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            let owner = fs::read_to_string(&owner_file).unwrap_or_default();
-            let alive = !owner.is_empty() && data.join("instances").join(&owner).exists();
-            if owner != id && alive {
-                return Ok(Some(format!("instance {owner}")));
-            }
-        }
-        Err(e) => return Err(LocalError::Io { action: "create", path: place, source: e }),
+    let owner = fs::read_to_string(&owner_file).unwrap_or_default();
+    let alive = !owner.is_empty() && data.join("instances").join(&owner).exists();
+    if owner != id && alive {
+        return Ok(Some(format!("instance {owner}")));
     }
-    fs::write(&owner_file, id).map_err(LocalError::io("write", owner_file))?;
+    if !keep {
+        return Ok(None);
+    }
+    disk::make(data, 0o700)?;
+    if owner == id {
+        return Ok(None);
+    }
+    // Complete under another name first: of two that want the same network, one rename wins, because
+    // a folder that is not empty is never replaced.
+    let mine = folder.join(format!("{id}.new"));
+    disk::make(&mine, 0o755)?;
+    fs::write(mine.join(OWNER), id).map_err(LocalError::io("write", mine.join(OWNER)))?;
+    if !owner.is_empty() {
+        disk::remove(&place)?;
+    }
+    if fs::rename(&mine, &place).is_err() {
+        disk::remove(&mine)?;
+        return Ok(Some("another run".to_owned()));
+    }
     // The instance's folder is what keeps the claim alive.
     disk::make(&data.join("instances").join(id), 0o700)?;
     Ok(None)

@@ -1,0 +1,100 @@
+//! Why a verb ended without doing its work, and which exit status that is.
+
+use andamio_engine::{Fault, LedgerError, LockError, StoreError};
+use andamio_provision::local::LocalError;
+use andamio_remote::RemoteError;
+
+/// What a failure means for whoever called: one exit status each (contract).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 1: running it again is safe.
+    Failed,
+    /// 3: budget, quota, window, approval, stale plan, or no yes.
+    Refused,
+    /// 4: another run holds the lock.
+    Locked,
+    /// 6: the host, a key or a credential is missing.
+    Host,
+}
+
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub kind: Kind,
+    pub fault: Fault,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, code: &str, message: impl std::fmt::Display, help: &str) -> Self {
+        Self { kind, fault: Fault::new(code, message, help) }
+    }
+
+    pub(crate) fn error(kind: Kind, code: &str, error: &dyn std::error::Error, help: &str) -> Self {
+        Self { kind, fault: Fault::from_error(code, error, help) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { kind: Kind::Failed, fault }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::error(Kind::Failed, "state", &error, "check the state folder (--state) and its disk")
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let help = match error {
+            LedgerError::Broken(_) => {
+                "somebody changed or removed an entry; compare the state with a copy of it"
+            }
+            LedgerError::Store(_) => "check the state folder (--state) and its disk",
+        };
+        Self::error(Kind::Failed, "ledger", &error, help)
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Store(store) => store.into(),
+            held @ LockError::Held(_) => Self::error(
+                Kind::Locked,
+                "locked",
+                &held,
+                "wait for that run to end, or look at it with `andamio history`; \
+                 a holder that is gone loses the lock by itself",
+            ),
+        }
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        fault(&error).into()
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        remote_fault(&error).into()
+    }
+}
+
+pub(crate) fn fault(error: &LocalError) -> Fault {
+    Fault::from_error("local", error, error.help())
+}
+
+pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
+    let help = match error {
+        RemoteError::HostKey { .. } => "find out who answers there before anything else",
+        RemoteError::Refused { .. } => {
+            "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it new"
+        }
+        _ => "look at the machine with `andamio status`, then run the same command again",
+    };
+    Fault::from_error("ssh", error, help)
+}

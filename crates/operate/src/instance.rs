@@ -1,0 +1,195 @@
+//! One environment at one place, opened: what is declared, where its state and machines are, and the
+//! keys to them.
+
+use crate::secret::Recipients;
+use crate::{Failure, Kind, Nodes, Secrets, new_identity};
+use andamio_converge::secret_names;
+use andamio_engine::{Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
+use andamio_provision::local::{Image, Local, Roots, allocate, instance_id, missing_packages, preflight};
+use andamio_provision::Inventory;
+use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub const SSH_PORT: u16 = 22;
+
+/// What the caller knows: everything that comes from a terminal, a home folder or the environment
+/// arrives here as a value.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub spec: Spec,
+    pub env: String,
+    /// `--on`; else the environment's own place.
+    pub place: Option<String>,
+    /// Folder of `andamio.toml`.
+    pub project: PathBuf,
+    /// Folder of the state.
+    pub state: PathBuf,
+    pub identity: PathBuf,
+    /// This very program: it is what runs on the machines.
+    pub program: PathBuf,
+    /// `user@host`.
+    pub by: String,
+    /// The caller's search path, for host programs.
+    pub search: Vec<PathBuf>,
+    /// Cargo's target folder: build context `target` of a Containerfile.
+    pub target: PathBuf,
+}
+
+pub struct Instance {
+    pub request: Request,
+    pub environment: Environment,
+    pub topology: Topology,
+    pub store: Store,
+    pub local: Local,
+    pub image: Image,
+    pub secrets: Secrets,
+    pub nodes: Nodes,
+}
+
+impl Instance {
+    /// Looks only: nothing is made, on disk or elsewhere. Missing secrets are made up in memory.
+    ///
+    /// # Errors
+    /// When there is no such environment or place, or the identity does not fit.
+    pub async fn look(request: Request) -> Result<Self, Failure> {
+        Self::open(request, false).await
+    }
+
+    /// Makes what has to exist before machines: state folder, identity, network claim, secrets.
+    ///
+    /// # Errors
+    /// As [`Self::look`], and when the host cannot do it.
+    pub async fn prepare(request: Request) -> Result<Self, Failure> {
+        Self::open(request, true).await
+    }
+
+    async fn open(request: Request, make: bool) -> Result<Self, Failure> {
+        let environment = find(&request.spec, &request.env)?;
+        let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
+        local_only(&request.spec, &place)?;
+        let instance = format!("{}@{place}", request.env);
+        let store = Store::directory(&request.state)?;
+        let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
+        let roots = Roots::default();
+        let id = instance_id(&state.display().to_string(), &instance);
+        let network = allocate(&roots.data, &id, environment.network, make)?;
+        let topology = topology::compute(&request.spec, &request.env, &place, network)
+            .map_err(|e| Failure::error(Kind::Refused, "topology", &e, "see `andamio check`"))?;
+        let store = store.instance(&instance);
+        let mut secrets = Secrets::load(&store, &request.identity).await?;
+        let added = secrets.complete(&secret_names(&request.spec, &topology))?;
+        if added && make {
+            if !request.identity.exists() {
+                new_identity(&request.identity)?;
+            }
+            let recipients = Recipients::of(&request.spec.project.team, &request.identity)?;
+            secrets.save(&store, &recipients).await?;
+        }
+        let nodes = Nodes::new(secrets.ssh_identity()?, &request.program);
+        let image = Image::of(&roots);
+        let local = Local { roots, id, network };
+        Ok(Self { request, environment, topology, store, local, image, secrets, nodes })
+    }
+
+    /// `env@place`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.topology.instance()
+    }
+
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        self.local.observe(&self.topology, &self.image.folder)
+    }
+
+    /// What this host lacks, all of it in one failure; `Ok(packages)` are Debian packages that can be
+    /// installed now.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] with everything that is missing.
+    pub fn check_host(&self) -> Result<Vec<&'static str>, Failure> {
+        let machines = self.inventory().machines;
+        let new =
+            machines.iter().filter(|m| m.state == andamio_provision::MachineState::Missing).count();
+        let missing = preflight(&self.local.roots, new as u64, self.image.is_built());
+        let packages = missing_packages(&self.request.search);
+        let apt = std::path::Path::new("/usr/bin/apt-get").exists();
+        if missing.is_empty() && (packages.is_empty() || apt) {
+            return Ok(packages);
+        }
+        let mut says: Vec<String> = missing.iter().map(|m| m.message.clone()).collect();
+        let mut helps: Vec<String> = missing.iter().map(|m| m.help.clone()).collect();
+        if !packages.is_empty() {
+            says.push(format!("programs of these packages are missing: {}", packages.join(", ")));
+            helps.push(format!("apt-get install {}", packages.join(" ")));
+        }
+        let code = missing.first().map_or("packages", |m| m.code);
+        Err(Failure::new(Kind::Host, code, says.join("; "), &helps.join("; ")))
+    }
+
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        Holder::current(&self.request.by)
+    }
+
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.store.clone())
+    }
+
+    /// The first record of a run: intent, before anything is done.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub async fn begin(&self, verb: &str, plan: &str) -> Result<RunRecord, Failure> {
+        let record = RunRecord {
+            v: 1,
+            run: run_id(),
+            verb: verb.to_owned(),
+            env: self.topology.env.clone(),
+            place: self.topology.place.clone(),
+            by: self.request.by.clone(),
+            started: now(),
+            ended: None,
+            status: RunStatus::Started,
+            plan: plan.to_owned(),
+            changed: 0,
+            message: String::new(),
+            prev_sha256: String::new(),
+            sha256: String::new(),
+        };
+        Ok(self.ledger().append(record).await?)
+    }
+}
+
+pub(crate) type Shared = Arc<Instance>;
+
+fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
+    if let Some(found) = spec.environments.iter().find(|e| e.name == env) {
+        return Ok(found.clone());
+    }
+    let names: Vec<&str> = spec.environments.iter().map(|e| e.name.as_str()).collect();
+    let help = match suggest(env, &names) {
+        Some(near) => format!("did you mean `{near}`? andamio.toml has {}", names.join(", ")),
+        None => format!("andamio.toml has {}", names.join(", ")),
+    };
+    Err(Failure::new(Kind::Refused, "environment", format!("no environment `{env}`"), &help))
+}
+
+fn local_only(spec: &Spec, place: &str) -> Result<(), Failure> {
+    let there = match place {
+        "local" => return Ok(()),
+        "linode" | "hosts" => true,
+        name => spec.places.contains_key(name),
+    };
+    if let Some(Place::Local) = spec.places.get(place) {
+        return Ok(());
+    }
+    let message = if there {
+        format!("this version cannot make machines at `{place}`, only on this machine")
+    } else {
+        format!("no place `{place}`")
+    };
+    Err(Failure::new(Kind::Refused, "place", message, "rehearse it here with --on local"))
+}

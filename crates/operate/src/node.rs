@@ -1,0 +1,247 @@
+//! Talking to the node on every machine: one connection each, the agent copied once a digest.
+
+use andamio_engine::Fault;
+use andamio_manifest::{Event, Manifest, Report};
+use andamio_provision::Found;
+use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
+use crate::SSH_PORT;
+use crate::failure::remote_fault;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OnceCell, mpsc};
+
+/// What `sh` answers when the program is not there, or not executable.
+const NOT_THERE: [u32; 2] = [126, 127];
+const FOLDER: &str = "/var/lib/andamio/agent";
+
+/// Connections of one run.
+pub struct Nodes {
+    identity: Identity,
+    program: PathBuf,
+    agent: OnceCell<Agent>,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+struct Agent {
+    content: Vec<u8>,
+    /// Where it is on the machine; named by its digest, so that it is copied once.
+    path: String,
+}
+
+/// A node's answer: every resource that is not as declared, and the sum.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    pub events: Vec<Event>,
+    pub report: Report,
+}
+
+impl Nodes {
+    #[must_use]
+    pub fn new(identity: Identity, program: &Path) -> Self {
+        Self {
+            identity,
+            program: program.to_owned(),
+            agent: OnceCell::new(),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// The machine's connection, made when there is none yet.
+    ///
+    /// # Errors
+    /// When it does not answer within `patience`.
+    pub async fn session(
+        &self,
+        machine: &Found,
+        patience: Duration,
+    ) -> Result<Arc<Session>, RemoteError> {
+        if let Some(session) = self.sessions.lock().await.get(&machine.name) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(self.connect(machine, patience).await?);
+        self.sessions.lock().await.insert(machine.name.clone(), Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// A connection of its own, not shared.
+    ///
+    /// # Errors
+    /// When it does not answer within `patience`.
+    pub async fn connect(
+        &self,
+        machine: &Found,
+        patience: Duration,
+    ) -> Result<Session, RemoteError> {
+        let target = Target {
+            machine: machine.name.clone(),
+            address: (machine.address, SSH_PORT).into(),
+            user: "root".to_owned(),
+            host_key: machine.host_key.clone(),
+        };
+        Session::connect(&target, &self.identity, patience).await
+    }
+
+    /// Forgets a connection, after its machine was stopped.
+    pub async fn forget(&self, machine: &str) {
+        self.sessions.lock().await.remove(machine);
+    }
+
+    async fn agent(&self) -> Result<&Agent, Fault> {
+        let load = || async {
+            let content = tokio::fs::read(&self.program).await.map_err(|e| {
+                let message = format!("cannot read {}: {e}", self.program.display());
+                Fault::new("agent", message, "run a complete build of andamio")
+            })?;
+            let digest = hex::encode(&Sha256::digest(&content)[..8]);
+            Ok::<_, Fault>(Agent { content, path: format!("{FOLDER}/{digest}") })
+        };
+        self.agent.get_or_try_init(load).await
+    }
+
+    /// Sends a manifest; every event goes to `each` as it arrives.
+    ///
+    /// # Errors
+    /// When the machine cannot be reached or the node itself fails. A resource that fails is part of
+    /// the answer.
+    pub async fn apply(
+        &self,
+        machine: &Found,
+        manifest: &Manifest,
+        check: bool,
+        mut each: impl FnMut(&Event),
+    ) -> Result<Said, Fault> {
+        let patience = Duration::from_secs(10);
+        let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
+        let agent = self.agent().await?;
+        let mut command = vec![agent.path.as_str(), "node", "apply"];
+        if check {
+            command.push("--check");
+        }
+        let command = quote(&command);
+        let input = serde_json::to_vec(manifest)
+            .map_err(|e| Fault::from_error("manifest", &e, "this is a fault of Andamio"))?;
+        for attempt in 0..2 {
+            let (confirm, tokens) = mpsc::unbounded_channel();
+            let mut reader = Lines::default();
+            let mut said = Said::default();
+            let mut complaint = Vec::new();
+            let work = session.stream(&command, input.clone(), |stream, bytes| {
+                match stream {
+                    Stream::Err => complaint.extend_from_slice(bytes),
+                    Stream::Out => reader.feed(bytes, |event| {
+                        if let Event::Resource { message, .. } = &event
+                            && let Some(token) = message.strip_prefix("confirm:")
+                        {
+                            let _ = confirm.send(token.to_owned());
+                        }
+                        each(&event);
+                        match event {
+                            Event::Done(report) => said.report = report,
+                            other => said.events.push(other),
+                        }
+                    }),
+                }
+                Ok(())
+            });
+            let exit = {
+                tokio::pin!(work);
+                let confirming = self.confirm_all(machine, &agent.path, tokens);
+                tokio::pin!(confirming);
+                tokio::select! {
+                    exit = &mut work => exit,
+                    never = &mut confirming => match never {},
+                }
+            }
+            .map_err(|e| remote_fault(&e))?;
+            if NOT_THERE.contains(&exit.0) && attempt == 0 {
+                self.copy_agent(&session, agent).await?;
+                continue;
+            }
+            if said.report.v == 0 || said.report.error.is_some() {
+                let text = String::from_utf8_lossy(&complaint).trim().to_owned();
+                let why = said.report.error.clone().unwrap_or(text);
+                return Err(Fault::new(
+                    "node",
+                    format!("the node on {} stopped (status {}): {why}", machine.name, exit.0),
+                    "look at the machine with `andamio ssh`, then run the same command again",
+                ));
+            }
+            return Ok(said);
+        }
+        Err(Fault::new("agent", format!("{} cannot run the agent", machine.name), "is it x86-64?"))
+    }
+
+    async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {
+        let sent = session.upload(agent.content.clone(), &agent.path, 0o700).await;
+        let output = sent.map_err(|e| remote_fault(&e))?;
+        if output.exit.success() {
+            // Agents of former versions are not needed any more.
+            let tidy = format!(
+                "find {FOLDER} -type f ! -path {} -delete; ln -sf {} /usr/local/bin/andamio",
+                quote(&[&agent.path]),
+                quote(&[&agent.path])
+            );
+            let _ = session.output(&tidy, Vec::new()).await;
+            return Ok(());
+        }
+        Err(Fault::new(
+            "agent",
+            format!("cannot copy the agent to {}: {}", session.machine(), output.complaint()),
+            "is its disk full?",
+        ))
+    }
+
+    /// Proves over a second connection that a changed firewall lets the operator in; without that the
+    /// node takes the change back by itself.
+    async fn confirm_all(
+        &self,
+        machine: &Found,
+        agent: &str,
+        mut tokens: mpsc::UnboundedReceiver<String>,
+    ) -> std::convert::Infallible {
+        while let Some(token) = tokens.recv().await {
+            if let Ok(session) = self.connect(machine, Duration::from_secs(10)).await {
+                let command = quote(&[agent, "node", "confirm", &token]);
+                let _ = session.output(&command, Vec::new()).await;
+                session.close().await;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+/// Cuts a byte stream into events.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Event)) {
+        self.rest.extend_from_slice(bytes);
+        while let Some(end) = self.rest.iter().position(|&b| b == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            // A line that is no event comes from a newer node: what it means is in others.
+            if let Ok(event) = serde_json::from_slice(&line) {
+                each(event);
+            }
+        }
+    }
+}
+
+/// The host's resolvers for a machine. A resolver on the host's own loopback cannot be reached from
+/// there; systemd-resolved keeps the real ones beside it.
+pub(crate) fn resolver() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let own = read("/etc/resolv.conf");
+    if own.lines().any(|l| l.trim_start().starts_with("nameserver 127.")) {
+        let real = read("/run/systemd/resolve/resolv.conf");
+        if !real.is_empty() {
+            return real;
+        }
+    }
+    own
+}

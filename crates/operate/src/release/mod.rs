@@ -1,0 +1,127 @@
+//! The application's image: what goes into it, and building it on a machine of the instance.
+
+mod build;
+mod context;
+mod containerfile;
+
+pub use build::{ARCHIVES, Build};
+pub use context::Context;
+
+use crate::{Failure, Instance, Kind};
+use andamio_converge::Release;
+use andamio_engine::{Timestamp, now};
+use serde::{Deserialize, Serialize};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+const SERIES: &str = "releases";
+
+/// A release that has been live, as the state keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    pub v: u32,
+    pub id: String,
+    pub image: String,
+    pub since: Timestamp,
+}
+
+/// Is there an application to deploy, and can its context be read?
+///
+/// # Errors
+/// When the source folder or its Containerfile is missing, or a file that it wants from the build
+/// has not been made yet.
+pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
+    let spec = &instance.request.spec;
+    if !instance.environment.groups.contains_key(&andamio_spec::Group::App) {
+        return Ok(None);
+    }
+    let source = instance.request.project.join(&spec.app.source);
+    Context::read(&source, &instance.request.target).map(Some)
+}
+
+/// The release that a context becomes: named by its content.
+#[must_use]
+pub fn of(instance: &Instance, context: &Context) -> Release {
+    let id = context.digest();
+    let image = format!("localhost/{}:{id}", instance.request.spec.project.name);
+    Release { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
+}
+
+/// Runs `[app].prepare`, line by line to `doing`.
+///
+/// # Errors
+/// When it cannot be started or fails; with its last lines.
+pub async fn prepare(instance: &Instance, mut doing: impl FnMut(&str)) -> Result<(), Failure> {
+    let command = &instance.request.spec.app.prepare;
+    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
+    let line = command.join(" ");
+    let help = "mend it, or correct `prepare` in andamio.toml; nothing was changed";
+    let mut child = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir(&instance.request.project)
+        .env("CARGO_TARGET_DIR", &instance.request.target)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| {
+            Failure::new(Kind::Host, "prepare", format!("cannot start `{line}`: {e}"), help)
+        })?;
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let readers = [
+        child.stdout.take().map(|s| tokio::spawn(forward(s, sender.clone()))),
+        child.stderr.take().map(|s| tokio::spawn(forward(s, sender.clone()))),
+    ];
+    drop(sender);
+    let mut last: Vec<String> = Vec::new();
+    while let Some(text) = lines.recv().await {
+        doing(text.trim());
+        last.push(text);
+        if last.len() > 20 {
+            last.remove(0);
+        }
+    }
+    for reader in readers.into_iter().flatten() {
+        let _ = reader.await;
+    }
+    let status = child.wait().await.map_err(|e| {
+        Failure::new(Kind::Failed, "prepare", format!("`{line}`: {e}"), help)
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let message = format!("`{line}` failed:\n{}", last.join("\n"));
+    Err(Failure::new(Kind::Failed, "prepare", message, help))
+}
+
+async fn forward(
+    stream: impl AsyncRead + Unpin,
+    to: tokio::sync::mpsc::UnboundedSender<String>,
+) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let _ = to.send(line);
+    }
+}
+
+/// The newest release that went live.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn current(instance: &Instance) -> Result<Option<Record>, Failure> {
+    let newest = instance.store.newest(SERIES).await?;
+    Ok(newest.and_then(|(_, body)| serde_json::from_slice(&body).ok()))
+}
+
+/// Notes that a release is live.
+pub(crate) async fn record(instance: &Instance, release: &Release) -> Result<(), Failure> {
+    if current(instance).await?.is_some_and(|r| r.id == release.id) {
+        return Ok(());
+    }
+    let record =
+        Record { v: 1, id: release.id.clone(), image: release.image.clone(), since: now() };
+    let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
+    instance.store.append(SERIES, body).await?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Passwords and keys of an instance: generated once, kept in the state encrypted with age to the
+//! team's recipients, readable only with an identity.
+
+mod identity;
+
+pub use identity::{Recipients, new_identity};
+
+use crate::{Failure, Kind};
+use andamio_converge::{SecretKind, SecretSpec};
+use andamio_engine::{Fault, Store};
+use andamio_remote::{KeyPair, RemoteError};
+use identity::Identity;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const SERIES: &str = "secrets";
+/// The operator's SSH key, private part, and its public line.
+const SSH_PRIVATE: &str = "ssh-operator";
+const SSH_PUBLIC: &str = "ssh-operator-public";
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    v: u32,
+    recipients: Vec<String>,
+    /// Armored age file; its content is a JSON object of names and values.
+    age: String,
+}
+
+/// Decrypted secrets of an instance. Never printed: `Debug` shows names only.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    values: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl Secrets {
+    /// What the state has, decrypted; empty when it has none.
+    pub(crate) async fn load(store: &Store, identity: &Path) -> Result<Self, Failure> {
+        let Some((number, body)) = store.newest(SERIES).await? else {
+            return Ok(Self::default());
+        };
+        let sealed: Sealed = serde_json::from_slice(&body).map_err(|e| {
+            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
+        })?;
+        let plain = Identity::read(identity)?.open(&sealed.age)?;
+        let values = serde_json::from_slice(&plain).map_err(|e| {
+            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
+        })?;
+        let _ = number;
+        Ok(Self { values })
+    }
+
+    /// Adds what is missing, in memory; true when anything was.
+    pub(crate) fn complete(&mut self, wanted: &[SecretSpec]) -> Result<bool, Failure> {
+        let before = self.values.len();
+        for secret in wanted {
+            if !self.values.contains_key(&secret.name) {
+                let value = match secret.kind {
+                    SecretKind::Password => password()?,
+                    SecretKind::Hex32 | SecretKind::Given => hex::encode(random::<32>()?),
+                };
+                self.values.insert(secret.name.clone(), value);
+            }
+        }
+        if !self.values.contains_key(SSH_PRIVATE) {
+            let pair = KeyPair::generate()?;
+            self.values.insert(SSH_PRIVATE.to_owned(), pair.private);
+            self.values.insert(SSH_PUBLIC.to_owned(), pair.public);
+        }
+        Ok(self.values.len() > before)
+    }
+
+    /// Encrypts to the recipients and appends to the state.
+    pub(crate) async fn save(
+        &self,
+        store: &Store,
+        recipients: &Recipients,
+    ) -> Result<(), Failure> {
+        let plain = serde_json::to_vec(&self.values).unwrap_or_default();
+        let sealed = Sealed { v: 1, recipients: recipients.names(), age: recipients.seal(&plain)? };
+        store.append(SERIES, serde_json::to_vec_pretty(&sealed).unwrap_or_default()).await?;
+        Ok(())
+    }
+
+    pub(crate) fn values(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
+    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::Identity, RemoteError> {
+        andamio_remote::Identity::parse(self.values.get(SSH_PRIVATE).map_or("", String::as_str))
+    }
+
+    /// Line for `authorized_keys`.
+    pub(crate) fn ssh_public(&self) -> String {
+        let key = self.values.get(SSH_PUBLIC).map_or("", String::as_str);
+        format!("{key} andamio-operator")
+    }
+}
+
+/// 32 letters and digits: 190 bits, and nothing that needs quoting anywhere.
+fn password() -> Result<String, Failure> {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut password = String::new();
+    while password.len() < 32 {
+        for byte in random::<64>()? {
+            // 248 is the largest multiple of 62 below 256: no letter is likelier than another.
+            if byte < 248 && password.len() < 32 {
+                password.push(char::from(ALPHABET[usize::from(byte % 62)]));
+            }
+        }
+    }
+    Ok(password)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Fault::new("random", e, "the system has no randomness to give"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(name: &str, kind: SecretKind) -> SecretSpec {
+        SecretSpec { name: name.to_owned(), kind }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_made_once_and_survive_the_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::directory(folder.path()).unwrap().instance("dev@local");
+        let file = folder.path().join("identity.txt");
+        let recipient = new_identity(&file).unwrap();
+        let recipients = Recipients::new(&[recipient]).unwrap();
+        let mut secrets = Secrets::load(&store, &file).await.unwrap();
+        let names = [wanted("a", SecretKind::Password), wanted("KEY", SecretKind::Given)];
+        assert!(secrets.complete(&names).unwrap());
+        assert!(!secrets.complete(&names).unwrap());
+        secrets.save(&store, &recipients).await.unwrap();
+        let again = Secrets::load(&store, &file).await.unwrap();
+        assert_eq!(again.values, secrets.values);
+        assert_eq!(again.values["a"].len(), 32);
+        let stored = store.newest(SERIES).await.unwrap().unwrap().1;
+        assert!(!String::from_utf8(stored).unwrap().contains(&again.values["a"]));
+        assert!(again.ssh_identity().is_ok());
+    }
+
+    #[tokio::test]
+    async fn another_identity_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::directory(folder.path()).unwrap();
+        let (mine, theirs) = (folder.path().join("mine"), folder.path().join("theirs"));
+        let recipients = Recipients::new(&[new_identity(&theirs).unwrap()]).unwrap();
+        new_identity(&mine).unwrap();
+        let mut secrets = Secrets::default();
+        secrets.complete(&[]).unwrap();
+        secrets.save(&store, &recipients).await.unwrap();
+        let failure = Secrets::load(&store, &mine).await.unwrap_err();
+        assert_eq!((failure.kind, failure.fault.code.as_str()), (Kind::Host, "identity"));
+        let none = Secrets::load(&store, &folder.path().join("none")).await.unwrap_err();
+        assert_eq!(none.kind, Kind::Host);
+    }
+}

@@ -1,0 +1,158 @@
+//! `status`: every machine and every service, asked now.
+
+use crate::instance::Shared;
+use crate::up::inputs;
+use crate::{Failure, release};
+use andamio_converge::{Release, Service, health};
+use andamio_manifest::{Event, Kind, Manifest, Outcome, Resource, VERSION};
+use andamio_provision::MachineState;
+use futures_util::future::join_all;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub v: u32,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub env: String,
+    pub place: String,
+    pub healthy: bool,
+    pub url: String,
+    pub release: Option<String>,
+    pub machines: Vec<MachineStatus>,
+    pub services: Vec<ServiceStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct MachineStatus {
+    pub name: String,
+    pub roles: Vec<&'static str>,
+    pub address: String,
+    pub memory_bytes: u64,
+    /// What it may use at most.
+    pub memory_limit_bytes: u64,
+    pub state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ServiceStatus {
+    pub machine: String,
+    pub name: String,
+    pub state: &'static str,
+    pub detail: String,
+}
+
+/// Asks all machines at once; a machine that does not answer is part of the answer.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn status(instance: &Shared) -> Result<Status, Failure> {
+    let live = release::current(instance).await?;
+    let release = live.map(|l| Release { id: l.id, image: l.image, archive: String::new() });
+    let keys = [instance.secrets.ssh_public()];
+    let inputs = inputs(instance, release.as_ref(), &keys);
+    let inventory = instance.inventory();
+    let asked = instance.topology.machines.iter().map(|machine| {
+        let services = health(&inputs, machine);
+        let found = inventory.get(&machine.name);
+        async move {
+            let mut state = found.map_or(MachineState::Missing, |f| f.state).as_str();
+            let mut answers = Vec::new();
+            if let (Some(found), "running") = (found, state) {
+                match ask(instance, found, &services).await {
+                    Ok(said) => answers = said,
+                    Err(why) => {
+                        state = "unreachable";
+                        answers = all_down(&machine.name, &services, &why);
+                    }
+                }
+            } else {
+                let why = format!("the machine is {state}");
+                answers.extend(all_down(&machine.name, &services, &why));
+            }
+            let status = MachineStatus {
+                name: machine.name.clone(),
+                roles: machine.roles.iter().map(|r| r.as_str()).collect(),
+                address: machine.address.to_string(),
+                memory_bytes: instance.local.memory(&machine.name),
+                memory_limit_bytes: machine.size.memory_bytes,
+                state,
+            };
+            (status, answers)
+        }
+    });
+    let (machines, services): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let services: Vec<ServiceStatus> = services.into_iter().flatten().collect();
+    let healthy = machines.iter().all(|m| m.state == "running")
+        && services.iter().all(|s| s.state == "healthy");
+    Ok(Status {
+        v: 1,
+        kind: "status",
+        env: instance.topology.env.clone(),
+        place: instance.topology.place.clone(),
+        healthy,
+        url: instance.topology.url.clone(),
+        release: release.map(|r| r.id),
+        machines,
+        services,
+    })
+}
+
+async fn ask(
+    instance: &Shared,
+    found: &andamio_provision::Found,
+    services: &[Service],
+) -> Result<Vec<ServiceStatus>, String> {
+    // Several services may ask the same thing; a manifest has every resource once.
+    let mut resources: Vec<Resource> = Vec::new();
+    for probe in services.iter().flat_map(|s| &s.probes) {
+        let resource = Resource::new("status", Kind::Probe(probe.clone()));
+        if resources.iter().all(|r| r.id() != resource.id()) {
+            resources.push(resource);
+        }
+    }
+    let manifest = Manifest {
+        v: VERSION,
+        machine: found.name.clone(),
+        instance: instance.name(),
+        // Only probes: nothing that a newer declaration could be undone by.
+        generation: u64::MAX,
+        resources,
+    };
+    let said =
+        instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
+    let answer = |probe: &str| {
+        said.events.iter().find_map(|event| match event {
+            Event::Resource { resource, outcome, message, .. } if *resource == format!("probe:{probe}") => {
+                Some((*outcome, message.clone()))
+            }
+            _ => None,
+        })
+    };
+    Ok(services
+        .iter()
+        .map(|service| {
+            let bad = service.probes.iter().find_map(|probe| match answer(&probe.name) {
+                Some((Outcome::Ok, _)) => None,
+                Some((_, why)) => Some(why),
+                None => Some("not asked".to_owned()),
+            });
+            ServiceStatus {
+                machine: found.name.clone(),
+                name: service.name.clone(),
+                state: if bad.is_none() { "healthy" } else { "down" },
+                detail: bad.unwrap_or_default(),
+            }
+        })
+        .collect())
+}
+
+fn all_down(machine: &str, services: &[Service], why: &str) -> Vec<ServiceStatus> {
+    let down = |s: &Service| ServiceStatus {
+        machine: machine.to_owned(),
+        name: s.name.clone(),
+        state: "down",
+        detail: why.to_owned(),
+    };
+    services.iter().map(down).collect()
+}

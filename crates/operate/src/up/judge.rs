@@ -1,0 +1,204 @@
+//! From what is declared and what is live to what has to be done. Pure: the same input gives the same
+//! plan.
+
+use super::observe::{Checked, Observed};
+use andamio_engine::{
+    Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused,
+};
+use andamio_manifest::{Event, Outcome};
+use andamio_provision::MachineState;
+use andamio_spec::topology::{Machine, Role};
+use andamio_spec::{Currency, Environment, Group, Topology, check_limits, counts};
+use std::collections::BTreeMap;
+
+pub(super) struct Input<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) environment: &'a Environment,
+    pub(super) observed: &'a Observed,
+    /// Machines whose declared state is the one they were last sent.
+    pub(super) same_declaration: &'a BTreeMap<String, bool>,
+    pub(super) release_changes: bool,
+    /// The application's build has not been prepared yet.
+    pub(super) unprepared: bool,
+    /// Machines to stay with; empty: all.
+    pub(super) limit: &'a [String],
+    pub(super) currency: Currency,
+}
+
+/// What has to be done, machine by machine.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) image: bool,
+    pub(super) network: bool,
+    pub(super) create: Vec<String>,
+    pub(super) start: Vec<String>,
+    pub(super) restart: Vec<String>,
+    pub(super) converge: Vec<String>,
+    pub(super) delete: Vec<String>,
+    pub(super) release: bool,
+    pub(super) migrate: bool,
+}
+
+pub(super) struct Judged {
+    pub(super) report: PlanReport,
+    pub(super) work: Work,
+}
+
+pub(super) fn judge(input: &Input<'_>) -> Judged {
+    let mut work = Work::default();
+    let mut machines = Vec::new();
+    let mut changes = Vec::new();
+    let wanted = |name: &str| input.limit.is_empty() || input.limit.iter().any(|l| l == name);
+    for machine in input.topology.machines.iter().filter(|m| wanted(&m.name)) {
+        machines.push(one(input, machine, &mut work, &mut changes));
+    }
+    for name in input.observed.inventory.surplus.iter().filter(|n| wanted(n)) {
+        work.delete.push(name.clone());
+        let note = "not declared any more; its disk is removed".to_owned();
+        machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
+    }
+    let new_machines = !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
+    work.image = !work.create.is_empty() && !input.observed.image_built;
+    work.network = !input.observed.network_up || new_machines;
+    let has_role = |name: &String, role: Role| {
+        input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
+    };
+    let touches_app = work.converge.iter().any(|m| has_role(m, Role::App));
+    work.release = touches_app;
+    // An empty database needs its schema, whatever the release.
+    let new_database = work.create.iter().any(|m| has_role(m, Role::Mariadb));
+    work.migrate = touches_app && (input.release_changes || new_database)
+        || work.create.iter().any(|m| has_role(m, Role::App));
+    if new_database && !touches_app {
+        let apps = input.topology.with_role(Role::App).map(|m| m.name.clone());
+        work.converge.extend(apps);
+        work.release = true;
+        work.migrate = true;
+    }
+    let cost = CostChange {
+        currency: match input.currency {
+            Currency::Eur => "EUR".to_owned(),
+            Currency::Usd => "USD".to_owned(),
+        },
+        // Machines on this host cost nothing.
+        month_before: 0.0,
+        month_after: 0.0,
+        budget: input.environment.budget.map(f64::from),
+    };
+    let refusals = check_limits(input.environment, &counts(input.environment))
+        .into_iter()
+        .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
+        .collect();
+    let report = PlanReport::new(
+        &input.topology.env,
+        &input.topology.place,
+        machines,
+        changes,
+        Some(cost),
+        refusals,
+        notes(input, &work),
+    );
+    Judged { report, work }
+}
+
+fn one(
+    input: &Input<'_>,
+    machine: &Machine,
+    work: &mut Work,
+    changes: &mut Vec<Change>,
+) -> MachineChange {
+    let name = machine.name.clone();
+    let found = input.observed.inventory.get(&name);
+    let state = found.map_or(MachineState::Missing, |f| f.state);
+    let mut note = String::new();
+    let action = match state {
+        MachineState::Missing => {
+            let known = input.same_declaration.get(&name).copied().unwrap_or_default();
+            if known && matches!(machine.group, Group::Mariadb | Group::Redis | Group::Rabbitmq) {
+                "its disk is gone: what only it held is lost".clone_into(&mut note);
+            }
+            work.create.push(name.clone());
+            work.converge.push(name.clone());
+            MachineAction::Create
+        }
+        MachineState::Stopped => {
+            work.start.push(name.clone());
+            work.converge.push(name.clone());
+            "its disk is there".clone_into(&mut note);
+            MachineAction::Start
+        }
+        MachineState::Running => match input.observed.checks.get(&name) {
+            Some(Checked::Answered(said)) => {
+                let before = changes.len();
+                for event in &said.events {
+                    changes.extend(change(input, &name, event));
+                }
+                if changes.len() > before {
+                    work.converge.push(name.clone());
+                }
+                if found.is_some_and(|f| f.outdated) {
+                    work.restart.push(name.clone());
+                    work.converge.push(name.clone());
+                    "restarted for its new size".clone_into(&mut note);
+                    MachineAction::Start
+                } else {
+                    MachineAction::None
+                }
+            }
+            Some(Checked::Silent(why)) => {
+                why.clone_into(&mut note);
+                work.converge.push(name.clone());
+                MachineAction::Unreachable
+            }
+            None => MachineAction::Unreachable,
+        },
+    };
+    work.converge.dedup();
+    MachineChange { name, action, note }
+}
+
+fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
+    let Event::Resource { resource, outcome, diff, message, disrupts, .. } = event else {
+        return None;
+    };
+    let action = match outcome {
+        Outcome::Ok => return None,
+        Outcome::Changed => "change",
+        // A probe that fails now will be waited for; anything else is tried again.
+        Outcome::Failed => "repair",
+        Outcome::Skipped => return None,
+    };
+    let known = input.same_declaration.get(machine).copied().unwrap_or_default();
+    let reason = if known {
+        Reason::Drift
+    } else if input.release_changes && resource.starts_with("image:") {
+        Reason::Release
+    } else {
+        Reason::Spec
+    };
+    let diff = if diff.is_empty() { message.clone() } else { diff.clone() };
+    Some(Change {
+        machine: machine.to_owned(),
+        resource: resource.clone(),
+        action: action.to_owned(),
+        reason,
+        diff,
+        disrupts: *disrupts,
+    })
+}
+
+fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
+    let mut notes = Vec::new();
+    if work.image {
+        notes.push("the machine image is built first (about a minute, once)".to_owned());
+    }
+    if input.unprepared {
+        notes.push("the application is built first (`prepare`)".to_owned());
+    }
+    if !work.create.is_empty() {
+        for budget in input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0) {
+            notes.push(budget.reason.clone());
+        }
+    }
+    notes
+}

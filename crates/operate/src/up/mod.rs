@@ -1,0 +1,109 @@
+//! `plan` and `up`: what is live, what would change, and the steps that change it.
+
+mod judge;
+mod manifest;
+mod observe;
+mod steps;
+
+pub use observe::{Checked, Observed};
+
+use crate::instance::Shared;
+use crate::{Failure, Kind, release};
+use andamio_converge::{Inputs, Phase, Release, manifests_of};
+use andamio_engine::{PlanReport, Step};
+use andamio_manifest::Manifest;
+use std::sync::Arc;
+
+/// A plan with everything that is needed to run it.
+pub struct Planned {
+    pub report: PlanReport,
+    pub steps: Vec<Step>,
+    pub release: Option<Release>,
+    /// Remarks that go with the report on a terminal only.
+    pub url: String,
+}
+
+/// Looks at everything and plans. Changes nothing, here or on a machine.
+///
+/// # Errors
+/// When the application's context cannot be read, or a secret is missing.
+pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
+    check_limit(instance, limit)?;
+    let context = release::context(instance)?;
+    let release = context.as_ref().map(|c| release::of(instance, c));
+    let whole = render(instance, release.as_ref(), Phase::App)?;
+    let (observed, live) =
+        tokio::join!(observe::observe(instance, &whole), release::current(instance));
+    let live = live?;
+    let mut known = std::collections::BTreeMap::new();
+    for manifest in &whole {
+        known.insert(manifest.machine.clone(), manifest::recorded(instance, manifest).await?);
+    }
+    let unprepared = context.as_ref().is_some_and(|c| !c.unprepared.is_empty());
+    let judged = judge::judge(&judge::Input {
+        topology: &instance.topology,
+        environment: &instance.environment,
+        observed: &observed,
+        same_declaration: &known,
+        release_changes: release.as_ref().is_some_and(|r| live.is_none_or(|l| l.id != r.id)),
+        unprepared,
+        limit,
+        currency: instance.request.spec.project.currency,
+    });
+    let steps = steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
+    Ok(Planned {
+        report: judged.report,
+        steps,
+        release,
+        url: instance.topology.url.clone(),
+    })
+}
+
+/// Manifests of all machines, generation 0: it is given when they are sent.
+pub(crate) fn render(
+    instance: &Shared,
+    release: Option<&Release>,
+    phase: Phase,
+) -> Result<Vec<Manifest>, Failure> {
+    let keys = [instance.secrets.ssh_public()];
+    let inputs = inputs(instance, release, &keys);
+    manifests_of(&inputs, phase)
+        .map_err(|e| Failure::error(Kind::Failed, "manifest", &e, "see `andamio check`"))
+}
+
+pub(crate) fn inputs<'a>(
+    instance: &'a Shared,
+    release: Option<&'a Release>,
+    keys: &'a [String],
+) -> Inputs<'a> {
+    Inputs {
+        spec: &instance.request.spec,
+        topology: &instance.topology,
+        environment: &instance.environment,
+        secrets: instance.secrets.values(),
+        release,
+        operator_keys: keys,
+        generation: 0,
+    }
+}
+
+fn check_limit(instance: &Shared, limit: &[String]) -> Result<(), Failure> {
+    let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
+    for name in limit {
+        if !names.contains(&name.as_str()) {
+            return Err(no_machine(instance, name));
+        }
+    }
+    Ok(())
+}
+
+/// The machine is not declared; names a near one.
+pub(crate) fn no_machine(instance: &crate::Instance, name: &str) -> Failure {
+    let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
+    let all = names.join(", ");
+    let help = match andamio_spec::suggest(name, &names) {
+        Some(near) => format!("did you mean `{near}`? {} has {all}", instance.name()),
+        None => format!("{} has {all}", instance.name()),
+    };
+    Failure::new(Kind::Refused, "machine", format!("no machine `{name}`"), &help)
+}

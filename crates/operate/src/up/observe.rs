@@ -1,0 +1,55 @@
+//! What is live: machines from the place, and every running machine's own answer, all at once.
+
+use super::manifest;
+use crate::instance::Shared;
+use crate::node::Said;
+use andamio_manifest::Manifest;
+use andamio_provision::{Inventory, MachineState};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+
+/// A running machine's answer to "what would change?".
+#[derive(Debug, Clone)]
+pub enum Checked {
+    Answered(Said),
+    /// It runs and could not be asked; why.
+    Silent(String),
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub inventory: Inventory,
+    pub checks: BTreeMap<String, Checked>,
+    pub image_built: bool,
+    pub network_up: bool,
+}
+
+pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observed {
+    let inventory = instance.inventory();
+    let running = manifests.iter().filter_map(|manifest| {
+        let found = inventory.get(&manifest.machine)?;
+        (found.state == MachineState::Running).then_some((manifest, found))
+    });
+    let asked = running.map(|(manifest, found)| async move {
+        let mut manifest = manifest.clone();
+        let answer = match manifest::peek(instance, &manifest).await {
+            Ok(generation) => {
+                manifest.generation = generation;
+                instance.nodes.apply(found, &manifest, true, |_| {}).await
+            }
+            Err(failure) => Err(failure.fault),
+        };
+        let checked = match answer {
+            Ok(said) => Checked::Answered(said),
+            Err(fault) => Checked::Silent(fault.message),
+        };
+        (manifest.machine.clone(), checked)
+    });
+    let checks = join_all(asked).await.into_iter().collect();
+    Observed {
+        checks,
+        image_built: instance.image.is_built(),
+        network_up: instance.local.network_is_up(),
+        inventory,
+    }
+}
