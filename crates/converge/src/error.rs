@@ -8,6 +8,9 @@ pub enum Error {
     /// Container environment files have one line per name and no way to escape a line's end.
     #[error("the value of the secret {0} has more than one line; encode it, for example with base64")]
     SecretLines(String),
+    /// It stands unquoted in URLs and configuration files.
+    #[error("the secret {0} may have letters, digits, -, . and _ only, and at least 16 of them")]
+    SecretForm(String),
     /// The name would change the service's own environment or not be one.
     #[error("{0} is not a name that an application secret can have: letters, digits and _, and not \
              one of the names that Andamio sets itself")]

@@ -53,12 +53,21 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
         return Err(Error::MissingSecrets(missing));
     }
     for secret in specs {
+        let value = inputs.secret(&secret.name);
+        if secret.kind != SecretKind::Given && !is_plain(value) {
+            return Err(Error::SecretForm(secret.name));
+        }
         if secret.kind == SecretKind::Given && !roles::app::may_be_named(&secret.name) {
             return Err(Error::SecretName(secret.name));
         }
-        if inputs.secret(&secret.name).contains(['\n', '\r', '\0']) {
+        if value.contains(['\n', '\r', '\0']) {
             return Err(Error::SecretLines(secret.name));
         }
     }
     Ok(())
+}
+
+/// Text that means itself in a URL, in SQL, in a shell and in every configuration file.
+fn is_plain(value: &str) -> bool {
+    value.len() >= 16 && value.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }

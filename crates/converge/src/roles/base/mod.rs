@@ -59,17 +59,18 @@ fn hosts(cx: &Cx<'_>) -> String {
 }
 
 fn add_firewall(cx: &Cx<'_>, out: &mut Resources) {
+    out.add(Kind::Firewall(Firewall { ruleset: firewall::ruleset(cx) }));
+    // Those rules are live, and kept in a file; this brings them back at boot, before the network.
+    // One transaction: there is no moment without rules.
+    let load = out.file(file(
+        "/etc/nftables.d/andamio-load.nft",
+        "destroy table inet andamio\ninclude \"/etc/nftables.d/andamio.nft\"\n",
+    ));
     let service = out.file(file(
         "/etc/systemd/system/andamio-firewall.service",
         include_str!("firewall.service"),
     ));
-    let rules = out.add(Kind::Firewall(Firewall { ruleset: firewall::ruleset(cx) }));
-    // The rules are live already: the unit only brings them back at boot, before the network.
-    out.unit(Unit {
-        restart_on: vec![service],
-        reload_on: vec![rules],
-        ..unit("andamio-firewall.service")
-    });
+    out.unit(Unit { restart_on: vec![load, service], ..unit("andamio-firewall.service") });
 }
 
 fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
@@ -119,6 +120,8 @@ fn add_limits(out: &mut Resources) {
         "[Manager]\nDefaultLimitCORE=0\n",
     ));
     out.file(file("/etc/security/limits.d/10-andamio.conf", "*\thard\tcore\t0\nroot\thard\tcore\t0\n"));
+    // Without it every login is a warning in the journal.
+    out.file(file("/etc/default/locale", "LANG=C.UTF-8\n"));
     // No banner: it tells an attacker the release and a script nothing.
     out.file(file("/etc/motd", ""));
 }

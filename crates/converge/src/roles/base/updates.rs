@@ -22,16 +22,11 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
         validate: strings(&["/usr/bin/apt-config", "-c", "{}", "dump"]),
         ..file("/etc/apt/apt.conf.d/60andamio", include_str!("apt.conf"))
     });
-    // Debian's own schedule is in nobody's window.
-    for name in ["apt-daily.timer", "apt-daily-upgrade.timer"] {
-        out.unit(Unit { enabled: None, masked: true, running: Some(false), ..unit(name) });
+    // Debian's own schedule is in nobody's window; its service only waits for a shutdown, with 20 MB
+    // of Python. Not masked: a running timer that is masked counts as failed.
+    for name in ["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"] {
+        out.unit(Unit { enabled: Some(false), running: Some(false), ..unit(name) });
     }
-    // It only waits for a shutdown, with 20 MB of Python.
-    out.unit(Unit {
-        enabled: Some(false),
-        running: Some(false),
-        ..unit("unattended-upgrades.service")
-    });
     out.file(file(
         "/etc/systemd/system/andamio-updates.service",
         include_str!("updates.service"),

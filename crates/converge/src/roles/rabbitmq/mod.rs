@@ -11,7 +11,7 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
-use andamio_manifest::{Check, File, Kind, Probe, Rabbitmq, RabbitmqUser, Resource, Unit};
+use andamio_manifest::{Check, Kind, Probe, Rabbitmq, RabbitmqUser, Resource, Unit};
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
 use serde_json::json;
@@ -59,12 +59,14 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     ] {
         parts.push(out.file(file(path, render(name, source, values.clone())?)));
     }
-    let socket = out.file(File {
-        ..file(
-            "/etc/systemd/system/epmd.socket.d/10-andamio.conf",
-            render("epmd.socket", include_str!("epmd.conf"), values)?,
-        )
-    });
+    out.file(file(
+        "/etc/systemd/system/epmd.service.d/10-andamio.conf",
+        include_str!("epmd-unit.conf"),
+    ));
+    let socket = out.file(file(
+        "/etc/systemd/system/epmd.socket.d/10-andamio.conf",
+        render("epmd-socket.conf", include_str!("epmd-socket.conf"), values)?,
+    ));
     out.unit(Unit { restart_on: vec![socket], ..unit("epmd.socket") });
     out.unit(Unit {
         restart_on: parts,
