@@ -193,3 +193,51 @@ fn local_only(spec: &Spec, place: &str) -> Result<(), Failure> {
     };
     Err(Failure::new(Kind::Refused, "place", message, "rehearse it here with --on local"))
 }
+
+/// What is a person's own among the secrets; the rest is Andamio's.
+impl Instance {
+    /// Names of `[app].secrets` that have a value.
+    #[must_use]
+    pub fn secret_list(&self) -> Vec<&str> {
+        let names = self.request.spec.app.secrets.iter().map(String::as_str);
+        names.filter(|n| self.secrets.values().contains_key(*n)).collect()
+    }
+
+    /// Gives a secret of the application a value.
+    ///
+    /// # Errors
+    /// When the name is not in `[app].secrets`, or the state cannot be written.
+    pub async fn set_secret(&mut self, name: &str, value: String) -> Result<(), Failure> {
+        self.declared(name)?;
+        self.secrets.set(name, Some(value));
+        self.save_secrets().await
+    }
+
+    /// Forgets a secret's value; the next `up` makes a new one up.
+    ///
+    /// # Errors
+    /// As [`Self::set_secret`].
+    pub async fn remove_secret(&mut self, name: &str) -> Result<(), Failure> {
+        self.declared(name)?;
+        self.secrets.set(name, None);
+        self.save_secrets().await
+    }
+
+    async fn save_secrets(&self) -> Result<(), Failure> {
+        let recipients =
+            Recipients::of(&self.request.spec.project.team, &self.request.identity)?;
+        self.secrets.save(&self.store, &recipients).await
+    }
+
+    fn declared(&self, name: &str) -> Result<(), Failure> {
+        let names: Vec<&str> = self.request.spec.app.secrets.iter().map(String::as_str).collect();
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let help = match suggest(name, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add \"{name}\" to `secrets` of [app] in andamio.toml"),
+        };
+        Err(Failure::new(Kind::Refused, "secret", format!("no secret `{name}` is declared"), &help))
+    }
+}

@@ -87,7 +87,7 @@ impl Identity {
 }
 
 /// Public keys that secrets are encrypted to.
-pub struct Recipients {
+pub(crate) struct Recipients {
     keys: Vec<Box<dyn age::Recipient + Send>>,
     names: Vec<String>,
 }
@@ -97,7 +97,7 @@ impl Recipients {
     ///
     /// # Errors
     /// When one is neither.
-    pub fn new(names: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn new(names: &[String]) -> Result<Self, Failure> {
         let mut keys: Vec<Box<dyn age::Recipient + Send>> = Vec::new();
         for name in names {
             if let Ok(key) = age::x25519::Recipient::from_str(name) {

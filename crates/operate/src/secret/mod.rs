@@ -3,7 +3,8 @@
 
 mod identity;
 
-pub use identity::{Recipients, new_identity};
+pub use identity::new_identity;
+pub(crate) use identity::Recipients;
 
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
@@ -42,7 +43,7 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// What the state has, decrypted; empty when it has none.
     pub(crate) async fn load(store: &Store, identity: &Path) -> Result<Self, Failure> {
-        let Some((number, body)) = store.newest(SERIES).await? else {
+        let Some((_, body)) = store.newest(SERIES).await? else {
             return Ok(Self::default());
         };
         let sealed: Sealed = serde_json::from_slice(&body).map_err(|e| {
@@ -52,7 +53,6 @@ impl Secrets {
         let values = serde_json::from_slice(&plain).map_err(|e| {
             Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
         })?;
-        let _ = number;
         Ok(Self { values })
     }
 
@@ -86,6 +86,13 @@ impl Secrets {
         let sealed = Sealed { v: 1, recipients: recipients.names(), age: recipients.seal(&plain)? };
         store.append(SERIES, serde_json::to_vec_pretty(&sealed).unwrap_or_default()).await?;
         Ok(())
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: Option<String>) {
+        match value {
+            Some(value) => self.values.insert(name.to_owned(), value),
+            None => self.values.remove(name),
+        };
     }
 
     pub(crate) fn values(&self) -> &BTreeMap<String, String> {

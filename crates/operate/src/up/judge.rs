@@ -8,7 +8,10 @@ use andamio_engine::{
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
 use andamio_spec::topology::{Machine, Role};
-use andamio_spec::{Currency, Environment, Group, Topology, check_limits, counts};
+use andamio_spec::price::cost_of;
+use andamio_spec::{
+    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts,
+};
 use std::collections::BTreeMap;
 
 pub(super) struct Input<'a> {
@@ -75,18 +78,10 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
-    let cost = CostChange {
-        currency: match input.currency {
-            Currency::Eur => "EUR".to_owned(),
-            Currency::Usd => "USD".to_owned(),
-        },
-        // Machines on this host cost nothing.
-        month_before: 0.0,
-        month_after: 0.0,
-        budget: input.environment.budget.map(f64::from),
-    };
+    let (cost, over) = money(input);
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
+        .chain(over)
         .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
         .collect();
     let report = PlanReport::new(
@@ -94,7 +89,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         &input.topology.place,
         machines,
         changes,
-        Some(cost),
+        cost,
         refusals,
         notes(input, &work),
     );
@@ -185,6 +180,29 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
         diff,
         disrupts: *disrupts,
     })
+}
+
+/// What the machines cost at the list prices of Linode, also where they run on this host: a rehearsal
+/// shows the bill of the real thing.
+fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
+    let price = |counts: &_| cost_of(input.environment, input.currency, counts).ok();
+    let declared = counts(input.environment);
+    let Some(after) = price(&declared) else { return (None, None) };
+    let mut there: BTreeMap<Group, u32> = BTreeMap::new();
+    for machine in &input.topology.machines {
+        let found = input.observed.inventory.get(&machine.name);
+        if found.is_some_and(|f| f.state != MachineState::Missing) {
+            *there.entry(machine.group).or_default() += 1;
+        }
+    }
+    let before = if there.is_empty() { 0.0 } else { price(&there).map_or(0.0, |c| c.total_month) };
+    let change = CostChange {
+        currency: input.currency.as_str().to_owned(),
+        month_before: before,
+        month_after: after.total_month,
+        budget: input.environment.budget.map(f64::from),
+    };
+    (Some(change), check_budget(&after))
 }
 
 fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {

@@ -1,0 +1,223 @@
+//! The command line, as the contract has it. Help texts and completions come from here.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(
+    name = "andamio",
+    version,
+    about = "Makes the environments of andamio.toml real, and keeps them so",
+    after_help = "Examples:\n  andamio check\n  andamio plan dev\n  andamio up dev\n  andamio status dev\n  \
+                  andamio logs dev -f\n\nExit status: 0 done, 1 failed (running it again is safe), 2 changes found (plan --exit-code),\n\
+                  3 refused, 4 locked by another run, 5 andamio.toml invalid, 6 host, key or credential missing,\n\
+                  7 unhealthy (status), 64 usage, 130 interrupted",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Global {
+    /// The file that declares the environments [default: andamio.toml here or in a folder above]
+    #[arg(short, long, global = true, value_name = "FILE", env = "ANDAMIO_FILE", hide_env = true)]
+    pub(crate) file: Option<PathBuf>,
+    /// Place to work on instead of the environment's own: local, hosts, linode
+    #[arg(long, global = true, value_name = "PLACE", env = "ANDAMIO_ON", hide_env = true)]
+    pub(crate) on: Option<String>,
+    /// Where the state lives [default: .andamio beside andamio.toml]
+    #[arg(long, global = true, value_name = "URL", env = "ANDAMIO_STATE", hide_env = true)]
+    pub(crate) state: Option<String>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Answer yes to every question
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Check andamio.toml
+    #[command(after_help = "Examples:\n  andamio check\n  andamio check --explain\n  andamio check --json | jq .findings")]
+    Check {
+        /// Show every setting with its value and why it has it
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Show what `up` would change
+    #[command(after_help = "Examples:\n  andamio plan dev\n  andamio plan prod --exit-code\n  andamio plan prod --out reviewed.json")]
+    Plan {
+        env: String,
+        /// Write the plan to a file that `up --plan` takes
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// End with 2 when there are changes
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Make an environment real
+    #[command(after_help = "Examples:\n  andamio up dev\n  andamio up prod --on local\n  andamio up prod --plan reviewed.json\n  andamio up dev --limit app-1")]
+    Up {
+        env: String,
+        /// Do exactly what this plan says, or refuse when the live state has moved
+        #[arg(long, value_name = "FILE", conflicts_with = "limit")]
+        plan: Option<PathBuf>,
+        /// Stay with these machines
+        #[arg(long, value_name = "MACHINE", num_args = 1..)]
+        limit: Vec<String>,
+    },
+    /// Remove an environment, data included
+    #[command(after_help = "Examples:\n  andamio down dev\n  andamio down dev -y")]
+    Down { env: String },
+    /// Ask every machine and service how it is
+    #[command(after_help = "Examples:\n  andamio status dev\n  andamio status prod --json")]
+    Status { env: String },
+    /// Show the journals of all machines, merged by time
+    #[command(after_help = "Examples:\n  andamio logs dev -f\n  andamio logs prod --unit mariadb.service --level warning --since '1 hour ago'")]
+    Logs {
+        env: String,
+        #[arg(long, value_name = "MACHINE")]
+        machine: Option<String>,
+        #[arg(long, value_name = "UNIT")]
+        unit: Option<String>,
+        /// This severity and worse: err, warning, info, debug
+        #[arg(long, value_name = "LEVEL")]
+        level: Option<String>,
+        /// From this time on: "1 hour ago", "2026-01-31 12:00"
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Go on as new lines arrive
+        #[arg(short, long)]
+        follow: bool,
+        /// Most lines of each machine from before now
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 200)]
+        lines: u32,
+    },
+    /// Open a shell on a machine, or run a command there
+    #[command(after_help = "Examples:\n  andamio ssh dev app-1\n  andamio ssh dev app-1 -- uptime")]
+    Ssh {
+        env: String,
+        machine: String,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Run a command on a machine, or on the machines of a group, as root
+    #[command(after_help = "Examples:\n  andamio exec dev app-1 -- systemctl --failed\n  andamio exec prod mariadb --all -- uptime")]
+    Exec {
+        env: String,
+        /// A machine, or a group
+        machine: String,
+        /// On every machine of the group
+        #[arg(long)]
+        all: bool,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Run a one-off in the application's image, with its environment
+    #[command(after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10")]
+    Run {
+        env: String,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Open the database, or run a statement
+    #[command(after_help = "Examples:\n  andamio db dev\n  andamio db dev -- 'SELECT COUNT(*) FROM employees'")]
+    Db {
+        env: String,
+        #[arg(last = true)]
+        sql: Vec<String>,
+    },
+    /// Show who changed what, when, with what result
+    #[command(after_help = "Examples:\n  andamio history\n  andamio history dev --json")]
+    History {
+        env: Option<String>,
+        /// At most this many runs, newest last
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+        lines: usize,
+    },
+    /// End the lock of a run that is gone
+    #[command(after_help = "Examples:\n  andamio unlock dev\n\nA holder that died on this machine loses its lock by itself; \
+                            this is for one that died elsewhere.")]
+    Unlock { env: String },
+    /// Show what an environment costs a month
+    #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
+    Cost { env: Option<String> },
+    /// Set, list and remove the application's secrets
+    #[command(after_help = "Examples:\n  andamio secret set dev SESSION_KEY < key.txt\n  andamio secret list dev")]
+    Secret {
+        #[command(subcommand)]
+        what: SecretVerb,
+    },
+    /// Print a shell's completions
+    #[command(after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio")]
+    Completions { shell: Shell },
+    /// What runs on a machine (not for people)
+    #[command(hide = true)]
+    Node {
+        #[command(subcommand)]
+        what: NodeVerb,
+    },
+    /// What becomes a machine (not for people)
+    #[command(hide = true)]
+    Machine {
+        #[command(subcommand)]
+        what: Internal,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SecretVerb {
+    /// Set a value, read from standard input; `up` brings it to the machines
+    Set { env: String, name: String },
+    /// List the names
+    List { env: String },
+    /// Remove a value
+    Rm { env: String, name: String },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum NodeVerb {
+    /// Read a manifest on standard input and make it true
+    Apply {
+        /// Change nothing; say what would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Keep a changed firewall
+    Confirm { token: String },
+    /// Take a changed firewall back unless it is confirmed
+    UndoFirewall {
+        #[arg(long)]
+        token: String,
+        #[arg(long)]
+        after: String,
+    },
+    /// Describe this machine
+    Facts,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Internal {
+    Launch { folder: PathBuf, groups: Vec<PathBuf> },
+}

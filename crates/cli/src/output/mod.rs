@@ -1,0 +1,134 @@
+//! The one place that writes: answers to standard output, progress to standard error.
+
+mod display;
+mod progress;
+mod style;
+mod table;
+
+pub(crate) use display::plan;
+pub(crate) use progress::Progress;
+pub(crate) use style::Style;
+pub(crate) use table::table;
+
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use andamio_spec::{Finding, Severity};
+use miette::{LabeledSpan, MietteDiagnostic, NamedSource};
+use serde::Serialize;
+use serde_json::json;
+use std::io::{IsTerminal, Write};
+
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    pub(crate) style: Style,
+    /// Verbs that run end with an object of type `result`, also when they fail early.
+    pub(crate) result_of: Option<(String, String, String)>,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            style: Style::detect(std::io::stdout().is_terminal()),
+            result_of: None,
+        }
+    }
+
+    /// Text of the answer. A reader that went away (`| head`) is no error.
+    pub(crate) fn answer(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        if !text.ends_with('\n') {
+            let _ = out.write_all(b"\n");
+        }
+        let _ = out.flush();
+    }
+
+    /// One JSON document, or one line of a stream.
+    pub(crate) fn document(&self, value: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string(value) {
+            self.answer(&text);
+        }
+    }
+
+    /// Progress, unless it is not wanted.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    fn complain(&self, text: &str) {
+        let mut err = std::io::stderr().lock();
+        let _ = writeln!(err, "{text}");
+    }
+
+    /// The end of a verb that could not do its work.
+    pub(crate) fn stop(&self, stop: &Stop) {
+        match stop {
+            Stop::Said(_) => {}
+            Stop::Findings { file, text, findings } => {
+                if self.json {
+                    self.document(&findings_document(findings));
+                } else {
+                    self.complain(&render_findings(file, text, findings));
+                }
+            }
+            Stop::Fault { exit, fault } => {
+                if self.json {
+                    let status = if *exit == Exit::Refused { "refused" } else { "failed" };
+                    let (verb, env, place) = self.result_of.clone().unwrap_or_default();
+                    self.document(&json!({
+                        "v": 1, "type": "result", "run": "", "verb": verb, "env": env,
+                        "place": place, "status": status, "changed": 0, "failed": 0,
+                        "duration_s": 0.0, "error": fault, "next": [],
+                    }));
+                }
+                let style = Style::detect(std::io::stderr().is_terminal());
+                let mut text = format!("{} {}", style.red("error:"), fault.message);
+                if !fault.help.is_empty() {
+                    text.push_str(&format!("\n{} {}", style.bold(" help:"), fault.help));
+                }
+                self.complain(&text);
+            }
+        }
+    }
+}
+
+/// The contract's `check` document.
+pub(crate) fn findings_document(findings: &[Finding]) -> serde_json::Value {
+    let ok = !findings.iter().any(Finding::is_error);
+    json!({ "v": 1, "type": "check", "ok": ok, "findings": findings })
+}
+
+/// Every finding with the lines it points at.
+pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let severity = match finding.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
+        };
+        let mut diagnostic = MietteDiagnostic::new(&finding.message)
+            .with_code(finding.code)
+            .with_severity(severity)
+            .with_label(LabeledSpan::at(finding.offset..finding.offset + finding.length, "here"));
+        if !finding.help.is_empty() {
+            diagnostic = diagnostic.with_help(&finding.help);
+        }
+        let source = NamedSource::new(file, text.to_owned());
+        let report = miette::Report::new(diagnostic).with_source_code(source);
+        out.push_str(&format!("{report:?}\n"));
+    }
+    out
+}
+
+/// One line of the answer, where there is no [`Output`].
+pub(crate) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

@@ -1,0 +1,144 @@
+//! Where things are: andamio.toml, the state, the identity. The only file that reads the environment.
+
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use andamio_operate::Request;
+use andamio_spec::{Finding, MAX_BYTES, Spec, parse};
+use std::env;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "andamio.toml";
+
+/// andamio.toml, read and parsed.
+pub(crate) struct Project {
+    pub(crate) file: PathBuf,
+    pub(crate) text: String,
+    pub(crate) spec: Option<Spec>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Project {
+    /// Reads the file; what is wrong with its content is in `findings`.
+    pub(crate) fn read(global: &Global) -> Result<Self, Stop> {
+        let file = find(global.file.as_deref())?;
+        let text = read(&file)?;
+        let parsed = parse(&file.display().to_string(), &text);
+        Ok(Self { file, text, spec: parsed.spec, findings: parsed.findings })
+    }
+
+    /// The spec, or everything that is wrong with it.
+    pub(crate) fn valid(global: &Global) -> Result<(Self, Spec), Stop> {
+        let mut project = Self::read(global)?;
+        match project.spec.take() {
+            Some(spec) if !project.findings.iter().any(Finding::is_error) => Ok((project, spec)),
+            _ => Err(Stop::Findings {
+                file: project.file.display().to_string(),
+                text: project.text,
+                findings: project.findings,
+            }),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        match self.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+}
+
+/// Everything a verb needs to know about `env`.
+pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
+    let (project, spec) = Project::valid(global)?;
+    let folder = project.folder();
+    let state = state(global.state.as_deref(), &folder)?;
+    let (env, on) = match env.split_once('@') {
+        // Every answer names an instance `env@place`, so it is taken as an argument too.
+        Some((env, place)) => (env.to_owned(), Some(place.to_owned())),
+        None => (env.to_owned(), None),
+    };
+    if let (Some(on), Some(other)) = (&on, &global.on)
+        && on != other
+    {
+        return Err(Stop::usage(format!("{env}@{on} and --on {other} disagree"), "name one place"));
+    }
+    let program = env::current_exe()
+        .map_err(|e| Stop::failed("program", e, "run andamio by its full path"))?;
+    let identity = env::var_os("ANDAMIO_IDENTITY").map(PathBuf::from);
+    let search = env::var_os("PATH").map(|p| env::split_paths(&p).collect()).unwrap_or_default();
+    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    Ok(Request {
+        spec,
+        env,
+        place: on.or_else(|| global.on.clone()),
+        identity: identity.unwrap_or_else(|| state.join("identity.txt")),
+        target: target.unwrap_or_else(|| folder.join("target")),
+        project: folder,
+        state,
+        program,
+        by: by(),
+        search,
+    })
+}
+
+fn find(given: Option<&Path>) -> Result<PathBuf, Stop> {
+    if let Some(file) = given {
+        return Ok(file.to_owned());
+    }
+    let here = env::current_dir()
+        .map_err(|e| Stop::failed("folder", e, "change to a folder that exists"))?;
+    let found = here.ancestors().map(|folder| folder.join(NAME)).find(|file| file.is_file());
+    found.ok_or_else(|| {
+        Stop::new(
+            Exit::Spec,
+            "no-file",
+            format!("no {NAME} here or in a folder above"),
+            "change to your project, or name the file with -f",
+        )
+    })
+}
+
+fn read(file: &Path) -> Result<String, Stop> {
+    let stop = |message: String| {
+        Stop::new(Exit::Spec, "unreadable", message, "name a readable text file with -f")
+    };
+    let open = |e| stop(format!("cannot read {}: {e}", file.display()));
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(open)?;
+    // One byte more than may be there, so that the parser can say it is too large.
+    opened.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(open)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|&b| b == b'\n').count();
+        stop(format!("{}:{line}: this is not UTF-8 text", file.display()))
+    })
+}
+
+fn state(given: Option<&str>, folder: &Path) -> Result<PathBuf, Stop> {
+    match given {
+        None => Ok(folder.join(".andamio")),
+        Some(url) => match url.split_once("://") {
+            None => Ok(PathBuf::from(url)),
+            Some(("file", path)) => Ok(PathBuf::from(path)),
+            Some((scheme, _)) => Err(Stop::new(
+                Exit::Refused,
+                "state",
+                format!("this version keeps state in a folder, not at {scheme}://"),
+                "name a folder: --state DIR or --state file:///DIR",
+            )),
+        },
+    }
+}
+
+fn by() -> String {
+    let name = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    let user = name.map_or_else(|| nix::unistd::getuid().to_string(), |u| u.name);
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    format!("{user}@{}", host.to_string_lossy())
+}
+
+/// Is there a person who can answer?
+pub(crate) fn interactive() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}

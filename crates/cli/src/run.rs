@@ -1,0 +1,158 @@
+//! Running a plan under the instance's lock, with its record in the ledger and its events shown.
+
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, Progress};
+use crate::project::interactive;
+use andamio_engine::{Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run};
+use andamio_operate::{Failure, Instance, Request};
+use serde_json::json;
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+
+/// Takes the lock of the instance; says so when a dead holder had it.
+pub(crate) async fn lock(
+    instance: &Instance,
+    verb: &str,
+    output: &Output,
+) -> Result<Lock, Stop> {
+    let purpose = format!("{verb} {}", instance.name());
+    let (lock, former) = Lock::take(&instance.store, instance.holder(), &purpose)
+        .await
+        .map_err(|e| Stop::from(Failure::from(e)))?;
+    if let Some(former) = former {
+        output.note(&format!(
+            "taking over the lock of {}, whose `{}` is gone",
+            former.holder.by, former.purpose
+        ));
+    }
+    Ok(lock)
+}
+
+/// Opens the instance for changing it.
+pub(crate) async fn prepare(request: Request) -> Result<Arc<Instance>, Stop> {
+    Ok(Arc::new(Instance::prepare(request).await?))
+}
+
+/// Asks a person; without one the answer is no.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Stop> {
+    if yes {
+        return Ok(());
+    }
+    if !interactive() {
+        return Err(Stop::new(
+            Exit::Refused,
+            "no-terminal",
+            format!("{question} There is no terminal to ask on"),
+            "run it again with -y to say yes",
+        ));
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{question} [y/N] ");
+    let _ = err.flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Stop::new(Exit::Refused, "no", "nothing was changed", ""))
+}
+
+/// Runs the steps to the end, with ledger, events and Ctrl-C.
+pub(crate) async fn steps(
+    instance: &Instance,
+    verb: &str,
+    plan: &str,
+    steps: &[Step],
+    output: &Output,
+) -> Result<(RunOutcome, RunRecord), Stop> {
+    let record = instance.begin(verb, plan).await?;
+    let (events, receiver) = Events::new(&record.run);
+    let cancel = Cancel::default();
+    let watcher = tokio::spawn(watch(cancel.clone(), output.quiet));
+    let mut progress = Progress::new(output);
+    let work = async {
+        let outcome = run(steps, &events, &cancel).await;
+        // The reporter ends when the last sender is gone.
+        drop(events);
+        outcome
+    };
+    let (outcome, ()) = tokio::join!(work, progress.show(receiver));
+    watcher.abort();
+    let status = if outcome.failed > 0 {
+        RunStatus::Failed
+    } else if outcome.cancelled {
+        RunStatus::Cancelled
+    } else {
+        RunStatus::Ok
+    };
+    let ended = RunRecord {
+        ended: Some(now()),
+        status,
+        changed: outcome.changed,
+        message: outcome.fault.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
+        ..record
+    };
+    let ended = instance.ledger().append(ended).await.map_err(Failure::from)?;
+    Ok((outcome, ended))
+}
+
+/// The last line of `--json`, and the verb's end.
+pub(crate) fn finish(
+    output: &Output,
+    record: &RunRecord,
+    outcome: &RunOutcome,
+    next: &[String],
+) -> Result<Exit, Stop> {
+    let status = match record.status {
+        RunStatus::Failed | RunStatus::Started => "failed",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Refused => "refused",
+        RunStatus::Ok => "ok",
+    };
+    let ended = record.ended.unwrap_or(record.started);
+    if output.json {
+        output.document(&json!({
+            "v": 1, "type": "result", "run": record.run, "verb": record.verb, "env": record.env,
+            "place": record.place, "status": status, "changed": outcome.changed,
+            "failed": outcome.failed,
+            "duration_s": ended.duration_since(record.started).as_secs_f64(),
+            "error": outcome.fault, "next": next,
+        }));
+    }
+    match (record.status, &outcome.fault) {
+        (RunStatus::Ok, _) => Ok(Exit::Done),
+        (RunStatus::Cancelled, _) => {
+            if !output.json {
+                output.note(&format!(
+                    "Stopped. Nothing is half done: `andamio {} {}` goes on from here.",
+                    record.verb, record.env
+                ));
+            }
+            Err(Stop::Said(Exit::Interrupted))
+        }
+        (_, Some(_)) if output.json => Err(Stop::Said(Exit::Failed)),
+        (_, Some(fault)) => Err(Stop::Fault { exit: Exit::Failed, fault: fault.clone() }),
+        (_, None) => Err(Stop::Said(Exit::Failed)),
+    }
+}
+
+/// First Ctrl-C: come to an end. Second: leave at once, which is as safe as a kill.
+async fn watch(cancel: Cancel, quiet: bool) {
+    let say = |text: &str| {
+        if !quiet {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    };
+    if tokio::signal::ctrl_c().await.is_ok() {
+        say("\nFinishing what is under way (Ctrl-C again leaves at once)…");
+        cancel.request();
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        leave();
+    }
+}
+
+#[expect(clippy::exit, reason = "a person asked twice to be let go; any state is resumed from")]
+fn leave() -> ! {
+    std::process::exit(130)
+}

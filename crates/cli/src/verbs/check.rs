@@ -1,0 +1,41 @@
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, findings_document, render_findings, table};
+use crate::project::Project;
+use andamio_spec::{Finding, Origin, explain};
+use serde_json::json;
+
+pub(crate) fn check(global: &Global, output: &Output, explained: bool) -> Result<Exit, Stop> {
+    let project = Project::read(global)?;
+    let ok = project.spec.is_some() && !project.findings.iter().any(Finding::is_error);
+    let settings = match &project.spec {
+        Some(spec) if explained => explain(spec, &project.text),
+        _ => Vec::new(),
+    };
+    if output.json {
+        let mut document = findings_document(&project.findings);
+        if explained {
+            document["settings"] = json!(settings);
+        }
+        output.document(&document);
+    } else {
+        let file = project.file.display().to_string();
+        if !project.findings.is_empty() {
+            output.answer(&render_findings(&file, &project.text, &project.findings));
+        }
+        if !settings.is_empty() {
+            let rows: Vec<Vec<String>> = settings
+                .iter()
+                .map(|s| {
+                    let origin = if s.origin == Origin::File { "file" } else { "default" };
+                    vec![s.key.clone(), s.value.clone(), origin.to_owned(), s.reason.clone()]
+                })
+                .collect();
+            output.answer(&table(&["KEY", "VALUE", "FROM", "WHY"], &rows));
+        }
+        if ok {
+            output.answer(&format!("{file} is fine."));
+        }
+    }
+    Ok(if ok { Exit::Done } else { Exit::Spec })
+}

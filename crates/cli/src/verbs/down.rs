@@ -1,0 +1,42 @@
+use super::up::release_lock;
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use crate::project::request;
+use crate::run;
+use andamio_operate::{Instance, down as operate};
+use std::sync::Arc;
+
+pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Result<Exit, Stop> {
+    let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    let topology = &instance.topology;
+    output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
+    let output = &*output;
+    let lock = run::lock(&instance, "down", output).await?;
+    let result = locked(global, output, &instance).await;
+    release_lock(lock).await;
+    result
+}
+
+async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> Result<Exit, Stop> {
+    let (report, steps) = operate::plan(instance);
+    if !report.empty {
+        let question = format!(
+            "This removes {} with {} machines and all their data.",
+            instance.name(),
+            report.machines.len()
+        );
+        run::confirm(&question, global.yes)?;
+    }
+    let (outcome, record) = run::steps(instance, "down", &report.id, &steps, output).await?;
+    let env = &instance.topology.env;
+    let exit = run::finish(output, &record, &outcome, &[format!("andamio up {env}")])?;
+    if !output.json {
+        output.answer(&if report.empty {
+            format!("Nothing of {} is on this host.", instance.name())
+        } else {
+            format!("{} is gone. Its ledger and secrets stay in the state.", instance.name())
+        });
+    }
+    Ok(exit)
+}

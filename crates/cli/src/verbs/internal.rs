@@ -1,0 +1,40 @@
+//! The other side: what this program does on a machine, and while it becomes one.
+
+use crate::args::NodeVerb;
+use crate::exit::{Exit, Stop};
+use andamio_node::{Mode, facts, serve};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) fn launch(folder: &Path, groups: &[PathBuf]) -> Result<Exit, Stop> {
+    match andamio_provision::local::launch(folder, groups) {
+        Ok(never) => match never {},
+        Err(error) => Err(andamio_operate::Failure::from(error).into()),
+    }
+}
+
+pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
+    let failed = |e: andamio_node::Failure| Stop::failed("node", e, "see the node's journal");
+    match what {
+        NodeVerb::Apply { check } => {
+            let mode = if *check { Mode::Check } else { Mode::Apply };
+            let report = serve(std::io::stdin(), &mut std::io::stdout(), mode).await;
+            let bad = report.failed > 0 || report.error.is_some();
+            Ok(if bad { Exit::Failed } else { Exit::Done })
+        }
+        NodeVerb::Confirm { token } => {
+            andamio_node::confirm(token).map_err(failed)?;
+            Ok(Exit::Done)
+        }
+        NodeVerb::UndoFirewall { token, after } => {
+            let seconds = after.trim_end_matches('s').parse().unwrap_or(20);
+            andamio_node::undo_firewall(token, Duration::from_secs(seconds)).await.map_err(failed)?;
+            Ok(Exit::Done)
+        }
+        NodeVerb::Facts => {
+            let text = serde_json::to_string(&facts().await).unwrap_or_default();
+            crate::output::line(&text);
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The verbs: each turns arguments into a request, and what comes back into an answer.
+
+mod check;
+mod commands;
+mod cost;
+mod down;
+mod history;
+pub(crate) mod internal;
+mod logs;
+mod plan;
+mod secret;
+mod status;
+mod unlock;
+mod up;
+
+use crate::args::{Args, Shell, Verb};
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use clap::CommandFactory;
+
+pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
+    let global = &args.global;
+    match &args.verb {
+        Verb::Check { explain } => check::check(global, output, *explain),
+        Verb::Plan { env, out, exit_code } => {
+            plan::plan(global, output, env, out.as_deref(), *exit_code).await
+        }
+        Verb::Up { env, plan, limit } => up::up(global, output, env, plan.as_deref(), limit).await,
+        Verb::Down { env } => down::down(global, output, env).await,
+        Verb::Status { env } => status::status(global, output, env).await,
+        Verb::Logs { env, machine, unit, level, since, follow, lines } => {
+            let filter = andamio_operate::logs::Filter {
+                machine: machine.clone(),
+                unit: unit.clone(),
+                level: level.clone(),
+                since: since.clone(),
+                follow: *follow,
+                lines: *lines,
+            };
+            logs::logs(global, output, env, &filter).await
+        }
+        Verb::Ssh { env, machine, command } => commands::ssh(global, env, machine, command).await,
+        Verb::Exec { env, machine, all, command } => {
+            commands::exec(global, output, env, machine, *all, command).await
+        }
+        Verb::Run { env, command } => commands::run(global, env, command).await,
+        Verb::Db { env, sql } => commands::db(global, env, sql).await,
+        Verb::History { env, lines } => {
+            history::history(global, output, env.as_deref(), *lines).await
+        }
+        Verb::Unlock { env } => unlock::unlock(global, output, env).await,
+        Verb::Cost { env } => cost::cost(global, output, env.as_deref()),
+        Verb::Secret { what } => secret::secret(global, output, what).await,
+        Verb::Completions { shell } => Ok(completions(*shell)),
+        Verb::Node { what } => internal::node(what).await,
+        // Handled before the runtime starts.
+        Verb::Machine { .. } => Ok(Exit::Usage),
+    }
+}
+
+fn completions(shell: Shell) -> Exit {
+    use clap_complete::shells;
+    let mut command = Args::command();
+    let mut out = std::io::stdout().lock();
+    let name = "andamio";
+    match shell {
+        Shell::Bash => clap_complete::generate(shells::Bash, &mut command, name, &mut out),
+        Shell::Elvish => clap_complete::generate(shells::Elvish, &mut command, name, &mut out),
+        Shell::Fish => clap_complete::generate(shells::Fish, &mut command, name, &mut out),
+        Shell::Powershell => {
+            clap_complete::generate(shells::PowerShell, &mut command, name, &mut out);
+        }
+        Shell::Zsh => clap_complete::generate(shells::Zsh, &mut command, name, &mut out),
+    }
+    Exit::Done
+}

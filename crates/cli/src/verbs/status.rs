@@ -1,0 +1,45 @@
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, table};
+use crate::project::request;
+use andamio_operate::status::{Status, status as operate};
+use andamio_operate::Instance;
+use andamio_spec::units::format_bytes;
+use std::sync::Arc;
+
+pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
+    let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    let status = operate(&instance).await?;
+    if output.json {
+        output.document(&status);
+    } else {
+        output.answer(&render(&status, output));
+    }
+    Ok(if status.healthy { Exit::Done } else { Exit::Unhealthy })
+}
+
+fn render(status: &Status, output: &Output) -> String {
+    let style = output.style;
+    let word = if status.healthy { style.green("healthy") } else { style.red("unhealthy") };
+    let release = status.release.as_deref().unwrap_or("none");
+    let mut out =
+        format!("{}@{} is {word}  {}  release {release}\n\n", status.env, status.place, status.url);
+    let machines: Vec<Vec<String>> = status
+        .machines
+        .iter()
+        .map(|m| {
+            let memory =
+                format!("{} of {}", format_bytes(m.memory_bytes), format_bytes(m.memory_limit_bytes));
+            vec![m.name.clone(), m.address.clone(), m.state.to_owned(), memory, m.roles.join(" ")]
+        })
+        .collect();
+    out.push_str(&table(&["MACHINE", "ADDRESS", "STATE", "MEMORY", "ROLES"], &machines));
+    out.push('\n');
+    let services: Vec<Vec<String>> = status
+        .services
+        .iter()
+        .map(|s| vec![s.machine.clone(), s.name.clone(), s.state.to_owned(), s.detail.clone()])
+        .collect();
+    out.push_str(&table(&["MACHINE", "SERVICE", "STATE", "DETAIL"], &services));
+    out
+}

@@ -1,0 +1,28 @@
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::Output;
+use crate::project::request;
+use crate::run::confirm;
+use andamio_engine::Lock;
+use andamio_operate::{Failure, Instance};
+
+pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
+    let instance = Instance::look(request(global, env)?).await?;
+    let held = Lock::holder(&instance.store).await.map_err(Failure::from)?;
+    if let Some(record) = &held {
+        let question = format!(
+            "{} holds {} for `{}` since {}. End its lock?",
+            record.holder.by,
+            instance.name(),
+            record.purpose,
+            record.since
+        );
+        confirm(&question, global.yes)?;
+    }
+    let ended = Lock::force(&instance.store).await.map_err(Failure::from)?;
+    output.answer(&match ended {
+        Some(record) => format!("The lock of {} on {} is ended.", record.holder.by, instance.name()),
+        None => format!("{} is not locked.", instance.name()),
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,145 @@
+use crate::args::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::{Output, plan as display, table};
+use crate::project::request;
+use crate::run;
+use andamio_engine::{Lock, PlanReport};
+use andamio_operate::{Failure, Instance, Request, release, up as operate};
+use andamio_provision::local::install;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) async fn up(
+    global: &Global,
+    output: &mut Output,
+    env: &str,
+    reviewed: Option<&Path>,
+    limit: &[String],
+) -> Result<Exit, Stop> {
+    let request = request(global, env)?;
+    let look = Instance::look(request.clone()).await?;
+    output.result_of =
+        Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
+    let output = &*output;
+    host(&look, output).await?;
+    let lock = run::lock(&look, "up", output).await?;
+    let result = locked(global, output, request, reviewed, limit).await;
+    release_lock(lock).await;
+    result
+}
+
+/// Host packages that are missing are installed, with a word about it.
+async fn host(look: &Instance, output: &Output) -> Result<(), Stop> {
+    let packages = look.check_host()?;
+    if packages.is_empty() {
+        return Ok(());
+    }
+    output.note(&format!("installing on this host: {}", packages.join(", ")));
+    install(&packages).await.map_err(|e| Failure::from(e).into())
+}
+
+pub(crate) async fn release_lock(lock: Lock) {
+    // A lock that cannot be given back ends with this process.
+    let _ = lock.release().await;
+}
+
+async fn locked(
+    global: &Global,
+    output: &Output,
+    request: Request,
+    reviewed: Option<&Path>,
+    limit: &[String],
+) -> Result<Exit, Stop> {
+    let instance = run::prepare(request).await?;
+    if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
+        output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
+        release::prepare(&instance, |line| {
+            if output.verbose {
+                output.note(&format!("  {line}"));
+            }
+        })
+        .await?;
+    }
+    let planned = operate::plan(&instance, limit).await?;
+    let report = &planned.report;
+    if let Some(file) = reviewed {
+        same(report, file)?;
+    }
+    if !output.json && !report.empty {
+        output.note(&display(report, output.style));
+    }
+    if let Some(refusal) = report.refusals.first() {
+        return Err(Stop::new(Exit::Refused, &refusal.code, &refusal.message, &refusal.help));
+    }
+    if report.asks() {
+        let question = format!(
+            "This interrupts users or removes data of {}. Go on?",
+            instance.name()
+        );
+        run::confirm(&question, global.yes)?;
+    }
+    if report.empty && !output.json {
+        output.answer(&display(report, output.style));
+    }
+    let (outcome, record) =
+        run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
+    let env = &instance.topology.env;
+    let next = [
+        format!("andamio status {env}"),
+        format!("andamio logs {env} -f"),
+        format!("andamio down {env}"),
+    ];
+    let exit = run::finish(output, &record, &outcome, &next)?;
+    if !output.json && !report.empty {
+        output.answer(&closing(&instance, outcome.changed, &record, &next));
+    }
+    Ok(exit)
+}
+
+/// Reviewed is applied: the plan of the file, or nothing.
+fn same(report: &PlanReport, file: &Path) -> Result<(), Stop> {
+    let unreadable = |e: String| {
+        Stop::usage(format!("{}: {e}", file.display()), "name a file that `plan --out` wrote")
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
+    let reviewed: PlanReport =
+        serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+    if reviewed.id == report.id {
+        return Ok(());
+    }
+    Err(Stop::new(
+        Exit::Refused,
+        "stale-plan",
+        format!("the live state has moved: plan {} was reviewed, it would be {} now", reviewed.id, report.id),
+        "review it again with `andamio plan --out`",
+    ))
+}
+
+fn closing(
+    instance: &Arc<Instance>,
+    changed: u32,
+    record: &andamio_engine::RunRecord,
+    next: &[String],
+) -> String {
+    let rows: Vec<Vec<String>> = instance
+        .topology
+        .machines
+        .iter()
+        .map(|m| {
+            let roles: Vec<&str> = m.roles.iter().map(|r| r.as_str()).collect();
+            vec![m.name.clone(), m.address.to_string(), roles.join(" ")]
+        })
+        .collect();
+    let ended = record.ended.unwrap_or(record.started);
+    let seconds = ended.duration_since(record.started).as_secs_f64();
+    let mut out = format!("\n{} is live: {changed} changes in {seconds:.1} s\n\n", instance.name());
+    out.push_str(&format!("  {}\n\n", instance.topology.url));
+    for line in table(&["MACHINE", "ADDRESS", "ROLES"], &rows).lines() {
+        out.push_str(&format!("  {line}\n"));
+    }
+    out.push_str("\nNext:\n");
+    for command in next {
+        out.push_str(&format!("  {command}\n"));
+    }
+    out
+}
