@@ -1,0 +1,36 @@
+//! What runs on a machine: makes it what its manifest says, and says what it did.
+//!
+//! Every kind of resource is observed, compared and, when it differs, changed and observed again
+//! ([`resource`]). What many resources ask of the machine (installed packages, accounts, systemd) is
+//! read once ([`machine`]). An apply can be killed anywhere: the next one completes the work, and
+//! touches nothing that is already right.
+//!
+//! The crate neither prints nor reads the terminal or the environment. It knows the paths of a
+//! Debian system, and keeps its own state in [`STATE`].
+
+mod diff;
+mod disk;
+mod facts;
+mod failure;
+mod machine;
+mod net;
+mod operator;
+mod ownership;
+mod process;
+mod resource;
+mod run;
+mod secret;
+mod serve;
+
+pub use facts::{Facts, facts};
+pub use failure::Failure;
+pub use operator::confirm::{Reverted, confirm, undo_firewall};
+pub use run::{Mode, Out, apply};
+pub use serve::serve;
+
+/// What the node remembers between runs: owner and generation, stamps of units, the firewall's live
+/// form. Losing it costs one restart of each service, nothing else.
+pub const STATE: &str = "/var/lib/andamio";
+
+/// Markers that must not outlive a boot.
+const RUNTIME: &str = "/run/andamio";

@@ -1,0 +1,125 @@
+//! Packages, from dpkg's own status file: one read instead of a process per package.
+
+use crate::failure::{Context, Result};
+use std::collections::HashMap;
+use std::fs;
+
+const STATUS: &str = "/var/lib/dpkg/status";
+/// Journal of a dpkg that is working or was interrupted.
+const UPDATES: &str = "/var/lib/dpkg/updates";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    /// What the administrator wants: `install`, `hold`, `deinstall`, …
+    want: String,
+    /// `installed`, `half-configured`, `config-files`, …
+    state: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    packages: HashMap<String, Entry>,
+}
+
+impl Status {
+    pub(crate) fn read() -> Result<Self> {
+        let text = fs::read(STATUS).during(format!("reading {STATUS}"))?;
+        Ok(Self::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    /// Paragraphs of `Package:` and `Status:` fields; everything else is passed over.
+    fn parse(text: &str) -> Self {
+        let mut packages: HashMap<String, Entry> = HashMap::new();
+        let mut name = "";
+        for line in text.lines() {
+            if let Some(value) = line.strip_prefix("Package: ") {
+                name = value.trim();
+            } else if let Some(value) = line.strip_prefix("Status: ") {
+                let mut words = value.split_whitespace();
+                let want = words.next().unwrap_or_default().to_owned();
+                let state = words.nth(1).unwrap_or_default().to_owned();
+                let entry = Entry { want, state };
+                // A package of two architectures has two paragraphs: installed in one is installed.
+                match packages.get(name) {
+                    Some(old) if old.state == "installed" => {}
+                    _ => drop(packages.insert(name.to_owned(), entry)),
+                }
+            } else if line.is_empty() {
+                name = "";
+            }
+        }
+        Self { packages }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.packages.get(name.split_once(':').map_or(name, |(name, _)| name))
+    }
+
+    pub(crate) fn installed(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|e| e.state == "installed")
+    }
+
+    /// Something of it is there: a package that was removed keeps only its configuration.
+    pub(crate) fn present(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|e| !matches!(&*e.state, "not-installed" | "config-files"))
+    }
+
+    pub(crate) fn held(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|e| e.want == "hold")
+    }
+
+    /// `half-configured` and the like; `None` for a package dpkg does not know.
+    pub(crate) fn state(&self, name: &str) -> Option<&str> {
+        self.entry(name).map(|e| e.state.as_str())
+    }
+
+    /// A dpkg was killed and left packages between two states.
+    pub(crate) fn interrupted(&self) -> bool {
+        let journal = fs::read_dir(UPDATES).is_ok_and(|mut folder| folder.next().is_some());
+        journal
+            || self.packages.values().any(|e| {
+                matches!(
+                    &*e.state,
+                    "unpacked" | "half-installed" | "half-configured" | "triggers-pending"
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+Package: redis-server
+Status: install ok installed
+Architecture: amd64
+Description: store
+ Status: not this one
+
+Package: libc6
+Status: hold ok installed
+Architecture: amd64
+
+Package: libc6
+Status: deinstall ok config-files
+Architecture: i386
+
+Package: haproxy
+Status: install ok half-configured
+
+Package: gone
+Status: deinstall ok config-files
+";
+
+    #[test]
+    fn reads_states() {
+        let status = Status::parse(TEXT);
+        assert!(status.installed("redis-server") && status.installed("redis-server:amd64"));
+        assert!(status.installed("libc6") && status.held("libc6"));
+        assert!(!status.installed("haproxy") && status.present("haproxy"));
+        assert_eq!(status.state("haproxy"), Some("half-configured"));
+        assert!(!status.present("gone") && !status.present("never"));
+        assert!(status.interrupted());
+    }
+}

@@ -1,0 +1,199 @@
+//! systemd over D-Bus: one connection for the whole run.
+//!
+//! The system bus is asked first; where it is not running, systemd's private socket serves root as
+//! well (that is what systemctl does).
+
+use crate::failure::{Context, Failure, Result};
+use futures_util::StreamExt;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use zbus::zvariant::DynamicType;
+use zbus::{
+    Connection, Message, MessageStream, OwnedObjectPath, OwnedVariant, connection::Builder,
+};
+
+const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+const PRIVATE: &str = "unix:path=/run/systemd/private";
+const NAME: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+/// systemd answers in milliseconds; while it reloads many units it may take some seconds.
+const ANSWER: Duration = Duration::from_secs(25);
+/// Twice systemd's own start time-out, which ends almost every job before.
+const JOB: Duration = Duration::from_secs(180);
+
+#[derive(Clone)]
+pub(crate) struct Systemd {
+    connection: Connection,
+    /// systemd sends the ends of jobs only to those who asked, once.
+    subscribed: Rc<Cell<bool>>,
+}
+
+/// A unit as systemd knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unit {
+    /// `loaded`, `not-found`, `masked`, …
+    pub(crate) load: String,
+    /// `active`, `inactive`, `failed`, …
+    pub(crate) active: String,
+    /// `running`, `exited`, `auto-restart`, …
+    pub(crate) sub: String,
+    /// `enabled`, `disabled`, `static`, …; empty for a unit without a file.
+    pub(crate) file: String,
+    /// A file of it was changed since systemd read it.
+    pub(crate) stale: bool,
+}
+
+impl Systemd {
+    /// # Errors
+    /// When neither socket answers: the machine is not run by systemd.
+    pub(crate) async fn connect() -> Result<Self> {
+        let bus = Builder::address(BUS).method_timeout(ANSWER).build();
+        if let Ok(Ok(connection)) = tokio::time::timeout(ANSWER, bus).await {
+            return Ok(Self { connection, subscribed: Rc::default() });
+        }
+        let private = Builder::address(PRIVATE).p2p().method_timeout(ANSWER).build();
+        let connection = tokio::time::timeout(ANSWER, private)
+            .await
+            .during("asking systemd")?
+            .during(format!("connecting to systemd ({BUS}, {PRIVATE})"))?;
+        Ok(Self { connection, subscribed: Rc::default() })
+    }
+
+    async fn call<B>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        self.connection.call_method(Some(NAME), path, Some(interface), method, body).await
+    }
+
+    async fn manager<B>(&self, method: &str, body: &B) -> Result<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        self.call(PATH, MANAGER, method, body).await.during(format!("systemd, {method}"))
+    }
+
+    pub(crate) async fn unit(&self, name: &str) -> Result<Unit> {
+        let path: OwnedObjectPath = body(&self.manager("LoadUnit", &(name,)).await?)?;
+        let all = self
+            .call(path.as_str(), "org.freedesktop.DBus.Properties", "GetAll", &(UNIT,))
+            .await
+            .during(format!("systemd, state of {name}"))?;
+        let all: HashMap<String, OwnedVariant> = body(&all)?;
+        let text = |key: &str| {
+            all.get(key).and_then(|v| <&str>::try_from(v).ok()).unwrap_or_default().to_owned()
+        };
+        Ok(Unit {
+            load: text("LoadState"),
+            active: text("ActiveState"),
+            sub: text("SubState"),
+            file: text("UnitFileState"),
+            stale: all.get("NeedDaemonReload").is_some_and(|v| bool::try_from(v).unwrap_or(false)),
+        })
+    }
+
+    /// Names of units that are in the state `failed`.
+    pub(crate) async fn failed(&self) -> Result<Vec<String>> {
+        type Row = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            OwnedObjectPath,
+            u32,
+            String,
+            OwnedObjectPath,
+        );
+        let rows: Vec<Row> = body(&self.manager("ListUnitsFiltered", &(vec!["failed"],)).await?)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Reads all unit files again, generated ones included.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        self.manager("Reload", &()).await.map(drop)
+    }
+
+    pub(crate) async fn enable(&self, name: &str, enabled: bool) -> Result<()> {
+        if enabled {
+            // runtime: false, force: true (an old link elsewhere is replaced)
+            self.manager("EnableUnitFiles", &(vec![name], false, true)).await?;
+        } else {
+            self.manager("DisableUnitFiles", &(vec![name], false)).await?;
+        }
+        self.reload().await
+    }
+
+    pub(crate) async fn mask(&self, name: &str, masked: bool) -> Result<()> {
+        if masked {
+            self.manager("MaskUnitFiles", &(vec![name], false, true)).await?;
+        } else {
+            self.manager("UnmaskUnitFiles", &(vec![name], false)).await?;
+        }
+        self.reload().await
+    }
+
+    /// Forgets earlier failures, so that the start limit does not refuse the next start.
+    pub(crate) async fn reset_failed(&self, name: &str) {
+        // A unit that is not loaded has nothing to forget.
+        let _ = self.manager("ResetFailedUnit", &(name,)).await;
+    }
+
+    /// Runs a job (`StartUnit`, `StopUnit`, `RestartUnit`, `ReloadUnit`) and waits for its end.
+    ///
+    /// # Errors
+    /// When systemd refuses it, when it ends otherwise than `done`, or after three minutes.
+    pub(crate) async fn job(&self, method: &str, name: &str) -> Result<()> {
+        // Before the job begins, so that its end cannot be missed.
+        let rule = zbus::MatchRule::builder()
+            .msg_type(zbus::message::Type::Signal)
+            .interface(MANAGER)
+            .member("JobRemoved")
+            .build()
+            .during("systemd, JobRemoved")?;
+        let mut signals = MessageStream::for_match_rule(rule, &self.connection, None)
+            .await
+            .during("systemd, JobRemoved")?;
+        if !self.subscribed.replace(true) {
+            self.manager("Subscribe", &()).await?;
+        }
+        let job: OwnedObjectPath = body(&self.manager(method, &(name, "replace")).await?)?;
+        let end = async {
+            while let Some(signal) = signals.next().await {
+                let signal = signal.during("systemd, JobRemoved")?;
+                let (_, path, _, result): (u32, OwnedObjectPath, String, String) = body(&signal)?;
+                if path == job {
+                    return Ok(result);
+                }
+            }
+            Err(Failure::new("systemd closed the connection"))
+        };
+        match tokio::time::timeout(JOB, end).await {
+            Ok(Ok(result)) if result == "done" => Ok(()),
+            Ok(Ok(result)) => Err(Failure::new(format!("{method} of {name} ended as {result}"))),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Failure::new(format!(
+                "{method} of {name} did not end within {} s",
+                JOB.as_secs()
+            ))),
+        }
+    }
+}
+
+fn body<T>(message: &Message) -> Result<T>
+where
+    T: for<'d> serde::Deserialize<'d> + zbus::zvariant::Type,
+{
+    message.body().deserialize::<T>().during("reading systemd's answer")
+}

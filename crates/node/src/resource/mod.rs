@@ -1,0 +1,46 @@
+//! One module per kind of resource. Each says what differs and makes it so; the order of work,
+//! modes, events and verification are [`crate::run`]'s.
+
+pub(crate) mod directory;
+pub(crate) mod file;
+pub(crate) mod firewall;
+pub(crate) mod group;
+pub(crate) mod image;
+pub(crate) mod mariadb;
+pub(crate) mod package;
+pub(crate) mod probe;
+pub(crate) mod rabbitmq;
+pub(crate) mod redis;
+pub(crate) mod sysctl;
+pub(crate) mod unit;
+pub(crate) mod user;
+
+use crate::diff::Diff;
+use crate::failure::Result;
+use crate::machine::Machine;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A kind of resource.
+pub(crate) trait Resource {
+    /// Compares the machine with what is declared. Changes nothing, in either mode.
+    async fn diff(&self, machine: &mut Machine) -> Result<Diff>;
+
+    /// Makes it so, and returns what the operator should know (mostly nothing). Called only when
+    /// [`Resource::diff`] was not empty. May be killed at any point: what it leaves must be seen by
+    /// the next `diff`.
+    async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String>;
+
+    /// What is being done, for the operator who waits.
+    fn doing(&self) -> String;
+}
+
+/// Tells the operator what a resource waits for.
+#[derive(Clone)]
+pub(crate) struct Say(pub(crate) UnboundedSender<String>);
+
+impl Say {
+    pub(crate) fn say(&self, doing: impl Into<String>) {
+        // The receiver outlives the work; were it gone, nobody would listen.
+        let _ = self.0.send(doing.into());
+    }
+}

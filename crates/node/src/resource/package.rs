@@ -1,0 +1,152 @@
+//! Debian packages, all of a role in one transaction.
+
+use super::{Resource, Say};
+use crate::diff::Diff;
+use crate::failure::{Failure, Result};
+use crate::machine::Machine;
+use crate::machine::dpkg::Status;
+use crate::process;
+use andamio_manifest::Package;
+use std::fs;
+use std::time::Duration;
+
+/// A whole role over a slow mirror; apt's own network time-outs end a dead one before.
+const TRANSACTION: Duration = Duration::from_secs(15 * 60);
+const UPDATE: Duration = Duration::from_secs(5 * 60);
+const LISTS: &str = "/var/lib/apt/lists";
+
+const OPTIONS: [&str; 12] = [
+    "apt-get",
+    "-y",
+    "--no-install-recommends",
+    "-o",
+    "DPkg::Lock::Timeout=120",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Use-Pty=0",
+    "-q",
+];
+
+impl Resource for Package {
+    async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
+        let status = machine.packages()?;
+        let mut diff = Diff::default();
+        for name in &self.names {
+            let held = if status.held(name) { " (held)" } else { "" };
+            if self.absent && status.present(name) {
+                diff.old(format!("{name}{held}"));
+            } else if !self.absent && !status.installed(name) {
+                if status.present(name) {
+                    let state = status.state(name).unwrap_or_default();
+                    diff.old(format!("{name} {state}{held}"));
+                }
+                diff.new(format!("{name} installed{held}"));
+            }
+        }
+        Ok(diff)
+    }
+
+    async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String> {
+        let done = transaction(self, machine, say).await;
+        // Maintainer scripts create accounts, also when the transaction fails half-way.
+        machine.forget();
+        machine.reload_needed = true;
+        done.map(|()| String::new())
+    }
+
+    fn doing(&self) -> String {
+        format!("{} {}", if self.absent { "removing" } else { "installing" }, self.names.join(" "))
+    }
+}
+
+async fn transaction(declared: &Package, machine: &mut Machine, say: &Say) -> Result<()> {
+    if machine.packages()?.interrupted() {
+        say.say("finishing an interrupted dpkg");
+        let argv = ["dpkg", "--force-confold", "--configure", "-a"];
+        process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await?;
+        machine.forget();
+    }
+    let status = machine.packages()?;
+    let names = missing(declared, status);
+    if names.is_empty() {
+        return Ok(());
+    }
+    if !declared.absent && !have_lists() {
+        update(say).await?;
+    }
+    match apt(declared, &names, say).await {
+        // A list that is older than the mirror names files that are gone.
+        Err(error) if !declared.absent && outdated(&error) => {
+            update(say).await?;
+            apt(declared, &names, say).await
+        }
+        done => done,
+    }
+}
+
+fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
+    let differs = |name: &&String| {
+        if declared.absent { status.present(name) } else { !status.installed(name) }
+    };
+    declared.names.iter().filter(differs).map(String::as_str).collect()
+}
+
+async fn apt(declared: &Package, names: &[&str], say: &Say) -> Result<()> {
+    let verb = if declared.absent { "remove" } else { "install" };
+    let mut argv = OPTIONS.to_vec();
+    // A name that begins with a dash is a name.
+    argv.extend([verb, "--"]);
+    argv.extend(names);
+    process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await.map(drop)
+}
+
+/// Passes on the lines that say how far apt is.
+fn tell(say: &Say, line: &str) {
+    const PROGRESS: [&str; 9] = [
+        "Get:",
+        "Unpacking",
+        "Setting up",
+        "Removing",
+        "Processing",
+        "Waiting",
+        "Fetched",
+        "E:",
+        "W:",
+    ];
+    if PROGRESS.iter().any(|begin| line.starts_with(begin)) {
+        say.say(line);
+    }
+}
+
+fn have_lists() -> bool {
+    fs::read_dir(LISTS).is_ok_and(|folder| {
+        folder.flatten().any(|e| e.file_name().to_string_lossy().ends_with("_Packages"))
+    })
+}
+
+/// Reads the mirrors' lists. Unlike a transaction it does not wait for a lock by itself.
+async fn update(say: &Say) -> Result<()> {
+    say.say("apt-get update");
+    let argv = ["apt-get", "-q", "-o", "Acquire::Retries=3", "update"];
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match process::follow(&argv, "", UPDATE, &mut |line| tell(say, line)).await {
+            Err(error) if tries < 30 && error.to_string().contains("Could not get lock") => {
+                say.say("waiting for another apt-get update");
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            done => return done.map(drop),
+        }
+    }
+}
+
+fn outdated(error: &Failure) -> bool {
+    let text = error.to_string();
+    ["404", "Unable to fetch", "Unable to locate package", "has no installation candidate"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}

@@ -1,0 +1,135 @@
+//! Waits until a service answers. Changes nothing.
+
+use super::Say;
+use super::redis::cluster_info;
+use crate::failure::{Context, Failure, Result};
+use crate::machine::Machine;
+use crate::net::http::{self, Request};
+use crate::net::{mysql, resp};
+use crate::run::Mode;
+use andamio_manifest::{Check, Outcome, Probe};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Between two tries: a service that comes up is noticed at once, and not disturbed meanwhile.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// One try; a service that takes longer to answer is not ready.
+const TRY: Duration = Duration::from_secs(5);
+
+/// Waits for the answer; in a check it asks once. The message is the last error.
+///
+/// # Errors
+/// When the service did not answer in time. In a check of a machine that was never applied there is
+/// nothing to ask yet: that is [`Outcome::Skipped`].
+pub(crate) async fn wait(
+    probe: &Probe,
+    machine: &mut Machine,
+    say: &Say,
+) -> Result<(Outcome, String)> {
+    let begin = Instant::now();
+    let deadline = Duration::from_secs(probe.deadline_s);
+    let mut told = String::new();
+    loop {
+        let result = match tokio::time::timeout(TRY, ask(&probe.check, machine)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::new(format!("no answer within {} s", TRY.as_secs()))),
+        };
+        let failure = match result {
+            Ok(()) => return Ok((Outcome::Ok, String::new())),
+            Err(failure) => failure,
+        };
+        if machine.mode == Mode::Check {
+            if !machine.known {
+                return Ok((Outcome::Skipped, "nothing was applied here yet".to_owned()));
+            }
+            return Err(failure);
+        }
+        if begin.elapsed() >= deadline {
+            return Err(Failure::new(format!(
+                "{} did not answer within {} s: {failure}",
+                probe.name, probe.deadline_s
+            )));
+        }
+        if told != failure.to_string() {
+            told = failure.to_string();
+            say.say(format!("waiting for {}: {told}", probe.name));
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {
+    match check {
+        Check::Tcp(address) => {
+            tokio::net::TcpStream::connect(address).await.map(drop).during(address)
+        }
+        Check::Http(url) => http(url).await,
+        Check::Unit(name) => {
+            let unit = machine.systemd().await?.unit(name).await?;
+            if unit.active == "active" {
+                return Ok(());
+            }
+            Err(Failure::new(format!("{name} is {} ({})", unit.active, unit.sub)))
+        }
+        Check::Mariadb { socket, status } => mariadb(socket, status).await,
+        Check::Redis { address, password } => redis(address, &password.text).await,
+        Check::Rabbitmq { management, user, password } => {
+            let login = Some((user.as_str(), password.text.as_str()));
+            get(management, "/api/health/checks/alarms", login).await
+        }
+    }
+}
+
+async fn http(url: &str) -> Result<()> {
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or_else(|| Failure::new(format!("{url} does not begin with http://")))?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    get(&address, if path.is_empty() { "/" } else { path }, None).await
+}
+
+async fn get(address: &str, path: &str, login: Option<(&str, &str)>) -> Result<()> {
+    let answer =
+        http::send(&Request { method: "GET", address, path, login, body: "" }, TRY).await?;
+    if (200..300).contains(&answer.status) {
+        return Ok(());
+    }
+    let body: String = answer.body.trim().chars().take(2000).collect();
+    Err(Failure::new(format!("http://{address}{path} answers {}: {body}", answer.status)))
+}
+
+async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> {
+    let mut client = mysql::Client::root(socket).await?;
+    if wanted.is_empty() {
+        return client.query("SELECT 1").await.map(drop);
+    }
+    let rows = client.query("SHOW GLOBAL STATUS").await?;
+    let live: BTreeMap<String, String> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let mut fields = row.into_iter().flatten();
+            Some((fields.next()?.to_lowercase(), fields.next()?))
+        })
+        .collect();
+    for (name, wanted) in wanted {
+        let value = live.get(&name.to_lowercase()).map_or("not there", String::as_str);
+        if !value.eq_ignore_ascii_case(wanted) {
+            return Err(Failure::new(format!("{name} is {value}, not {wanted}")));
+        }
+    }
+    Ok(())
+}
+
+async fn redis(address: &str, password: &str) -> Result<()> {
+    let mut client = resp::Client::connect(address, password).await?;
+    client.call(&["PING"]).await?;
+    let info = client.call(&["INFO", "cluster"]).await?.text();
+    if !info.contains("cluster_enabled:1") {
+        return Ok(());
+    }
+    match cluster_info(&mut client).await?.get("cluster_state").map(String::as_str) {
+        Some("ok") => Ok(()),
+        state => Err(Failure::new(format!("cluster_state is {}", state.unwrap_or("unknown")))),
+    }
+}

@@ -1,0 +1,263 @@
+//! One run: every resource in order, observed, compared, changed and observed again.
+
+use crate::diff::Diff;
+use crate::failure::{Failure, Result};
+use crate::machine::Machine;
+use crate::operator::hangup::Hangup;
+use crate::ownership;
+use crate::resource::{Resource as Kinded, Say, probe};
+use crate::secret::Mask;
+use andamio_manifest::{Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// A wait longer than this says again what it waits for: silence never lasts five seconds.
+const REMIND: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Says what differs, changes nothing.
+    Check,
+    Apply,
+}
+
+/// Takes the events of a run. `Break`: nobody listens any more; the resource at work is finished,
+/// and no other is begun.
+pub type Out<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
+
+/// Makes the machine what the manifest says, or with [`Mode::Check`] says what differs.
+///
+/// Resources are taken in order. After a failure the later ones of the same role are skipped, other
+/// roles go on (a check skips nothing: it shows all that is wrong). The last event is
+/// [`Event::Done`] with the report that is returned. Needs a tokio runtime with time and I/O; the
+/// future is not `Send`.
+///
+/// Refused, as [`Report::error`]: another machine's manifest, a machine of another instance, and in
+/// [`Mode::Apply`] an older generation or the same one with other content.
+pub async fn apply(manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Report {
+    let begin = Instant::now();
+    let mask = Mask::new(&manifest);
+    let mut run = Run { out, mask, hangup: Hangup::new(), report: Report::default(), gone: false };
+    run.report.v = VERSION;
+    if let Err(failure) = run.all(Rc::new(manifest), mode).await {
+        run.report.error = Some(run.mask.hide(failure.to_string()));
+    }
+    run.report.ms = ms(begin);
+    let report = run.report.clone();
+    let _ = (run.out)(Event::Done(report.clone()));
+    report
+}
+
+struct Run<'a, 'o> {
+    out: &'a mut Out<'o>,
+    mask: Mask,
+    hangup: Hangup,
+    report: Report,
+    gone: bool,
+}
+
+/// How one resource came out.
+struct Done {
+    outcome: Outcome,
+    diff: Diff,
+    message: String,
+}
+
+impl Run<'_, '_> {
+    async fn all(&mut self, manifest: Rc<Manifest>, mode: Mode) -> Result<()> {
+        ownership::check(&manifest)?;
+        // Held until the end of the run.
+        let _lock = match mode {
+            Mode::Check => None,
+            Mode::Apply => {
+                let lock = ownership::lock(|doing| self.started("node", doing)).await?;
+                ownership::claim(&manifest)?;
+                Some(lock)
+            }
+        };
+        let known = ownership::known();
+        let mut machine = Machine::new(Rc::clone(&manifest), mode, known);
+        let mut failed_roles: BTreeSet<&str> = BTreeSet::new();
+        for resource in &manifest.resources {
+            if self.stopped() {
+                return Err(Failure::new(format!(
+                    "the operator went away before {}: run it again to go on from there",
+                    resource.id()
+                )));
+            }
+            let begin = Instant::now();
+            machine.current = (resource.id(), resource.role.clone());
+            let done = if mode == Mode::Apply && failed_roles.contains(&*resource.role) {
+                let message = format!("something before it in role {} failed", resource.role);
+                Done { outcome: Outcome::Skipped, diff: Diff::default(), message }
+            } else {
+                self.dispatch(resource, &mut machine).await
+            };
+            if done.outcome == Outcome::Failed {
+                failed_roles.insert(&resource.role);
+            }
+            self.finish(resource, done, ms(begin));
+        }
+        machine.settle().await
+    }
+
+    async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {
+        match &resource.kind {
+            Kind::Package(item) => self.one(resource, item, machine).await,
+            Kind::File(item) => self.one(resource, item, machine).await,
+            Kind::Directory(item) => self.one(resource, item, machine).await,
+            Kind::User(item) => self.one(resource, item, machine).await,
+            Kind::Group(item) => self.one(resource, item, machine).await,
+            Kind::Sysctl(item) => self.one(resource, item, machine).await,
+            Kind::Firewall(item) => self.one(resource, item, machine).await,
+            Kind::Unit(item) => self.one(resource, item, machine).await,
+            Kind::Image(item) => self.one(resource, item, machine).await,
+            Kind::Mariadb(item) => self.one(resource, item, machine).await,
+            Kind::Redis(item) => self.one(resource, item, machine).await,
+            Kind::Rabbitmq(item) => self.one(resource, item, machine).await,
+            Kind::Probe(item) => {
+                let (say, lines) = channel();
+                let work = probe::wait(item, machine, &say);
+                let doing = format!("waiting for {}", item.name);
+                let result = self.drive(&resource.id(), doing, false, lines, work).await;
+                let (outcome, message) =
+                    result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
+                Done { outcome, diff: Diff::default(), message }
+            }
+        }
+    }
+
+    async fn one(
+        &mut self,
+        resource: &Resource,
+        item: &impl Kinded,
+        machine: &mut Machine,
+    ) -> Done {
+        let mut shown = Diff::default();
+        match self.converge(resource, item, machine, &mut shown).await {
+            Ok(None) => Done { outcome: Outcome::Ok, diff: shown, message: String::new() },
+            Ok(Some(message)) => Done { outcome: Outcome::Changed, diff: shown, message },
+            Err(failure) => {
+                Done { outcome: Outcome::Failed, diff: shown, message: failure.to_string() }
+            }
+        }
+    }
+
+    /// Returns the message of a change, or `None` when there was nothing to do.
+    async fn converge(
+        &mut self,
+        resource: &Resource,
+        item: &impl Kinded,
+        machine: &mut Machine,
+        shown: &mut Diff,
+    ) -> Result<Option<String>> {
+        let id = resource.id();
+        let (_say, lines) = channel();
+        let looking = item.diff(machine);
+        let diff = self.drive(&id, "looking at it".into(), false, lines, looking).await?;
+        if diff.is_empty() {
+            return Ok(None);
+        }
+        *shown = diff;
+        if machine.mode == Mode::Check {
+            machine.note_change(resource);
+            return Ok(Some(shown.message.clone()));
+        }
+        machine.before_change(&id)?;
+        machine.note_change(resource);
+        let (say, lines) = channel();
+        let making = item.make(machine, &say);
+        let mut message = self.drive(&id, item.doing(), true, lines, making).await?;
+        let left = item.diff(machine).await?;
+        if !left.is_empty() {
+            return Err(Failure::new(format!(
+                "it was changed and still differs:\n{}\n{message}",
+                left.show()
+            )));
+        }
+        if message.is_empty() {
+            message.clone_from(&shown.message);
+        }
+        Ok(Some(message))
+    }
+
+    /// Polls `work` to its end and passes on what it says; repeats it when it takes long.
+    async fn drive<T>(
+        &mut self,
+        id: &str,
+        mut doing: String,
+        announce: bool,
+        mut lines: UnboundedReceiver<String>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let begin = Instant::now();
+        if announce {
+            self.started(id, doing.clone());
+        }
+        let mut work = std::pin::pin!(work);
+        let mut remind = tokio::time::interval(REMIND);
+        remind.reset();
+        loop {
+            tokio::select! {
+                biased;
+                Some(line) = lines.recv() => {
+                    doing = line;
+                    self.started(id, doing.clone());
+                    remind.reset();
+                }
+                result = &mut work => return result,
+                _ = remind.tick() => {
+                    self.started(id, format!("{doing} ({} s)", begin.elapsed().as_secs()));
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, id: &str, doing: String) {
+        let doing = self.mask.hide(doing);
+        self.send(Event::Started { v: VERSION, resource: id.to_owned(), doing });
+    }
+
+    fn finish(&mut self, resource: &Resource, done: Done, ms: u64) {
+        let count = match done.outcome {
+            Outcome::Ok => &mut self.report.ok,
+            Outcome::Changed => &mut self.report.changed,
+            Outcome::Failed => &mut self.report.failed,
+            Outcome::Skipped => &mut self.report.skipped,
+        };
+        *count += 1;
+        let (diff, message) = (self.mask.hide(done.diff.show()), self.mask.hide(done.message));
+        self.send(Event::Resource {
+            v: VERSION,
+            resource: resource.id(),
+            outcome: done.outcome,
+            diff,
+            message,
+            disrupts: done.diff.disrupts,
+            ms,
+        });
+    }
+
+    fn send(&mut self, event: Event) {
+        if (self.out)(event).is_break() {
+            self.gone = true;
+        }
+    }
+
+    fn stopped(&mut self) -> bool {
+        self.gone || self.hangup.happened()
+    }
+}
+
+fn channel() -> (Say, UnboundedReceiver<String>) {
+    let (sender, receiver) = unbounded_channel();
+    (Say(sender), receiver)
+}
+
+fn ms(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

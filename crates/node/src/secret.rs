@@ -1,0 +1,76 @@
+//! Keeps secrets out of whatever is sent back.
+//!
+//! Differences are written without secrets in the first place. This is the second fence: messages
+//! of other programs (a server's answer, a journal) may repeat what they were given.
+
+use andamio_manifest::{Check, Kind, Manifest, Text};
+
+/// Shorter texts are not worth masking: they would blank half of every message.
+const SHORTEST: usize = 6;
+
+/// The secrets of one manifest.
+#[derive(Default)]
+pub(crate) struct Mask(Vec<String>);
+
+impl Mask {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
+        let mut mask = Self::default();
+        for resource in &manifest.resources {
+            match &resource.kind {
+                Kind::File(file) => mask.add_lines(file.content.as_ref()),
+                Kind::Mariadb(m) => m.accounts.iter().for_each(|a| mask.add(&a.password)),
+                Kind::Redis(r) => mask.add(&r.password),
+                Kind::Rabbitmq(r) => {
+                    mask.add(&r.admin_password);
+                    r.users.iter().for_each(|u| mask.add(&u.password));
+                }
+                Kind::Probe(p) => match &p.check {
+                    Check::Redis { password, .. } | Check::Rabbitmq { password, .. } => {
+                        mask.add(password);
+                    }
+                    Check::Tcp(_) | Check::Http(_) | Check::Unit(_) | Check::Mariadb { .. } => {}
+                },
+                _ => {}
+            }
+        }
+        // The longest first, so that a secret that contains another one goes as a whole.
+        mask.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        mask.0.dedup();
+        mask
+    }
+
+    /// A password is a secret whether it is marked or not.
+    fn add(&mut self, text: &Text) {
+        if text.text.len() >= SHORTEST {
+            self.0.push(text.text.clone());
+        }
+    }
+
+    /// A secret file: its lines, and what stands behind `=` or a blank.
+    fn add_lines(&mut self, content: Option<&Text>) {
+        let Some(content) = content.filter(|c| c.sensitive) else { return };
+        for word in content.text.split([' ', '\t', '\n', '=', '"', '\'']) {
+            // Common words of a configuration are short; keys and passwords are not.
+            if word.len() >= 2 * SHORTEST && !word.starts_with('/') {
+                self.0.push(word.to_owned());
+            }
+        }
+    }
+
+    pub(crate) fn hide(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| {
+            if text.contains(secret.as_str()) { text.replace(secret, "(secret)") } else { text }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hides_the_longest_first() {
+        let mask = Mask(vec!["hunter22-long".into(), "hunter22".into()]);
+        assert_eq!(mask.hide("bad hunter22-long or hunter22".into()), "bad (secret) or (secret)");
+    }
+}
