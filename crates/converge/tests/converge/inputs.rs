@@ -68,10 +68,10 @@ fn a_missing_secret_renders_nothing() {
         error.to_string(),
         "no value for the secrets redis_password, SESSION_KEY; `andamio secret set NAME` gives one"
     );
+    fixture.secrets.insert("SESSION_KEY".to_owned(), "x".to_owned());
     fixture.secrets.insert("redis_password".to_owned(), "two words and \"quotes\"".to_owned());
     assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretForm(name)) if name == "redis_password"));
     fixture.secrets.insert("redis_password".to_owned(), "abcdefghijklmnop".to_owned());
-    fixture.secrets.insert("SESSION_KEY".to_owned(), "x".to_owned());
     manifests(&fixture.inputs()).unwrap();
     fixture.secrets.insert("SESSION_KEY".to_owned(), "a\nDATABASE_URL=b".to_owned());
     assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretLines(_))));

@@ -116,12 +116,12 @@ fn add_limits(out: &mut Resources) {
     out.unit(Unit { running: None, restart_on: vec![time], ..unit("systemd-timesyncd.service") });
     // A core dump holds whatever secrets the process had.
     out.file(file(
-        "/etc/systemd/system.conf.d/10-andamio.conf",
+        "/etc/systemd/system.conf.d/90-andamio.conf",
         "[Manager]\nDefaultLimitCORE=0\n",
     ));
     out.file(file("/etc/security/limits.d/10-andamio.conf", "*\thard\tcore\t0\nroot\thard\tcore\t0\n"));
     // Without it every login is a warning in the journal.
-    out.file(file("/etc/default/locale", "LANG=C.UTF-8\n"));
+    out.file(file("/etc/locale.conf", "LANG=C.UTF-8\n"));
     // No banner: it tells an attacker the release and a script nothing.
     out.file(file("/etc/motd", ""));
 }

@@ -15,14 +15,14 @@ use andamio_manifest::{
 };
 use andamio_spec::Topology;
 use andamio_spec::model::Layout;
-use andamio_spec::topology::Role;
+use andamio_spec::topology::{Role, ports};
 use minijinja::context;
 use std::collections::BTreeMap;
 
-pub(super) const SOCKET: &str = "/run/mysqld/mysqld.sock";
-pub(super) const PORT: u16 = 3306;
-pub(super) const ACCOUNT: &str = "app";
-pub(super) const PASSWORD: &str = "mariadb_app_password";
+const SOCKET: &str = "/run/mysqld/mysqld.sock";
+const ACCOUNT: &str = "app";
+const PASSWORD: &str = "mariadb_app_password";
+const REPLICATION_ACCOUNT: &str = "replication";
 const REPLICATION: &str = "mariadb_replication_password";
 
 /// A replica and a Galera joiner log in to another server.
@@ -51,7 +51,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     out.add(Kind::Mariadb(Mariadb {
         socket: SOCKET.to_owned(),
         databases: vec![cx.inputs.spec.project.name.clone()],
-        accounts: accounts(cx.inputs),
+        accounts: accounts(cx),
         variables: live_variables(),
     }));
     Ok(out.into_list())
@@ -73,6 +73,7 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
         context! {
             name => cx.machine.name,
             address => cx.machine.address.to_string(),
+            port => ports::MARIADB,
             server_id => cx.machine.index,
             pool_mib,
             log_mib => (pool_mib / 8).clamp(96, 1024),
@@ -80,6 +81,7 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
             galera => layout == Layout::Galera,
             cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
             peers => peers.join(","),
+            replication_account => REPLICATION_ACCOUNT,
             replication_password => cx.inputs.secret(REPLICATION),
         },
     )?;
@@ -92,21 +94,44 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
     })
 }
 
-/// Everything on the project's own database and nothing anywhere else.
-fn accounts(inputs: &Inputs<'_>) -> Vec<MariadbAccount> {
+/// The application: everything on the project's own database and nothing anywhere else; and where
+/// there are several servers, what one needs on another.
+fn accounts(cx: &Cx<'_>) -> Vec<MariadbAccount> {
+    let inputs = cx.inputs;
     // `_` stands for any letter in the database part of a grant.
     let database = inputs.spec.project.name.replace('_', "\\_");
+    let account = |name: &str, host: String, secret, privileges: &str, on: String| MariadbAccount {
+        name: name.to_owned(),
+        host,
+        password: sensitive(inputs.secret(secret)),
+        grants: vec![MariadbGrant { privileges: privileges.to_owned(), on }],
+    };
+    let everywhere = "*.*".to_owned();
+    let between = match cx.machine.layout {
+        // The donor of a joiner's first copy logs in to itself.
+        Layout::Galera => vec![account(
+            REPLICATION_ACCOUNT,
+            "localhost".to_owned(),
+            REPLICATION,
+            "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR",
+            everywhere,
+        )],
+        // Every member may be promoted, so that each lets the others in.
+        Layout::Replica => inputs
+            .topology
+            .with_role(Role::Mariadb)
+            .map(|machine| {
+                let host = machine.address.to_string();
+                let on = everywhere.clone();
+                account(REPLICATION_ACCOUNT, host, REPLICATION, "REPLICATION SLAVE", on)
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
     client_hosts(inputs.topology)
         .into_iter()
-        .map(|host| MariadbAccount {
-            name: ACCOUNT.to_owned(),
-            host,
-            password: sensitive(inputs.secret(PASSWORD)),
-            grants: vec![MariadbGrant {
-                privileges: "ALL PRIVILEGES".to_owned(),
-                on: format!("`{database}`.*"),
-            }],
-        })
+        .map(|host| account(ACCOUNT, host, PASSWORD, "ALL PRIVILEGES", format!("`{database}`.*")))
+        .chain(between)
         .collect()
 }
 
@@ -157,5 +182,5 @@ pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
     let first = inputs.topology.with_role(Role::Mariadb).next()?;
     let password = inputs.secret(PASSWORD);
     let database = &inputs.spec.project.name;
-    Some(format!("mysql://{ACCOUNT}:{password}@{}:{PORT}/{database}", first.address))
+    Some(format!("mysql://{ACCOUNT}:{password}@{}:{}/{database}", first.address, ports::MARIADB))
 }
