@@ -50,8 +50,9 @@ impl Mask {
     fn add_lines(&mut self, content: Option<&Text>) {
         let Some(content) = content.filter(|c| c.sensitive) else { return };
         for word in content.text.split([' ', '\t', '\n', '=', '"', '\'']) {
-            // Common words of a configuration are short; keys and passwords are not.
-            if word.len() >= 2 * SHORTEST && !word.starts_with('/') {
+            // Common words of a configuration have no digits; keys and passwords have.
+            let digit = word.bytes().any(|byte| byte.is_ascii_digit());
+            if word.len() >= 2 * SHORTEST && digit && !word.starts_with('/') {
                 self.0.push(word.to_owned());
             }
         }

@@ -60,9 +60,13 @@ pub(super) fn statements(account: &str, live: &Grants, declared: &Grants) -> Vec
         }
         let may = declared.get(on).unwrap_or(&none);
         let extra: Vec<&str> = has.difference(may).map(String::as_str).collect();
-        // Parts of ALL are not extra to it.
-        if !extra.is_empty() && !(may.contains(ALL) && extra != ["GRANT OPTION"]) {
-            statements.push(format!("REVOKE {} ON {on} FROM {account}", extra.join(", ")));
+        // Parts of ALL are not extra to it, the right to pass it on is. ALL and that right cannot
+        // be named in one statement.
+        let (option, plain): (Vec<&str>, Vec<&str>) =
+            extra.into_iter().partition(|privilege| *privilege == "GRANT OPTION");
+        let plain = if may.contains(ALL) { String::new() } else { plain.join(", ") };
+        for privileges in [plain, option.concat()].iter().filter(|list| !list.is_empty()) {
+            statements.push(format!("REVOKE {privileges} ON {on} FROM {account}"));
         }
     }
     for (on, may) in declared {
@@ -174,7 +178,7 @@ mod tests {
              GRANT SUPER ON *.* TO `u`@`%`\n\
              GRANT `admin` TO `u`@`%`\n\
              GRANT EXECUTE ON PROCEDURE `db`.`p` TO `u`@`%`\n\
-             GRANT ALL PRIVILEGES ON `db`.* TO `u`@`%`\n\
+             GRANT ALL PRIVILEGES ON `db`.* TO `u`@`%` WITH GRANT OPTION\n\
              GRANT ALL PRIVILEGES ON `mine`.* TO `u`@`%` WITH GRANT OPTION",
         );
         insta::assert_snapshot!(statements("`u`@`%`", &live, &declared).join("\n"), @r"
@@ -182,6 +186,7 @@ mod tests {
         REVOKE EXECUTE ON PROCEDURE `db`.`p` FROM `u`@`%`
         REVOKE `admin` FROM `u`@`%`
         REVOKE ALL PRIVILEGES ON `db`.* FROM `u`@`%`
+        REVOKE GRANT OPTION ON `db`.* FROM `u`@`%`
         REVOKE GRANT OPTION ON `mine`.* FROM `u`@`%`
         GRANT SELECT ON `db`.* TO `u`@`%`
         ");

@@ -41,9 +41,10 @@ impl Resource for Mariadb {
         let work = work(self).await?;
         let mut client = Client::root(&self.socket).await?;
         for statement in work.statements {
-            let words: Vec<&str> = statement.split_whitespace().take(2).collect();
-            say.say(words.join(" "));
-            client.query(&statement).await.during(words.join(" "))?;
+            // What follows is the stored form of a password.
+            let shown = statement.split(" IDENTIFIED ").next().unwrap_or_default().to_owned();
+            say.say(&shown);
+            client.query(&statement).await.during(shown)?;
         }
         Ok(String::new())
     }
@@ -175,6 +176,9 @@ fn show(
 ) {
     let line = |on: &String, privileges: &std::collections::BTreeSet<String>| {
         let list: Vec<&str> = privileges.iter().map(String::as_str).collect();
+        if list.is_empty() {
+            return format!("{}: role {on}", name(account));
+        }
         format!("{}: {} on {on}", name(account), list.join(", "))
     };
     for (on, has) in live.iter().filter(|(on, has)| declared.get(*on) != Some(has)) {
