@@ -29,13 +29,9 @@ impl Link<'_> {
         hash.update(self.seq.to_be_bytes());
         hash.update(self.month.to_be_bytes());
         // Each variable part behind its length: no two records can be spelled alike.
-        for part in [
-            self.previous,
-            self.employee.as_bytes(),
-            self.id_hash,
-            self.nonce,
-            self.ciphertext,
-        ] {
+        for part in
+            [self.previous, self.employee.as_bytes(), self.id_hash, self.nonce, self.ciphertext]
+        {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }

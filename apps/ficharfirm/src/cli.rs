@@ -46,8 +46,10 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Erase an employee: the key is destroyed, the records become unreadable, the chain still verifies
-    #[command(after_help = "Working-time records must be kept for four years in Spain; erase earlier only \
-                            where the law asks for it.\n\nExample:\n  ficharfirm erase --employee E00042")]
+    #[command(
+        after_help = "Working-time records must be kept for four years in Spain; erase earlier only \
+                            where the law asks for it.\n\nExample:\n  ficharfirm erase --employee E00042"
+    )]
     Erase {
         /// Whom
         #[arg(long, value_name = "E")]

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::{
+    causes::causes,
     month::Month,
     store::{
         Store, StoreError,
@@ -38,7 +39,7 @@ pub(crate) async fn write(folder: &Path, store: &Store, task: &SignTask) {
         return;
     }
     if let Err(error) = try_write(folder, store, task).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the signed month was not exported");
+        tracing::warn!(error = causes(&error), "the signed month was not exported");
     }
 }
 
@@ -65,10 +66,10 @@ pub(crate) async fn remove_erased(folder: &Path, store: &Store) {
     while let Ok(Some(entry)) = entries.next_entry().await {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|n| n.trim_start_matches('.').split('-').next());
-        if owner.is_some_and(|owner| erased.iter().any(|e| e == owner)) {
-            if let Err(error) = tokio::fs::remove_file(entry.path()).await {
-                tracing::error!(%error, "the file of an erased employee could not be removed");
-            }
+        if owner.is_some_and(|owner| erased.iter().any(|e| e == owner))
+            && let Err(error) = tokio::fs::remove_file(entry.path()).await
+        {
+            tracing::error!(%error, "the file of an erased employee could not be removed");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum KeyError {
 
 /// The keys of this deployment.
 pub(crate) struct Keyring {
-    wrap: Vec<Box<LessSafeKey>>,
+    wrap: Vec<LessSafeKey>,
     sessions: Vec<ring::hmac::Key>,
     signer: Ed25519KeyPair,
 }
@@ -49,7 +49,7 @@ impl Keyring {
         let mut wrap = Vec::new();
         let mut sessions = Vec::new();
         for secret in std::iter::once(&secrets.current).chain(&secrets.previous) {
-            wrap.push(Box::new(aes(&derive(secret, "ficharfirm/wrap/1")?)?));
+            wrap.push(aes(&derive(secret, "ficharfirm/wrap/1")?)?);
             let key = derive(secret, "ficharfirm/session/1")?;
             sessions.push(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key));
         }

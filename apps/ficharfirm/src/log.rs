@@ -1,10 +1,10 @@
 //! Logs: JSON lines, on stdout for the processes that serve, on stderr for commands, whose stdout is the answer.
 
-use std::{error::Error, io::Write as _, process::ExitCode};
+use std::{io::Write as _, process::ExitCode};
 
 use tracing_subscriber::{EnvFilter, fmt, fmt::writer::BoxMakeWriter};
 
-use crate::commands::CommandError;
+use crate::{causes::causes, commands::CommandError};
 
 pub(crate) fn start(served: bool) {
     let level = std::env::var("LOG").ok().filter(|l| !l.is_empty());
@@ -32,15 +32,7 @@ pub(crate) fn start(served: bool) {
 
 /// Says once what went wrong, with its causes, and turns it into the exit status.
 pub(crate) fn failed(served: bool, error: &CommandError) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
+    let text = causes(error);
     if served {
         tracing::error!("{text}");
     } else {

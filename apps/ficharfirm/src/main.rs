@@ -2,6 +2,7 @@
 
 mod backoff;
 mod cache;
+mod causes;
 mod chain;
 mod cli;
 mod commands;

@@ -33,7 +33,10 @@ impl FromStr for Month {
     fn from_str(text: &str) -> Result<Self, BadMonth> {
         let bytes = text.as_bytes();
         let shaped = bytes.len() == 7
-            && bytes.iter().enumerate().all(|(i, b)| if i == 4 { *b == b'-' } else { b.is_ascii_digit() });
+            && bytes
+                .iter()
+                .enumerate()
+                .all(|(i, b)| if i == 4 { *b == b'-' } else { b.is_ascii_digit() });
         if !shaped {
             return Err(BadMonth);
         }
@@ -61,7 +64,18 @@ mod tests {
 
     #[test]
     fn malformed_months_are_refused() {
-        for bad in ["", "2026", "2026-13", "2026-00", "2026-1", "26-11", "2026/11", "2026-11-01", "１２３４-1", "1999-01"] {
+        for bad in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-11",
+            "2026/11",
+            "2026-11-01",
+            "１２３４-1",
+            "1999-01",
+        ] {
             assert!(bad.parse::<Month>().is_err(), "{bad}");
         }
     }

@@ -86,8 +86,11 @@ impl Cache {
         let mut failures = 0;
         loop {
             if self.connection().is_none() {
-                match tokio::time::timeout(Duration::from_secs(3), self.0.client.get_async_connection())
-                    .await
+                match tokio::time::timeout(
+                    Duration::from_secs(3),
+                    self.0.client.get_async_connection(),
+                )
+                .await
                 {
                     Ok(Ok(connection)) => {
                         self.set(Some(connection));

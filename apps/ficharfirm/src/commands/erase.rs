@@ -20,13 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(employee: &str) -> Result<ExitCode, CommandError> {
     let store = super::store()?;
-    let (erased_ms, records) =
-        match store.run_within(PATIENCE, PATIENCE, Erase(employee)).await {
-            Err(StoreError::UnknownEmployee) => {
-                return Err(CommandError::NoEmployee(employee.into()));
-            }
-            other => other?,
-        };
+    let (erased_ms, records) = match store.run_within(PATIENCE, PATIENCE, Erase(employee)).await {
+        Err(StoreError::UnknownEmployee) => {
+            return Err(CommandError::NoEmployee(employee.into()));
+        }
+        other => other?,
+    };
     export::remove_erased(&exports(), &store).await;
     // The status in Redis goes by itself within a day.
     let cache = match Redis::from_env() {
@@ -48,7 +47,9 @@ pub(crate) async fn rewrap() -> Result<ExitCode, CommandError> {
     let (mut after, mut total) = (String::new(), 0);
     loop {
         let rewrap = Rewrap { keys: &store.keys, after: &after };
-        let Some((last, changed)) = store.run_within(PATIENCE, PATIENCE, rewrap).await? else { break };
+        let Some((last, changed)) = store.run_within(PATIENCE, PATIENCE, rewrap).await? else {
+            break;
+        };
         after = last;
         total += changed;
     }

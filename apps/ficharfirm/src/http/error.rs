@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::store::StoreError;
+use crate::{causes::causes, store::StoreError};
 
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -60,11 +60,11 @@ impl From<StoreError> for ApiError {
                 Self::bad("no_such_record", format!("there is no record {seq} to correct"))
             }
             error if error.unavailable() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "database");
+                tracing::warn!(error = causes(&error), "database");
                 Self::unavailable("the records can't be reached; nothing was recorded")
             }
             error => {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot go on");
+                tracing::error!(error = causes(&error), "cannot go on");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Self::new(status, "internal", "something is wrong here; it was logged")
             }

@@ -12,8 +12,7 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use super::App;
 
 /// Upper bounds in seconds.
-const BUCKETS: [f64; 12] =
-    [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
+const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 #[derive(Default)]
 pub(crate) struct Metrics(Mutex<BTreeMap<(String, String), Route>>);
@@ -126,12 +125,7 @@ fn write(app: &App, out: &mut String) -> fmt::Result {
         head(out, "ficharfirm_queue_depth", "gauge", help)?;
         writeln!(out, "ficharfirm_queue_depth{{queue=\"{}\"}} {depth}", crate::queue::QUEUE)?;
     }
-    gauge(
-        out,
-        "ficharfirm_workers",
-        "Workers heard of within 16 seconds.",
-        gauges.workers.alive,
-    )?;
+    gauge(out, "ficharfirm_workers", "Workers heard of within 16 seconds.", gauges.workers.alive)?;
     gauge(
         out,
         "ficharfirm_worker_heartbeat_age_seconds",

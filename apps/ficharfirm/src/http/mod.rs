@@ -58,7 +58,7 @@ pub(crate) struct Parts {
     pub(crate) shutdown: Shutdown,
     health: Arc<Health>,
     metrics: Metrics,
-    /// One PIN's hash takes 19 MiB and a processor: as many at once as there are processors.
+    /// One PIN's hash takes 19 MiB and a processor: as many at once as there are processors, four at most.
     pin_turns: Arc<Semaphore>,
     in_flight: AtomicUsize,
 }
@@ -79,7 +79,7 @@ impl App {
         relay: RelayState,
         shutdown: Shutdown,
     ) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         Self(Arc::new(Parts {
             config,
             store,
@@ -116,7 +116,9 @@ fn router(app: App) -> Router {
         .route("/api/v1/employees/{employee}/status", get(punches::status))
         .route(sheet, get(sheets::read))
         .route(&format!("{sheet}/sign"), post(sheets::sign))
-        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
+        .fallback(async || {
+            ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+        })
         .method_not_allowed_fallback(async || {
             let status = StatusCode::METHOD_NOT_ALLOWED;
             ApiError::new(status, "method_not_allowed", "this can't be done here")
@@ -131,11 +133,8 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let started = Instant::now();
     let id = request_id(&request);
     let method = request.method().as_str().to_owned();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("other", MatchedPath::as_str)
-        .to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let api = request.uri().path().starts_with("/api/");
     let span = tracing::info_span!("request", request_id = %id);
 
@@ -181,7 +180,9 @@ impl Drop for Counted<'_> {
 fn request_id(request: &Request) -> String {
     let plain = |text: &&str| {
         (1..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
     };
     match request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(plain) {
         Some(id) => id.into(),

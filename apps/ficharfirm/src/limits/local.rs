@@ -63,7 +63,10 @@ impl Windows {
             }
         }
         let times = all.entry(name.into()).or_default();
-        while times.front().is_some_and(|first| now.saturating_duration_since(*first) >= self.window) {
+        while times
+            .front()
+            .is_some_and(|first| now.saturating_duration_since(*first) >= self.window)
+        {
             times.pop_front();
         }
         let result = act(times, now);

@@ -33,6 +33,7 @@ use rustls::{
 use tower_service::Service;
 
 use super::LoadError;
+use crate::causes::causes;
 
 /// Shorter than servers and balancers keep idle connections, so that none is used while it is being closed.
 const IDLE: Duration = Duration::from_secs(4);
@@ -64,8 +65,7 @@ impl Client {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(super::TIMEOUT));
-        let tls =
-            ClientConfig::builder().with_root_certificates(roots(ca)?).with_no_client_auth();
+        let tls = ClientConfig::builder().with_root_certificates(roots(ca)?).with_no_client_auth();
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
@@ -100,24 +100,14 @@ impl Client {
         };
         let response = match self.inner.request(request).await {
             Ok(response) => response,
-            Err(error) => return Answer::Connection(chain(&error)),
+            Err(error) => return Answer::Connection(causes(&error)),
         };
         let status = response.status().as_u16();
         match response.into_body().collect().await {
             Ok(body) => Answer::Status(status, body.to_bytes()),
-            Err(error) => Answer::Connection(chain(&error)),
+            Err(error) => Answer::Connection(causes(&error)),
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, LoadError> {

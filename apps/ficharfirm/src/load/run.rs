@@ -57,8 +57,7 @@ pub(crate) async fn run(load: Load) -> Result<ExitCode, LoadError> {
     let (mut stats, acknowledged, end) = send(&client, &signed_in, &load).await;
     if let Some(path) = &load.out {
         let failed = |e| LoadError::Write(path.display().to_string(), e);
-        let mut file =
-            std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+        let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
         for punch in &acknowledged {
             let line = serde_json::to_string(punch).unwrap_or_default();
             writeln!(file, "{line}").map_err(failed)?;
@@ -78,8 +77,7 @@ pub(crate) async fn run(load: Load) -> Result<ExitCode, LoadError> {
         unread,
         causes: stats.causes,
     };
-    let printed =
-        if load.json { output::json(&outcome) } else { output::line(&outcome.text()) };
+    let printed = if load.json { output::json(&outcome) } else { output::line(&outcome.text()) };
     printed.map_err(LoadError::Print)?;
     Ok(outcome.status())
 }
@@ -99,12 +97,10 @@ async fn sign_in(client: Shared, account: Account) -> Result<Arc<SignedIn>, Load
     loop {
         let sending = client.send("POST", "/api/v1/sessions", None, Some(body.clone()));
         let problem = match tokio::time::timeout(TIMEOUT * 5, sending).await {
-            Ok(Answer::Status(200 | 201, body)) => {
-                match serde_json::from_slice::<Token>(&body) {
-                    Ok(Token { token }) => return Ok(Arc::new(SignedIn { employee, token })),
-                    Err(error) => error.to_string(),
-                }
-            }
+            Ok(Answer::Status(200 | 201, body)) => match serde_json::from_slice::<Token>(&body) {
+                Ok(Token { token }) => return Ok(Arc::new(SignedIn { employee, token })),
+                Err(error) => error.to_string(),
+            },
             // Trying again would only make the limit's failures more.
             Ok(Answer::Status(status @ (400 | 401 | 403 | 404 | 429), _)) => {
                 return Err(LoadError::SignIn(employee, format!("status {status}")));

@@ -40,7 +40,11 @@ pub(crate) enum QueueError {
 }
 
 /// Connects to the first broker that answers, beginning with the `turn`-th.
-pub(crate) async fn connect(config: &Amqp, turn: usize, name: &str) -> Result<Connection, QueueError> {
+pub(crate) async fn connect(
+    config: &Amqp,
+    turn: usize,
+    name: &str,
+) -> Result<Connection, QueueError> {
     let ca = match &config.ca {
         Some(path) => Some(tokio::fs::read_to_string(path).await?),
         None => None,

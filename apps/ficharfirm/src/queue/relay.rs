@@ -19,6 +19,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{ANSWER, QUEUE, QueueError, connect, declare};
 use crate::{
     backoff::Backoff,
+    causes::causes,
     config::Amqp,
     keys::random_name,
     store::{
@@ -64,7 +65,7 @@ pub(crate) async fn relay(config: Amqp, store: Store, state: RelayState) {
     loop {
         let started = Instant::now();
         if let Err(error) = session(&config, turn, &store, &state).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "broker is away");
+            tracing::warn!(error = causes(&error), "broker is away");
         }
         state.ok.store(false, Ordering::Relaxed);
         state.depth.store(-1, Ordering::Relaxed);
@@ -115,7 +116,9 @@ async fn session(
         if depth == 0 && Instant::now() >= next_lost {
             match store.run(SendLostAgain).await {
                 Ok(0) | Err(_) => {}
-                Ok(rows) => tracing::warn!(rows, "messages were lost with the broker; sending again"),
+                Ok(rows) => {
+                    tracing::warn!(rows, "messages were lost with the broker; sending again")
+                }
             }
             next_lost = Instant::now() + LOST_EVERY;
         }

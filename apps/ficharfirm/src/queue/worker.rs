@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::{ANSWER, QUEUE, QueueError, connect, declare};
 use crate::{
     backoff::Backoff,
+    causes::causes,
     config::Config,
     export,
     keys::random_name,
@@ -54,7 +55,7 @@ pub(crate) async fn work(config: &Config, store: &Store, shutdown: Shutdown) {
     while !shutdown.begun() {
         let started = Instant::now();
         if let Err(error) = session(config, turn, store, &signed, &shutdown).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "broker is away");
+            tracing::warn!(error = causes(&error), "broker is away");
         }
         turn += 1;
         if started.elapsed() > Duration::from_secs(30) {
@@ -104,7 +105,8 @@ async fn session(
         }
     }
     // What was taken but not begun goes back to the queue with the connection.
-    let _ = tokio::time::timeout(Duration::from_secs(2), connection.close(200, "stop".into())).await;
+    let _ =
+        tokio::time::timeout(Duration::from_secs(2), connection.close(200, "stop".into())).await;
     Ok(())
 }
 
@@ -127,7 +129,7 @@ async fn handle(
         match store.run(Sign { keys: &store.keys, task: &task }).await {
             Ok(outcome) => break outcome,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
+                let error = causes(&error);
                 tracing::warn!(error, outbox = task.outbox, "could not sign yet");
             }
         }
@@ -152,24 +154,14 @@ async fn handle(
 }
 
 /// Says every few seconds that this worker is there, and keeps house now and then.
-async fn beat(
-    store: Store,
-    me: String,
-    release: String,
-    signed: Arc<AtomicU64>,
-    exports: PathBuf,
-) {
+async fn beat(store: Store, me: String, release: String, signed: Arc<AtomicU64>, exports: PathBuf) {
     let started_ms = now_ms();
     let mut next_house = Instant::now();
     loop {
-        let beat = Beat {
-            id: &me,
-            release: &release,
-            started_ms,
-            signed: signed.load(Ordering::Relaxed),
-        };
+        let beat =
+            Beat { id: &me, release: &release, started_ms, signed: signed.load(Ordering::Relaxed) };
         if let Err(error) = store.run(beat).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "no heartbeat");
+            tracing::warn!(error = causes(&error), "no heartbeat");
         } else if Instant::now() >= next_house {
             next_house = Instant::now() + HOUSEKEEPING_EVERY;
             export::remove_erased(&exports, &store).await;

@@ -26,7 +26,12 @@ impl NewEmployee {
     pub(crate) fn new(keys: &Keyring, id: String, verifier: &Verifier) -> Result<Self, KeyError> {
         let (key, key_wrapped) = keys.new_employee_key(&id)?;
         let sealed = key.seal(&pin_aad(&id), verifier.as_bytes())?;
-        Ok(Self { id, key_wrapped, pin_nonce: sealed.nonce.to_vec(), pin_sealed: sealed.ciphertext })
+        Ok(Self {
+            id,
+            key_wrapped,
+            pin_nonce: sealed.nonce.to_vec(),
+            pin_sealed: sealed.ciphertext,
+        })
     }
 }
 

@@ -19,7 +19,9 @@ const WAIT: Duration = Duration::from_secs(180);
 pub(crate) enum MigrateError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("another process ({0}) has held the schema's lease for three minutes and goes on renewing it")]
+    #[error(
+        "another process ({0}) has held the schema's lease for three minutes and goes on renewing it"
+    )]
     Held(String),
     #[error("the lease was lost in the middle; running migrate again is safe")]
     Lost,

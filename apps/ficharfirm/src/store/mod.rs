@@ -193,7 +193,10 @@ pub(crate) fn pool(config: &Database) -> Result<MySqlPool, StoreError> {
                     return Ok(true);
                 }
                 let ping = sqlx::Connection::ping(connection);
-                Ok(matches!(tokio::time::timeout(Duration::from_millis(300), ping).await, Ok(Ok(()))))
+                Ok(matches!(
+                    tokio::time::timeout(Duration::from_millis(300), ping).await,
+                    Ok(Ok(()))
+                ))
             })
         })
         .after_connect(|connection, _| {

@@ -33,9 +33,10 @@ impl Operation for Claim<'_> {
 
     async fn run(&self, db: &mut MySqlConnection) -> Result<Vec<SignTask>, StoreError> {
         let now = now_ms();
-        let waiting = sqlx::query("SELECT 1 FROM outbox WHERE done_ms IS NULL AND sent_ms IS NULL LIMIT 1")
-            .fetch_optional(&mut *db)
-            .await?;
+        let waiting =
+            sqlx::query("SELECT 1 FROM outbox WHERE done_ms IS NULL AND sent_ms IS NULL LIMIT 1")
+                .fetch_optional(&mut *db)
+                .await?;
         if waiting.is_none() {
             return Ok(Vec::new());
         }
@@ -95,10 +96,12 @@ impl Operation for Release<'_> {
     type Output = ();
 
     async fn run(&self, db: &mut MySqlConnection) -> Result<(), StoreError> {
-        sqlx::query("UPDATE outbox SET claimed_until_ms = 0 WHERE sent_ms IS NULL AND claimed_by = ?")
-            .bind(self.0)
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "UPDATE outbox SET claimed_until_ms = 0 WHERE sent_ms IS NULL AND claimed_by = ?",
+        )
+        .bind(self.0)
+        .execute(&mut *db)
+        .await?;
         Ok(())
     }
 }

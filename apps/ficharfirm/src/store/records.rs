@@ -188,12 +188,8 @@ impl Append<'_> {
     }
 
     fn content(&self, recorded_ms: i64) -> Result<Vec<u8>, StoreError> {
-        let content = Content {
-            i: self.id.into(),
-            k: self.kind,
-            t: recorded_ms,
-            c: self.correction.clone(),
-        };
+        let content =
+            Content { i: self.id.into(), k: self.kind, t: recorded_ms, c: self.correction.clone() };
         serde_json::to_vec(&content).map_err(|_| StoreError::Malformed)
     }
 
@@ -257,8 +253,7 @@ impl Stored {
 pub(crate) fn open(row: &MySqlRow, e: &str, key: &EmployeeKey) -> Result<Record, StoreError> {
     let stored = Stored::from_row(row)?;
     let plain = key.open(&stored.nonce, &stored.link(e).aad(), &stored.ciphertext)?;
-    let content: Content<'_> =
-        serde_json::from_slice(&plain).map_err(|_| StoreError::Malformed)?;
+    let content: Content<'_> = serde_json::from_slice(&plain).map_err(|_| StoreError::Malformed)?;
     Ok(Record {
         id: content.i.into_owned(),
         seq: stored.seq,
