@@ -10,7 +10,9 @@ use std::io::Write as _;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, env, network, machine, keys, generation, release @ ..] = arguments.as_slice() else {
-        return Err("render ANDAMIO_TOML ENV NETWORK MACHINE KEYS GENERATION [IMAGE ARCHIVE]".into());
+        return Err(
+            "render ANDAMIO_TOML ENV NETWORK MACHINE KEYS GENERATION [IMAGE ARCHIVE]".into()
+        );
     };
     let spec = andamio_spec::parse(file, &std::fs::read_to_string(file)?)
         .spec

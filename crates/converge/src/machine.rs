@@ -25,7 +25,16 @@ impl Resources {
         self.add(Kind::Package(Package { names, absent: false }))
     }
 
+    /// The folder of a drop-in is declared before it: most are not there on a new machine.
     pub(crate) fn file(&mut self, file: File) -> String {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if folder.ends_with(".d") {
+            let kind = directory(folder, 0o755, ("root", "root"));
+            let resource = Resource::new(self.role, kind);
+            if self.list.iter().all(|known| known.id() != resource.id()) {
+                self.list.push(resource);
+            }
+        }
         self.add(Kind::File(file))
     }
 
@@ -51,7 +60,12 @@ pub(crate) fn file(path: &str, text: impl Into<String>) -> File {
 }
 
 /// A file that a service account may read and nobody else; its content is never shown.
-pub(crate) fn secret_file(path: &str, text: impl Into<String>, owner: (&str, &str), mode: u32) -> File {
+pub(crate) fn secret_file(
+    path: &str,
+    text: impl Into<String>,
+    owner: (&str, &str),
+    mode: u32,
+) -> File {
     File {
         content: Some(Text { text: text.into(), sensitive: true }),
         mode,

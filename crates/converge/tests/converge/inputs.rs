@@ -70,7 +70,9 @@ fn a_missing_secret_renders_nothing() {
     );
     fixture.secrets.insert("SESSION_KEY".to_owned(), "x".to_owned());
     fixture.secrets.insert("redis_password".to_owned(), "two words and \"quotes\"".to_owned());
-    assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretForm(name)) if name == "redis_password"));
+    assert!(
+        matches!(manifests(&fixture.inputs()), Err(Error::SecretForm(name)) if name == "redis_password")
+    );
     fixture.secrets.insert("redis_password".to_owned(), "abcdefghijklmnop".to_owned());
     manifests(&fixture.inputs()).unwrap();
     fixture.secrets.insert("SESSION_KEY".to_owned(), "a\nDATABASE_URL=b".to_owned());

@@ -45,8 +45,9 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         0o600,
     ));
     if !spec.app.files.is_empty() {
-        out.add(directory("/var/lib/andamio", 0o755, ("root", "root")));
-        out.add(directory(FILES, 0o755, ("root", "root")));
+        // Containers get the folders below as mounts: nobody else has to reach them.
+        out.add(directory("/var/lib/andamio", 0o700, ("root", "root")));
+        out.add(directory(FILES, 0o700, ("root", "root")));
     }
     for path in parents_and_self(spec) {
         out.add(directory(&path, 0o750, (USER, USER)));
@@ -108,7 +109,9 @@ fn parents_and_self(spec: &Spec) -> Vec<String> {
 fn probe(cx: &Cx<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
     let check = match process.port {
-        Some(port) => Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready)),
+        Some(port) => {
+            Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready))
+        }
         None => Check::Unit(format!("{}.service", process::unit_name(spec, name))),
     };
     Probe { name: name.to_owned(), check, deadline_s }

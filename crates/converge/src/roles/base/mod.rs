@@ -25,13 +25,8 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_nonlocal_bind", "1"),
 ];
 
-const PACKAGES: &[&str] = &[
-    "ca-certificates",
-    "nftables",
-    "openssh-server",
-    "systemd-timesyncd",
-    "unattended-upgrades",
-];
+const PACKAGES: &[&str] =
+    &["ca-certificates", "nftables", "openssh-server", "systemd-timesyncd", "unattended-upgrades"];
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
@@ -98,10 +93,8 @@ fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
 }
 
 fn add_limits(out: &mut Resources) {
-    let journald = out.file(file(
-        "/etc/systemd/journald.conf.d/10-andamio.conf",
-        include_str!("journald.conf"),
-    ));
+    let journald = out
+        .file(file("/etc/systemd/journald.conf.d/10-andamio.conf", include_str!("journald.conf")));
     out.unit(Unit {
         enabled: None,
         restart_on: vec![journald],
@@ -115,11 +108,11 @@ fn add_limits(out: &mut Resources) {
     // condition.
     out.unit(Unit { running: None, restart_on: vec![time], ..unit("systemd-timesyncd.service") });
     // A core dump holds whatever secrets the process had.
+    out.file(file("/etc/systemd/system.conf.d/90-andamio.conf", "[Manager]\nDefaultLimitCORE=0\n"));
     out.file(file(
-        "/etc/systemd/system.conf.d/90-andamio.conf",
-        "[Manager]\nDefaultLimitCORE=0\n",
+        "/etc/security/limits.d/10-andamio.conf",
+        "*\thard\tcore\t0\nroot\thard\tcore\t0\n",
     ));
-    out.file(file("/etc/security/limits.d/10-andamio.conf", "*\thard\tcore\t0\nroot\thard\tcore\t0\n"));
     // Without it every login is a warning in the journal.
     out.file(file("/etc/locale.conf", "LANG=C.UTF-8\n"));
     // No banner: it tells an attacker the release and a script nothing.

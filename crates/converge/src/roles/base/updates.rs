@@ -27,10 +27,7 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
     for name in ["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"] {
         out.unit(Unit { enabled: Some(false), running: Some(false), ..unit(name) });
     }
-    out.file(file(
-        "/etc/systemd/system/andamio-updates.service",
-        include_str!("updates.service"),
-    ));
+    out.file(file("/etc/systemd/system/andamio-updates.service", include_str!("updates.service")));
     let position = cx.inputs.topology.machines.iter().position(|m| m.name == cx.machine.name);
     let position = u16::try_from(position.unwrap_or(0)).unwrap_or(0);
     let timer = out.file(file(

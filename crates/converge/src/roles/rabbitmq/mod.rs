@@ -131,8 +131,12 @@ fn definitions(inputs: &Inputs<'_>) -> String {
 /// RabbitMQ's own form: Base64 of four bytes of salt and SHA-256 of salt and password. The salt
 /// comes from the password, so that the same secret gives the same file.
 fn password_hash(password: &str) -> String {
-    let salt: Vec<u8> =
-        Sha256::new_with_prefix("salt").chain_update(password).finalize().into_iter().take(4).collect();
+    let salt: Vec<u8> = Sha256::new_with_prefix("salt")
+        .chain_update(password)
+        .finalize()
+        .into_iter()
+        .take(4)
+        .collect();
     let digest = Sha256::new_with_prefix(&salt).chain_update(password).finalize();
     base64(&[salt.as_slice(), digest.as_slice()].concat())
 }
@@ -206,7 +210,9 @@ mod tests {
     #[test]
     fn base64_pads() {
         // RFC 4648, section 10.
-        for (plain, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (plain, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(base64(plain.as_bytes()), text);
         }
     }
