@@ -21,12 +21,12 @@ impl Diff {
     }
 
     /// A line that is there and must go.
-    pub(crate) fn old(&mut self, line: impl AsRef<str>) {
+    pub(crate) fn minus(&mut self, line: impl AsRef<str>) {
         self.lines.push(format!("- {}", line.as_ref()));
     }
 
     /// A line that is not there and must come.
-    pub(crate) fn new(&mut self, line: impl AsRef<str>) {
+    pub(crate) fn plus(&mut self, line: impl AsRef<str>) {
         self.lines.push(format!("+ {}", line.as_ref()));
     }
 
@@ -34,8 +34,8 @@ impl Diff {
     pub(crate) fn value(&mut self, name: &str, old: impl AsRef<str>, new: impl AsRef<str>) {
         let (old, new) = (old.as_ref(), new.as_ref());
         if old != new {
-            self.old(format!("{name} {old}").trim());
-            self.new(format!("{name} {new}").trim());
+            self.minus(format!("{name} {old}").trim());
+            self.plus(format!("{name} {new}").trim());
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Writes `path` so that a kill leaves the old file or the new one.
@@ -40,6 +40,7 @@ pub(crate) fn stage(
     mode: u32,
     owner: Option<(u32, u32)>,
 ) -> Result<PathBuf> {
+    create_parents(path)?;
     let parent = parent(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let candidate = parent.join(format!(".andamio-{name}"));
@@ -74,6 +75,19 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).during(format!("removing {}", path.display()))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Creates what is missing of the folders above `path`, root's and readable by all: what needs another
+/// owner or mode is declared as a directory of its own.
+pub(crate) fn create_parents(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.is_dir() => fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)
+            .during(format!("creating {}", folder.display())),
         _ => Ok(()),
     }
 }

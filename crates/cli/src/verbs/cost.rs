@@ -24,7 +24,7 @@ pub(crate) fn cost(global: &Global, output: &Output, env: Option<&str>) -> Resul
             .iter()
             .map(|i| {
                 let month = format!("{:>8.2}", i.month);
-                vec![i.name.clone(), i.kind.clone(), i.count.to_string(), month]
+                vec![i.name.clone(), i.machine_type.clone(), i.count.to_string(), month]
             })
             .collect();
         let budget = cost.budget.map_or(String::new(), |b| format!(" of a budget of {b:.0}"));

@@ -12,6 +12,8 @@ const UPDATES: &str = "/var/lib/dpkg/updates";
 struct Entry {
     /// What the administrator wants: `install`, `hold`, `deinstall`, …
     want: String,
+    /// dpkg was killed while it unpacked: only another installation helps.
+    reinstall: bool,
     /// `installed`, `half-configured`, `config-files`, …
     state: String,
 }
@@ -37,8 +39,9 @@ impl Status {
             } else if let Some(value) = line.strip_prefix("Status: ") {
                 let mut words = value.split_whitespace();
                 let want = words.next().unwrap_or_default().to_owned();
-                let state = words.nth(1).unwrap_or_default().to_owned();
-                let entry = Entry { want, state };
+                let reinstall = words.next() == Some("reinstreq");
+                let state = words.next().unwrap_or_default().to_owned();
+                let entry = Entry { want, reinstall, state };
                 // A package of two architectures has two paragraphs: installed in one is installed.
                 match packages.get(name) {
                     Some(old) if old.state == "installed" => {}
@@ -71,6 +74,14 @@ impl Status {
     /// `half-configured` and the like; `None` for a package dpkg does not know.
     pub(crate) fn state(&self, name: &str) -> Option<&str> {
         self.entry(name).map(|e| e.state.as_str())
+    }
+
+    /// Packages that are broken until they are installed again, in order of their names.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let broken = self.packages.iter().filter(|(_, entry)| entry.reinstall);
+        let mut names: Vec<String> = broken.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
     }
 
     /// A dpkg was killed and left packages between two states.
@@ -108,6 +119,9 @@ Architecture: i386
 Package: haproxy
 Status: install ok half-configured
 
+Package: jq
+Status: install reinstreq half-installed
+
 Package: gone
 Status: deinstall ok config-files
 ";
@@ -121,5 +135,6 @@ Status: deinstall ok config-files
         assert_eq!(status.state("haproxy"), Some("half-configured"));
         assert!(!status.present("gone") && !status.present("never"));
         assert!(status.interrupted());
+        assert_eq!(status.broken(), ["jq"]);
     }
 }

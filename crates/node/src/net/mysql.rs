@@ -1,7 +1,7 @@
 //! MariaDB's client protocol over the Unix socket: the handshake, and queries as text.
 //!
-//! A client of its own because accounts are made with statements that a general client would log,
-//! and because `unix_socket` accounts answer with an authentication switch that it refuses.
+//! A client of its own because a general one logs slow statements, and those that make accounts
+//! must not be logged; and because a dozen plain statements need neither a pool nor TLS.
 
 use crate::failure::{Context, Failure, Result};
 use sha1::{Digest, Sha1};

@@ -17,15 +17,15 @@ impl Resource for Directory {
         let mut diff = Diff::default();
         match look(path)? {
             None => {
-                diff.new(format!("directory, mode {:04o}", self.mode));
-                diff.new(format!("owner {}:{}", self.owner, self.group));
+                diff.plus(format!("directory, mode {:04o}", self.mode));
+                diff.plus(format!("owner {}:{}", self.owner, self.group));
             }
             // A link to a directory is what some packages ship; where it points is followed.
             Some(meta) if meta.is_dir() || path.is_dir() => {
                 let meta = fs::metadata(path).during(format!("looking at {}", self.path))?;
                 diff.extend(ownership(machine, &meta, self.mode, &self.owner, &self.group)?);
                 for file in undeclared(self, machine)? {
-                    diff.old(format!("{} (no resource declares it)", file.display()));
+                    diff.minus(format!("{} (no resource declares it)", file.display()));
                 }
             }
             Some(meta) => {
@@ -39,6 +39,7 @@ impl Resource for Directory {
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
         let path = Path::new(&self.path);
         let (uid, gid) = machine.accounts()?.ids(&self.owner, &self.group)?;
+        disk::create_parents(path)?;
         let parent = disk::parent(path)?;
         if look(path)?.is_none() {
             fs::create_dir(path).during(format!("creating {}", self.path))?;

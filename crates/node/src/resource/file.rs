@@ -30,22 +30,22 @@ impl Resource for File {
         let meta = look(path)?;
         let Some(content) = &self.content else {
             if meta.is_some() {
-                diff.old(format!("{} exists", self.path));
+                diff.minus(format!("{} exists", self.path));
             }
             return Ok(diff);
         };
         let mut old = String::new();
         match &meta {
             None => {
-                diff.new(format!("mode {:04o}", self.mode));
-                diff.new(format!("owner {}:{}", self.owner, self.group));
+                diff.plus(format!("mode {:04o}", self.mode));
+                diff.plus(format!("owner {}:{}", self.owner, self.group));
             }
             Some(meta) if meta.is_dir() => {
                 return Err(Failure::new(format!("{} is a directory", self.path)));
             }
             Some(meta) if !meta.is_file() => {
-                diff.old(kind(path, meta));
-                diff.new(format!("regular file, mode {:04o}", self.mode));
+                diff.minus(kind(path, meta));
+                diff.plus(format!("regular file, mode {:04o}", self.mode));
             }
             Some(meta) => {
                 diff.extend(ownership(machine, meta, self.mode, &self.owner, &self.group)?);
@@ -55,7 +55,7 @@ impl Resource for File {
                 }
                 match String::from_utf8(bytes) {
                     Ok(text) => old = text,
-                    Err(_) => diff.old("binary content"),
+                    Err(_) => diff.minus("binary content"),
                 }
             }
         }
@@ -158,8 +158,8 @@ pub(super) fn ownership(
     if !same {
         let old =
             format!("{}:{}", accounts.account_name(meta.uid()), accounts.group_name(meta.gid()));
-        diff.old(format!("owner {old}"));
-        diff.new(format!("owner {owner}:{group}"));
+        diff.minus(format!("owner {old}"));
+        diff.plus(format!("owner {owner}:{group}"));
     }
     Ok(diff)
 }

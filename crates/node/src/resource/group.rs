@@ -13,21 +13,21 @@ impl Resource for Group {
         let accounts = machine.accounts()?;
         let mut diff = Diff::default();
         let Some(group) = accounts.group(&self.name) else {
-            diff.new(format!("group {}", self.name));
+            diff.plus(format!("group {}", self.name));
             if let Some(gid) = self.gid {
-                diff.new(format!("gid {gid}"));
+                diff.plus(format!("gid {gid}"));
             }
-            self.members.iter().for_each(|member| diff.new(format!("member {member}")));
+            self.members.iter().for_each(|member| diff.plus(format!("member {member}")));
             return Ok(diff);
         };
         if let Some(gid) = self.gid {
             diff.value("gid", group.gid.to_string(), gid.to_string());
         }
         for member in group.members.iter().filter(|m| !self.members.contains(m)) {
-            diff.old(format!("member {member}"));
+            diff.minus(format!("member {member}"));
         }
         for member in self.members.iter().filter(|m| !group.members.contains(m)) {
-            diff.new(format!("member {member}"));
+            diff.plus(format!("member {member}"));
         }
         Ok(diff)
     }

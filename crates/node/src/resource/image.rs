@@ -26,10 +26,10 @@ impl Resource for Image {
         let mut diff = Diff::default();
         let index = disk::read(Path::new(INDEX))?;
         if !has(index.as_deref().unwrap_or(b"[]"), &self.name)? {
-            diff.new(format!("image {}", self.name));
+            diff.plus(format!("image {}", self.name));
         } else if Path::new(&self.archive).exists() {
             // What a run left that was killed between loading and removing.
-            diff.old(format!("{} (loaded already)", self.archive));
+            diff.minus(format!("{} (loaded already)", self.archive));
         }
         Ok(diff)
     }

@@ -37,13 +37,13 @@ impl Resource for Package {
         for name in &self.names {
             let held = if status.held(name) { " (held)" } else { "" };
             if self.absent && status.present(name) {
-                diff.old(format!("{name}{held}"));
+                diff.minus(format!("{name}{held}"));
             } else if !self.absent && !status.installed(name) {
                 if status.present(name) {
                     let state = status.state(name).unwrap_or_default();
-                    diff.old(format!("{name} {state}{held}"));
+                    diff.minus(format!("{name} {state}{held}"));
                 }
-                diff.new(format!("{name} installed{held}"));
+                diff.plus(format!("{name} installed{held}"));
             }
         }
         Ok(diff)
@@ -63,12 +63,7 @@ impl Resource for Package {
 }
 
 async fn transaction(declared: &Package, machine: &mut Machine, say: &Say) -> Result<()> {
-    if machine.packages()?.interrupted() {
-        say.say("finishing an interrupted dpkg");
-        let argv = ["dpkg", "--force-confold", "--configure", "-a"];
-        process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await?;
-        machine.forget();
-    }
+    recover(machine, say).await?;
     let status = machine.packages()?;
     let names = missing(declared, status);
     if names.is_empty() {
@@ -77,14 +72,38 @@ async fn transaction(declared: &Package, machine: &mut Machine, say: &Say) -> Re
     if !declared.absent && !have_lists() {
         update(say).await?;
     }
-    match apt(declared, &names, say).await {
+    let verb = if declared.absent { "remove" } else { "install" };
+    match apt(&[verb], &names, say).await {
         // A list that is older than the mirror names files that are gone.
         Err(error) if !declared.absent && outdated(&error) => {
             update(say).await?;
-            apt(declared, &names, say).await
+            apt(&[verb], &names, say).await
         }
         done => done,
     }
+}
+
+/// Brings dpkg back to a state that apt accepts, after it was killed at its work.
+async fn recover(machine: &mut Machine, say: &Say) -> Result<()> {
+    if !machine.packages()?.interrupted() {
+        return Ok(());
+    }
+    say.say("finishing an interrupted dpkg");
+    let argv = ["dpkg", "--force-confold", "--configure", "-a"];
+    let configured = process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await;
+    machine.forget();
+    let broken = machine.packages()?.broken();
+    if broken.is_empty() {
+        return configured.map(drop);
+    }
+    // Killed while it unpacked: it refuses to configure, until they are installed again.
+    if !have_lists() {
+        update(say).await?;
+    }
+    let names: Vec<&str> = broken.iter().map(String::as_str).collect();
+    let installed = apt(&["--reinstall", "install"], &names, say).await;
+    machine.forget();
+    installed
 }
 
 fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
@@ -94,11 +113,11 @@ fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
     declared.names.iter().filter(differs).map(String::as_str).collect()
 }
 
-async fn apt(declared: &Package, names: &[&str], say: &Say) -> Result<()> {
-    let verb = if declared.absent { "remove" } else { "install" };
+async fn apt(verb: &[&str], names: &[&str], say: &Say) -> Result<()> {
     let mut argv = OPTIONS.to_vec();
+    argv.extend(verb);
     // A name that begins with a dash is a name.
-    argv.extend([verb, "--"]);
+    argv.push("--");
     argv.extend(names);
     process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await.map(drop)
 }

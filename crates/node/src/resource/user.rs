@@ -16,13 +16,13 @@ impl Resource for User {
         let accounts = machine.accounts()?;
         let mut diff = Diff::default();
         let Some(account) = accounts.account(&self.name) else {
-            diff.new(format!("account {}", self.name));
+            diff.plus(format!("account {}", self.name));
             if let Some(uid) = self.uid {
-                diff.new(format!("uid {uid}"));
+                diff.plus(format!("uid {uid}"));
             }
-            diff.new(format!("group {}", self.group));
-            diff.new(format!("home {}", self.home));
-            diff.new(format!("shell {}", self.shell));
+            diff.plus(format!("group {}", self.group));
+            diff.plus(format!("home {}", self.home));
+            diff.plus(format!("shell {}", self.shell));
             return Ok(diff);
         };
         if let Some(uid) = self.uid {

@@ -55,7 +55,7 @@ impl Resource for Firewall {
                 }
             }
         } else if live.is_none() {
-            diff.new("table inet andamio (it is not loaded)");
+            diff.plus("table inet andamio (it is not loaded)");
         }
         if diff.is_empty() && applied.is_none_or(|applied| applied.digest != digest(&self.ruleset))
         {

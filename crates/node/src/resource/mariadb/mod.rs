@@ -28,8 +28,8 @@ impl Resource for Mariadb {
         match work(self).await {
             Err(failure) if machine.role_comes_later() => {
                 let mut diff = Diff::default();
-                self.databases.iter().for_each(|name| diff.new(format!("database {name}")));
-                self.accounts.iter().for_each(|a| diff.new(format!("account {}", name(a))));
+                self.databases.iter().for_each(|name| diff.plus(format!("database {name}")));
+                self.accounts.iter().for_each(|a| diff.plus(format!("account {}", name(a))));
                 diff.message = format!("compared when the server runs: {failure}");
                 Ok(diff)
             }
@@ -71,7 +71,7 @@ async fn work(declared: &Mariadb) -> Result<Work> {
     }
     for (user, host) in privileges.keys().filter(|(user, _)| user.is_empty()) {
         let account = format!("{}@{}", literal(user), literal(host));
-        work.diff.old(format!("anonymous account {account}"));
+        work.diff.minus(format!("anonymous account {account}"));
         work.statements.push(format!("DROP USER {account}"));
     }
     for account in &declared.accounts {
@@ -107,9 +107,9 @@ async fn variables(declared: &Mariadb, client: &mut Client, work: &mut Work) -> 
 
 async fn databases(declared: &Mariadb, client: &mut Client, work: &mut Work) -> Result<()> {
     let rows = client.query("SHOW DATABASES").await.during("reading the databases")?;
-    let live: Vec<String> = rows.into_iter().map(|row| three(row)).map(|[n, ..]| n).collect();
+    let live: Vec<String> = rows.into_iter().map(three).map(|[n, ..]| n).collect();
     for name in declared.databases.iter().filter(|name| !live.contains(name)) {
-        work.diff.new(format!("database {name}"));
+        work.diff.plus(format!("database {name}"));
         work.statements.push(format!(
             "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4",
             identifier(name)
@@ -117,7 +117,7 @@ async fn databases(declared: &Mariadb, client: &mut Client, work: &mut Work) -> 
     }
     let test = "test".to_owned();
     if live.contains(&test) && !declared.databases.contains(&test) {
-        work.diff.old("database test");
+        work.diff.minus("database test");
         work.statements.push("DROP DATABASE IF EXISTS `test`".to_owned());
     }
     Ok(())
@@ -137,7 +137,7 @@ async fn compare(
     let mut live = grants::Grants::new();
     match known {
         None => {
-            work.diff.new(format!("account {}", name(account)));
+            work.diff.plus(format!("account {}", name(account)));
             work.statements.push(format!("CREATE USER IF NOT EXISTS {quoted} {identified}"));
             // Another member of the cluster may make it at the same moment.
             work.statements.push(format!("ALTER USER {quoted} {identified}"));
@@ -149,8 +149,7 @@ async fn compare(
             }
             let rows = client.query(&format!("SHOW GRANTS FOR {quoted}")).await;
             let rows = rows.during(format!("reading the privileges of {}", name(account)))?;
-            let lines: Vec<String> =
-                rows.into_iter().map(|row| three(row)).map(|[l, ..]| l).collect();
+            let lines: Vec<String> = rows.into_iter().map(three).map(|[l, ..]| l).collect();
             live = grants::live(lines.iter().map(String::as_str));
         }
     }
@@ -182,10 +181,10 @@ fn show(
         format!("{}: {} on {on}", name(account), list.join(", "))
     };
     for (on, has) in live.iter().filter(|(on, has)| declared.get(*on) != Some(has)) {
-        diff.old(line(on, has));
+        diff.minus(line(on, has));
     }
     for (on, may) in declared.iter().filter(|(on, may)| live.get(*on) != Some(may)) {
-        diff.new(line(on, may));
+        diff.plus(line(on, may));
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn compare(declared: &Rabbitmq, live: &Live) -> (Diff, Vec<Change>) {
     let mut changes = Vec::new();
     for vhost in &declared.vhosts {
         if !live.vhosts.iter().any(|v| text(v, "name") == vhost) {
-            diff.new(format!("vhost {vhost}"));
+            diff.plus(format!("vhost {vhost}"));
             let path = format!("/api/vhosts/{}", encode(vhost));
             changes.push(Change { method: "PUT", path, body: json!({}) });
         }
@@ -26,7 +26,7 @@ pub(super) fn compare(declared: &Rabbitmq, live: &Live) -> (Diff, Vec<Change>) {
     // The account every RabbitMQ comes with, whose password everybody knows.
     let guest = |user: &Value| text(user, "name") == "guest";
     if live.users.iter().any(guest) && !declared.users.iter().any(|user| user.name == "guest") {
-        diff.old("user guest");
+        diff.minus("user guest");
         changes.push(Change {
             method: "DELETE",
             path: "/api/users/guest".into(),
@@ -47,7 +47,7 @@ fn account(user: &RabbitmqUser, live: &Live, diff: &mut Diff, changes: &mut Vec<
     let mut differs = false;
     match known {
         None => {
-            diff.new(format!("user {}", user.name));
+            diff.plus(format!("user {}", user.name));
             differs = true;
         }
         Some(known) => {
@@ -82,13 +82,13 @@ fn permissions(user: &RabbitmqUser, live: &Live, diff: &mut Diff, changes: &mut 
             have = true;
             continue;
         }
-        diff.old(old);
+        diff.minus(old);
         if vhost != user.vhost {
             changes.push(Change { method: "DELETE", path: path(vhost), body: Value::Null });
         }
     }
     if !have {
-        diff.new(new);
+        diff.plus(new);
         let body = json!({ "configure": user.configure, "write": user.write, "read": user.read });
         changes.push(Change { method: "PUT", path: path(&user.vhost), body });
     }
@@ -111,9 +111,9 @@ fn policies(declared: &Rabbitmq, live: &Live, diff: &mut Diff, changes: &mut Vec
         let what = format!("policy {} on {}", policy.name, policy.vhost);
         if let Some(known) = known {
             let (pattern, apply_to) = (text(known, "pattern"), text(known, "apply-to"));
-            diff.old(format!("{what}: {pattern} {apply_to} {}", known["definition"]));
+            diff.minus(format!("{what}: {pattern} {apply_to} {}", known["definition"]));
         }
-        diff.new(format!("{what}: {} {} {}", policy.pattern, policy.apply_to, policy.definition));
+        diff.plus(format!("{what}: {} {} {}", policy.pattern, policy.apply_to, policy.definition));
         changes.push(Change {
             method: "PUT",
             path: format!("/api/policies/{}/{}", encode(&policy.vhost), encode(&policy.name)),

@@ -37,8 +37,8 @@ impl Resource for Rabbitmq {
         match live(self).await {
             Err(failure) if machine.role_comes_later() => {
                 let mut diff = Diff::default();
-                self.vhosts.iter().for_each(|vhost| diff.new(format!("vhost {vhost}")));
-                self.users.iter().for_each(|user| diff.new(format!("user {}", user.name)));
+                self.vhosts.iter().for_each(|vhost| diff.plus(format!("vhost {vhost}")));
+                self.users.iter().for_each(|user| diff.plus(format!("user {}", user.name)));
                 diff.message = format!("compared when the server runs: {failure}");
                 Ok(diff)
             }

@@ -32,12 +32,12 @@ impl Resource for Redis {
             if value::secret(name) {
                 diff.remark(format!("{name} differs (secret)"));
             } else {
-                diff.old(format!("{name} {old}"));
-                diff.new(format!("{name} {new}"));
+                diff.minus(format!("{name} {old}"));
+                diff.plus(format!("{name} {new}"));
             }
         }
         for (first, last) in unassigned(self, &mut client).await? {
-            diff.new(format!("slots {first}-{last}"));
+            diff.plus(format!("slots {first}-{last}"));
         }
         Ok(diff)
     }

@@ -36,21 +36,21 @@ impl Resource for Unit {
         compare_files(self, &state, &mut diff)?;
         match self.running {
             Some(true) if !up(&state) => {
-                diff.old(format!("{} ({})", state.active, state.sub));
-                diff.new("active");
+                diff.minus(format!("{} ({})", state.active, state.sub));
+                diff.plus("active");
             }
             Some(false) if up(&state) => {
-                diff.old(&state.active);
-                diff.new("inactive");
+                diff.minus(&state.active);
+                diff.plus("inactive");
                 diff.disrupts |= self.disrupts;
             }
             Some(false) => {}
             _ if up(&state) => {
                 match refresh(self, machine)? {
                     Refresh::No => {}
-                    Refresh::Reload(why) => diff.new(format!("reload: {why}")),
+                    Refresh::Reload(why) => diff.plus(format!("reload: {why}")),
                     Refresh::Restart(why) => {
-                        diff.new(format!("restart: {why}"));
+                        diff.plus(format!("restart: {why}"));
                         diff.disrupts |= self.disrupts;
                     }
                 };
@@ -58,7 +58,7 @@ impl Resource for Unit {
             _ => {}
         }
         if diff.is_empty() && state.stale {
-            diff.new("daemon-reload: a file of it was changed on disk");
+            diff.plus("daemon-reload: a file of it was changed on disk");
         }
         Ok(diff)
     }
@@ -118,13 +118,13 @@ fn absent(
         return Ok(diff);
     }
     if declared.masked {
-        diff.new("masked");
+        diff.plus("masked");
     } else if machine.comes_later() {
         if let Some(true) = declared.enabled {
-            diff.new("enabled");
+            diff.plus("enabled");
         }
         if let Some(true) = declared.running {
-            diff.new("active");
+            diff.plus("active");
         }
     } else {
         return Err(Failure::new(match &*state.load {
