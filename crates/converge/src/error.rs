@@ -2,6 +2,9 @@
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The file of keys is exactly this list: an empty one locks everybody out of every machine.
+    #[error("no operator has a key; `andamio key add` adds one")]
+    NoOperatorKeys,
     /// A service without its password would be open to whoever reaches it, so nothing is rendered.
     #[error("no value for the secrets {}; `andamio secret set NAME` gives one", .0.join(", "))]
     MissingSecrets(Vec<String>),

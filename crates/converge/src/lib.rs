@@ -26,7 +26,8 @@ use andamio_manifest::{Manifest, VERSION};
 /// The whole manifests, one per machine of the topology, in machine order.
 ///
 /// # Errors
-/// A secret of [`secret_names`] is missing or empty, or cannot be written to an environment file.
+/// A secret of [`secret_names`] is missing, empty or of a form that a file cannot hold, or no operator
+/// has a key.
 pub fn manifests(inputs: &Inputs<'_>) -> Result<Vec<Manifest>, Error> {
     manifests_of(inputs, Phase::App)
 }

@@ -43,6 +43,9 @@ pub fn secret_names(spec: &Spec, topology: &Topology) -> Vec<SecretSpec> {
 }
 
 pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
+    if inputs.operator_keys.iter().all(|key| key.trim().is_empty()) {
+        return Err(Error::NoOperatorKeys);
+    }
     let specs = secret_names(inputs.spec, inputs.topology);
     let missing: Vec<String> = specs
         .iter()

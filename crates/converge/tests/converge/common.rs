@@ -1,4 +1,5 @@
 //! Fixed inputs, and a manifest as text that a person can read.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 use andamio_converge::{Inputs, Release, SecretKind, secret_names};
 use andamio_manifest::{Kind, Manifest, Resource};

@@ -80,6 +80,13 @@ fn a_missing_secret_renders_nothing() {
 }
 
 #[test]
+fn nobody_is_locked_out() {
+    let mut fixture = Fixture::new(FICHARFIRM, "dev");
+    fixture.keys.clear();
+    assert!(matches!(manifests(&fixture.inputs()), Err(Error::NoOperatorKeys)));
+}
+
+#[test]
 fn phases_differ_only_on_app_machines() {
     let fixture = Fixture::new(FICHARFIRM, "staging");
     let base = manifests_of(&fixture.inputs(), Phase::Base).unwrap();

@@ -176,8 +176,8 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     vec![Service { name: "mariadb".to_owned(), probes: vec![probe(cx, 5)] }]
 }
 
-/// `mysql://…` of the server that the application writes to. With several, the balancer on each app
-/// machine stands before them on loopback; the replica of a pair is no writer.
+/// `mysql://…` of the first server: the primary of a pair, a member of a cluster. An application that
+/// is to survive its loss needs a proxy before the servers, which is not rendered yet.
 pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
     let first = inputs.topology.with_role(Role::Mariadb).next()?;
     let password = inputs.secret(PASSWORD);
