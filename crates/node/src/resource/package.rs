@@ -8,11 +8,13 @@ use crate::machine::dpkg::Status;
 use crate::process;
 use andamio_manifest::Package;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A whole role over a slow mirror; apt's own network time-outs end a dead one before.
 const TRANSACTION: Duration = Duration::from_secs(15 * 60);
 const UPDATE: Duration = Duration::from_secs(5 * 60);
+/// How long another dpkg or apt may work before it is called stuck.
+const LOCK: Duration = Duration::from_secs(120);
 const LISTS: &str = "/var/lib/apt/lists";
 
 const OPTIONS: [&str; 12] = [
@@ -90,7 +92,17 @@ async fn recover(machine: &mut Machine, say: &Say) -> Result<()> {
     }
     say.say("finishing an interrupted dpkg");
     let argv = ["dpkg", "--force-confold", "--configure", "-a"];
-    let configured = process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await;
+    let begin = Instant::now();
+    let configured = loop {
+        match process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await {
+            // Not interrupted at all: another one works, perhaps one whose node was killed.
+            Err(error) if error.to_string().contains("lock") && begin.elapsed() < LOCK => {
+                say.say("waiting for another dpkg to end");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            done => break done,
+        }
+    };
     machine.forget();
     let broken = machine.packages()?.broken();
     if broken.is_empty() {
@@ -150,13 +162,12 @@ fn have_lists() -> bool {
 async fn update(say: &Say) -> Result<()> {
     say.say("apt-get update");
     let argv = ["apt-get", "-q", "-o", "Acquire::Retries=3", "update"];
-    let mut tries = 0;
+    let begin = Instant::now();
     loop {
-        tries += 1;
         match process::follow(&argv, "", UPDATE, &mut |line| tell(say, line)).await {
-            Err(error) if tries < 30 && error.to_string().contains("Could not get lock") => {
+            Err(error) if error.to_string().contains("lock") && begin.elapsed() < LOCK => {
                 say.say("waiting for another apt-get update");
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             done => return done.map(drop),
         }
