@@ -107,23 +107,27 @@ const showSheet = async () => {
   sheet = await api("GET", `${mine()}/timesheets/${$("month").value}`);
   const replaced = new Set(sheet.records.map((r) => r.corrects).filter(Boolean));
   const rows = [...sheet.records].sort((a, b) => (time(a) < time(b) ? -1 : 1));
-  $("records").tBodies[0].replaceChildren(...rows.map((r) => row(r, replaced.has(r.seq))));
+  const latest = [...rows].reverse();
+  const cells = latest.map((r, i) => row(r, replaced.has(r.seq), i > 0 && day(time(r)) === day(time(latest[i - 1]))));
+  $("records").tBodies[0].replaceChildren(...cells);
   $("records").hidden = rows.length === 0;
   $("empty").hidden = rows.length > 0;
   $("hours").textContent = worked(rows.filter((r) => !replaced.has(r.seq) && r.kind !== "void"));
   showSeal();
-  choices(rows.filter((r) => !replaced.has(r.seq) && r.kind !== "void"));
+  choices(latest.filter((r) => !replaced.has(r.seq) && r.kind !== "void"));
 };
 
 const time = (record) => record.at || record.recorded_at;
 
-const row = (record, old) => {
+// A day that stands above is there for those who hear the table, not for those who see it.
+const row = (record, old, same) => {
   const tr = document.createElement("tr");
   tr.classList.toggle("old", old || record.kind === "void");
   tr.title = `Record ${record.seq}, ${record.hash}`;
   for (const text of [day(time(record)), clock(time(record)), name(record.kind)]) {
     tr.insertCell().textContent = text;
   }
+  tr.cells[0].classList.toggle("same", same);
   if (record.at) {
     const note = document.createElement("small");
     note.textContent = record.corrects ? `corrects: ${record.reason}` : `added: ${record.reason}`;
