@@ -86,6 +86,7 @@ impl From<Failure> for Stop {
             Kind::Refused => Exit::Refused,
             Kind::Locked => Exit::Locked,
             Kind::Host => Exit::Host,
+            Kind::Usage => Exit::Usage,
         };
         Self::Fault { exit, fault: failure.fault }
     }

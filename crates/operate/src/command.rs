@@ -64,7 +64,7 @@ pub(crate) async fn one_off(
         Fault::new("machine", format!("no machine {machine}"), "run the same command again")
     })?;
     let session = instance.nodes.session(found, PATIENCE).await.map_err(|e| remote_fault(&e))?;
-    session.output(&quote(&argv), Vec::new()).await.map_err(|e| remote_fault(&e))
+    session.output(&quote(&argv), &[]).await.map_err(|e| remote_fault(&e))
 }
 
 /// Machine and shell command of `run ENV -- CMD`: in the live release's image.

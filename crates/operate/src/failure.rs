@@ -13,6 +13,8 @@ pub enum Kind {
     Refused,
     /// 4: another run holds the lock.
     Locked,
+    /// 64: a name that is not there.
+    Usage,
     /// 6: the host, a key or a credential is missing.
     Host,
 }

@@ -174,7 +174,7 @@ fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
         Some(near) => format!("did you mean `{near}`? andamio.toml has {}", names.join(", ")),
         None => format!("andamio.toml has {}", names.join(", ")),
     };
-    Err(Failure::new(Kind::Refused, "environment", format!("no environment `{env}`"), &help))
+    Err(Failure::new(Kind::Usage, "environment", format!("no environment `{env}`"), &help))
 }
 
 fn local_only(spec: &Spec, place: &str) -> Result<(), Failure> {
@@ -191,7 +191,7 @@ fn local_only(spec: &Spec, place: &str) -> Result<(), Failure> {
     } else {
         format!("no place `{place}`")
     };
-    Err(Failure::new(Kind::Refused, "place", message, "rehearse it here with --on local"))
+    Err(Failure::new(Kind::Usage, "place", message, "rehearse it here with --on local"))
 }
 
 /// What is a person's own among the secrets; the rest is Andamio's.
@@ -238,6 +238,6 @@ impl Instance {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add \"{name}\" to `secrets` of [app] in andamio.toml"),
         };
-        Err(Failure::new(Kind::Refused, "secret", format!("no secret `{name}` is declared"), &help))
+        Err(Failure::new(Kind::Usage, "secret", format!("no secret `{name}` is declared"), &help))
     }
 }

@@ -71,7 +71,7 @@ async fn one(
         let session = command::session(instance, &found).await?;
         let (mut rest, mut said) = (Vec::new(), Vec::new());
         let exit = session
-            .stream(&journalctl(filter, live.is_some()), Vec::new(), |stream, bytes| {
+            .stream(&journalctl(filter, live.is_some()), &[], |stream, bytes| {
                 if stream == Stream::Err {
                     said.extend_from_slice(bytes);
                     return Ok(());

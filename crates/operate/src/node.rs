@@ -128,7 +128,7 @@ impl Nodes {
             let mut reader = Lines::default();
             let mut said = Said::default();
             let mut complaint = Vec::new();
-            let work = session.stream(&command, input.clone(), |stream, bytes| {
+            let work = session.stream(&command, &input, |stream, bytes| {
                 match stream {
                     Stream::Err => complaint.extend_from_slice(bytes),
                     Stream::Out => reader.feed(bytes, |event| {
@@ -175,7 +175,7 @@ impl Nodes {
     }
 
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {
-        let sent = session.upload(agent.content.clone(), &agent.path, 0o700).await;
+        let sent = session.upload(&agent.content, &agent.path, 0o700).await;
         let output = sent.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
             // Agents of former versions are not needed any more.
@@ -184,7 +184,7 @@ impl Nodes {
                 quote(&[&agent.path]),
                 quote(&[&agent.path])
             );
-            let _ = session.output(&tidy, Vec::new()).await;
+            let _ = session.output(&tidy, &[]).await;
             return Ok(());
         }
         Err(Fault::new(
@@ -205,7 +205,7 @@ impl Nodes {
         while let Some(token) = tokens.recv().await {
             if let Ok(session) = self.connect(machine, Duration::from_secs(10)).await {
                 let command = quote(&[agent, "node", "confirm", &token]);
-                let _ = session.output(&command, Vec::new()).await;
+                let _ = session.output(&command, &[]).await;
                 session.close().await;
             }
         }

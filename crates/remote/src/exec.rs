@@ -48,7 +48,7 @@ impl Session {
     ///
     /// # Errors
     /// When the connection breaks. A command that fails is an [`Output`], not an error.
-    pub async fn output(&self, command: &str, stdin: Vec<u8>) -> Result<Output, RemoteError> {
+    pub async fn output(&self, command: &str, stdin: &[u8]) -> Result<Output, RemoteError> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let exit = self
             .stream(command, stdin, |stream, bytes| {
@@ -69,7 +69,7 @@ impl Session {
     pub async fn stream(
         &self,
         command: &str,
-        stdin: Vec<u8>,
+        stdin: &[u8],
         mut each: impl FnMut(Stream, &[u8]) -> std::io::Result<()>,
     ) -> Result<Exit, RemoteError> {
         let channel = self.handle.channel_open_session().await.map_err(|e| self.broken(e))?;
@@ -78,7 +78,7 @@ impl Session {
         // Input and output flow at once: a command may answer before it has read everything, and a
         // full window in one direction must not stop the other.
         let feed = async {
-            if writing.data(&stdin[..]).await.is_ok() {
+            if writing.data(stdin).await.is_ok() {
                 let _ = writing.eof().await;
             }
         };

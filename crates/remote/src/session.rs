@@ -131,7 +131,7 @@ impl Session {
     /// When the connection breaks or the machine cannot write; the answer says why.
     pub async fn upload(
         &self,
-        content: Vec<u8>,
+        content: &[u8],
         path: &str,
         mode: u32,
     ) -> Result<Output, RemoteError> {

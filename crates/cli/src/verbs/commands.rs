@@ -42,7 +42,7 @@ pub(crate) async fn exec(
         let (instance, line) = (&instance, &line);
         async move {
             let session = command::session(instance, found).await?;
-            Ok::<_, Stop>(session.output(line, Vec::new()).await.map_err(andamio_operate::Failure::from)?)
+            Ok::<_, Stop>(session.output(line, &[]).await.map_err(andamio_operate::Failure::from)?)
         }
     });
     let mut worst = 0;
@@ -103,7 +103,7 @@ async fn connect(
     }
     let input = if std::io::stdin().is_terminal() { Vec::new() } else { stdin()? };
     let exit = session
-        .stream(line.unwrap_or("exec sh"), input, |stream, bytes| match stream {
+        .stream(line.unwrap_or("exec sh"), &input, |stream, bytes| match stream {
             Stream::Out => {
                 let mut out = std::io::stdout().lock();
                 out.write_all(bytes)?;

@@ -14,7 +14,7 @@ pub(crate) fn cost(global: &Global, output: &Output, env: Option<&str>) -> Resul
     let mut documents = Vec::new();
     for name in names {
         let cost = price(&spec, name)
-            .map_err(|e| Stop::new(Exit::Refused, "environment", e, "name one of andamio.toml"))?;
+            .map_err(|e| Stop::new(Exit::Usage, "environment", e, "name one of andamio.toml"))?;
         if output.json {
             documents.push(json!(cost));
             continue;

@@ -66,7 +66,7 @@ impl Build {
         );
         let mut said = Vec::new();
         let exit = session
-            .stream(&script, self.context.tar(), |stream, bytes| {
+            .stream(&script, &self.context.tar(), |stream, bytes| {
                 if stream == Stream::Err {
                     said.extend_from_slice(bytes);
                     if let Some(line) = String::from_utf8_lossy(bytes).lines().last() {
@@ -97,11 +97,11 @@ impl Build {
              podman save --quiet -o \"$t\" {}; cat \"$t\"",
             quote(&[&self.release.image])
         );
-        let saved = builder.output(&save, Vec::new()).await.map_err(|e| remote_fault(&e))?;
+        let saved = builder.output(&save, &[]).await.map_err(|e| remote_fault(&e))?;
         if !saved.exit.success() {
             return Err(Fault::new("image-copy", saved.complaint(), "run the same command again"));
         }
-        let sent = session.upload(saved.stdout, &self.release.archive, 0o600).await;
+        let sent = session.upload(&saved.stdout, &self.release.archive, 0o600).await;
         let sent = sent.map_err(|e| remote_fault(&e))?;
         if !sent.exit.success() {
             return Err(Fault::new("image-copy", sent.complaint(), "is the machine's disk full?"));
@@ -112,6 +112,6 @@ impl Build {
 
 async fn has(session: &Session, release: &Release) -> Result<bool, Fault> {
     let command = format!("podman image exists {}", quote(&[&release.image]));
-    let output = session.output(&command, Vec::new()).await.map_err(|e| remote_fault(&e))?;
+    let output = session.output(&command, &[]).await.map_err(|e| remote_fault(&e))?;
     Ok(output.exit.success())
 }

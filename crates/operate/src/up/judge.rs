@@ -26,6 +26,7 @@ pub(super) struct Input<'a> {
     /// Machines to stay with; empty: all.
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
+    pub(super) project: &'a str,
 }
 
 /// What has to be done, machine by machine.
@@ -166,7 +167,7 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
     let known = input.same_declaration.get(machine).copied().unwrap_or_default();
     let reason = if known {
         Reason::Drift
-    } else if input.release_changes && resource.starts_with("image:") {
+    } else if input.release_changes && of_release(input.project, resource) {
         Reason::Release
     } else {
         Reason::Spec
@@ -203,6 +204,17 @@ fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
         budget: input.environment.budget.map(f64::from),
     };
     (Some(change), check_budget(&after))
+}
+
+/// What another release changes: image, container files, and the units made of them.
+fn of_release(project: &str, resource: &str) -> bool {
+    let Some((kind, name)) = resource.split_once(':') else { return false };
+    match kind {
+        "image" => true,
+        "file" => name.starts_with("/etc/containers/systemd/"),
+        "unit" => name.strip_prefix(project).is_some_and(|rest| rest.starts_with('-')),
+        _ => false,
+    }
 }
 
 fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {

@@ -49,6 +49,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         unprepared,
         limit,
         currency: instance.request.spec.project.currency,
+        project: &instance.request.spec.project.name,
     });
     let steps = steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
     Ok(Planned {
@@ -105,5 +106,5 @@ pub(crate) fn no_machine(instance: &crate::Instance, name: &str) -> Failure {
         Some(near) => format!("did you mean `{near}`? {} has {all}", instance.name()),
         None => format!("{} has {all}", instance.name()),
     };
-    Failure::new(Kind::Refused, "machine", format!("no machine `{name}`"), &help)
+    Failure::new(Kind::Usage, "machine", format!("no machine `{name}`"), &help)
 }

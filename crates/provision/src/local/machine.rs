@@ -117,7 +117,12 @@ impl Local {
     pub async fn destroy_instance(&self) -> Result<(), LocalError> {
         self.network_down().await?;
         cgroup::remove_instance(&self.id);
-        disk::remove(&self.instance_folder())
+        disk::remove(&self.instance_folder())?;
+        // The folders themselves go with the last instance; one that is not empty stays.
+        for folder in ["instances", "networks", ""] {
+            let _ = std::fs::remove_dir(self.roots.data.join(folder));
+        }
+        Ok(())
     }
 
     /// Resident memory of a machine, bytes.
