@@ -160,6 +160,13 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         what: SecretVerb,
     },
+    /// Say who can read the secrets
+    #[command(after_help = "Examples:\n  andamio key list\n  andamio key add age1… --name Marta\n  \
+                            andamio key remove Marta")]
+    Key {
+        #[command(subcommand)]
+        what: KeyVerb,
+    },
     /// Print a shell's completions
     #[command(after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio")]
     Completions { shell: Shell },
@@ -185,6 +192,34 @@ pub(crate) enum SecretVerb {
     List { env: String },
     /// Remove a value
     Rm { env: String, name: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Let a public key read the secrets of every environment
+    #[command(after_help = "Examples:\n  andamio key add age1… --name Marta\n  \
+                            andamio key add \"$(cat marta.pub)\"\n\n\
+                            Writes the key into `team` of andamio.toml and encrypts the secrets of all environments \
+                            in the state anew. Commit andamio.toml afterwards.")]
+    Add {
+        /// age1…, or a line "ssh-ed25519 AAAA… comment"
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+        /// Whose key it is
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Take a public key away
+    #[command(after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
+                            A member who is removed has seen the values there were: the answer says which to change.")]
+    Remove {
+        /// A key, the beginning of one, or a name
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+    },
+    /// Show who can read what, and who you are
+    #[command(after_help = "Examples:\n  andamio key list\n  andamio key list --json | jq .keys")]
+    List,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

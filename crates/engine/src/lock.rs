@@ -107,6 +107,12 @@ impl Lock {
         }
     }
 
+    /// The command that holds it: `up dev@local`.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        &self.record.purpose
+    }
+
     /// Gives it back.
     ///
     /// # Errors

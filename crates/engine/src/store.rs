@@ -57,6 +57,24 @@ impl Store {
         Self { backend: Arc::clone(&self.backend), prefix: format!("{folder}/") }
     }
 
+    /// The instances that have state here (`dev@local`), sorted.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn instances(&self) -> Result<Vec<String>, StoreError> {
+        let listed = self.backend.list_with_delimiter(None).await;
+        let listed = listed.map_err(|source| StoreError::Read { key: "/".to_owned(), source })?;
+        let folders = listed.common_prefixes.iter().filter_map(Path::filename);
+        // Names of environments and places have no dot.
+        let names = folders.filter_map(|name| name.split_once('.'));
+        let mut instances: Vec<String> = names
+            .filter(|(env, place)| !env.is_empty() && !place.is_empty() && !place.contains('.'))
+            .map(|(env, place)| format!("{env}@{place}"))
+            .collect();
+        instances.sort();
+        Ok(instances)
+    }
+
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}{key}", self.prefix))
     }

@@ -1,7 +1,6 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
-use crate::secret::Recipients;
 use crate::{Failure, Kind, Nodes, Secrets, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
@@ -83,7 +82,7 @@ impl Instance {
             if !request.identity.exists() {
                 new_identity(&request.identity)?;
             }
-            let recipients = Recipients::of(&request.spec.project.team, &request.identity)?;
+            let recipients = secrets.readers(&request.spec.project.team, &request.identity)?;
             secrets.save(&store, &recipients).await?;
         }
         let nodes = Nodes::new(secrets.ssh_identity()?, &request.program);
@@ -225,7 +224,7 @@ impl Instance {
 
     async fn save_secrets(&self) -> Result<(), Failure> {
         let recipients =
-            Recipients::of(&self.request.spec.project.team, &self.request.identity)?;
+            self.secrets.readers(&self.request.spec.project.team, &self.request.identity)?;
         self.secrets.save(&self.store, &recipients).await
     }
 

@@ -7,6 +7,7 @@ mod secret;
 
 pub mod command;
 pub mod down;
+pub mod key;
 pub mod logs;
 pub mod release;
 pub mod status;
@@ -15,4 +16,4 @@ pub mod up;
 pub use failure::{Failure, Kind};
 pub use instance::{Instance, Request, SSH_PORT};
 pub use node::{Nodes, Said};
-pub use secret::{Secrets, new_identity};
+pub use secret::{Secrets, new_identity, public_keys, recovery_key};

@@ -6,6 +6,7 @@ mod cost;
 mod down;
 mod history;
 pub(crate) mod internal;
+mod key;
 mod logs;
 mod plan;
 mod secret;
@@ -51,6 +52,7 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         Verb::Unlock { env } => unlock::unlock(global, output, env).await,
         Verb::Cost { env } => cost::cost(global, output, env.as_deref()),
         Verb::Secret { what } => secret::secret(global, output, what).await,
+        Verb::Key { what } => key::key(global, output, what).await,
         Verb::Completions { shell } => Ok(completions(*shell)),
         Verb::Node { what } => internal::node(what).await,
         // Handled before the runtime starts.
