@@ -8,7 +8,7 @@ use std::path::PathBuf;
     name = "andamio",
     version,
     about = "Makes the environments of andamio.toml real, and keeps them so",
-    after_help = "Examples:\n  andamio check\n  andamio plan dev\n  andamio up dev\n  andamio status dev\n  \
+    after_help = "Examples:\n  andamio init\n  andamio check\n  andamio plan dev\n  andamio up dev\n  andamio status dev\n  \
                   andamio logs dev -f\n\nExit status: 0 done, 1 failed (running it again is safe), 2 changes found (plan --exit-code),\n\
                   3 refused, 4 locked by another run, 5 andamio.toml invalid, 6 host, key or credential missing,\n\
                   7 unhealthy (status), 64 usage, 130 interrupted",
@@ -49,6 +49,12 @@ pub(crate) struct Global {
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    /// Write andamio.toml for the project in this folder
+    #[command(after_help = "Examples:\n  andamio init\n  andamio init --json\n\n\
+                            Looks at Containerfile, compose file, Procfile and packages; makes your identity and an offline\n\
+                            recovery key, which is shown once. Overwrites nothing. In a project that has an andamio.toml\n\
+                            it makes your identity only.")]
+    Init,
     /// Check andamio.toml
     #[command(after_help = "Examples:\n  andamio check\n  andamio check --explain\n  andamio check --json | jq .findings")]
     Check {

@@ -3,6 +3,7 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use andamio_engine::Store;
+use andamio_operate::init::Init;
 use andamio_operate::key::Ring;
 use andamio_operate::{Failure, Request};
 use andamio_spec::{Finding, MAX_BYTES, Spec, parse};
@@ -97,6 +98,19 @@ pub(crate) fn ring(global: &Global) -> Result<Ring, Stop> {
         text: project.text,
         by: by(),
     })
+}
+
+/// Where a new project goes: the named file's folder, or this one.
+pub(crate) fn fresh(global: &Global) -> Init {
+    let file = global.file.clone().unwrap_or_else(|| PathBuf::from(NAME));
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let named = env::var_os("ANDAMIO_IDENTITY").map(PathBuf::from);
+    let identity = named.unwrap_or_else(|| folder.join(STATE).join(IDENTITY));
+    let user = by().split('@').next().unwrap_or_default().to_owned();
+    Init { file, folder, identity, user }
 }
 
 /// The identity is this checkout's own, wherever the state is: a team shares the state, never a

@@ -7,6 +7,7 @@ mod secret;
 
 pub mod command;
 pub mod down;
+pub mod init;
 pub mod key;
 pub mod logs;
 pub mod release;

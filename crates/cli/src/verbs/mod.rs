@@ -5,6 +5,7 @@ mod commands;
 mod cost;
 mod down;
 mod history;
+mod init;
 pub(crate) mod internal;
 mod key;
 mod logs;
@@ -22,6 +23,7 @@ use clap::CommandFactory;
 pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
     let global = &args.global;
     match &args.verb {
+        Verb::Init => init::init(global, output),
         Verb::Check { explain } => check::check(global, output, *explain),
         Verb::Plan { env, out, exit_code } => {
             plan::plan(global, output, env, out.as_deref(), *exit_code).await

@@ -2,7 +2,7 @@
 
 mod build;
 mod context;
-mod containerfile;
+pub(crate) mod containerfile;
 
 pub use build::{ARCHIVES, Build};
 pub use context::Context;
