@@ -26,6 +26,8 @@ pub(crate) struct Machine {
     roles: BTreeSet<String>,
     /// The resource at work and its role.
     pub(crate) current: (String, String),
+    /// Token of a change of the firewall that this run has sent to the operator.
+    pub(crate) unconfirmed: Option<String>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
     packages: Option<dpkg::Status>,
@@ -42,6 +44,7 @@ impl Machine {
             changed: BTreeSet::new(),
             roles: BTreeSet::new(),
             current: Default::default(),
+            unconfirmed: None,
             reload_needed: false,
             packages: None,
             accounts: None,

@@ -86,6 +86,16 @@ pub async fn undo_firewall(token: &str, after: Duration) -> Result<Reverted> {
     Ok(Reverted::Undone)
 }
 
+/// The change that still waits for its confirmation, and what was live before it.
+pub(crate) fn pending() -> Result<Option<(String, Previous)>> {
+    let Some(token) = disk::read(&current())? else { return Ok(None) };
+    let token = String::from_utf8_lossy(&token).into_owned();
+    let [undo, _, _] = paths(&token)?;
+    let Some(bytes) = disk::read(&undo)? else { return Ok(None) };
+    let previous = serde_json::from_slice(&bytes).during("reading what was live before")?;
+    Ok(Some((token, previous)))
+}
+
 /// Writes down what is live and starts the guard; returns the token of the change.
 pub(crate) fn guard(previous: &Previous) -> Result<String> {
     let token = token();
