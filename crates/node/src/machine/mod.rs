@@ -30,6 +30,8 @@ pub(crate) struct Machine {
     pub(crate) unconfirmed: Option<String>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
+    /// systemd has read all unit files in this run.
+    reloaded: bool,
     packages: Option<dpkg::Status>,
     accounts: Option<Accounts>,
     systemd: Option<Systemd>,
@@ -46,6 +48,7 @@ impl Machine {
             current: Default::default(),
             unconfirmed: None,
             reload_needed: false,
+            reloaded: false,
             packages: None,
             accounts: None,
             systemd: None,
@@ -97,10 +100,21 @@ impl Machine {
         Ok(())
     }
 
+    /// Makes systemd read unit files that it has not read, at least once in a run.
+    pub(crate) async fn reload_units(&mut self, systemd: &Systemd) -> Result<()> {
+        if self.reload_needed || !self.reloaded {
+            systemd.reload().await?;
+            self.reload_needed = false;
+            self.reloaded = true;
+        }
+        Ok(())
+    }
+
     /// Ends a run: systemd reads unit files that were written for units nobody declared.
     pub(crate) async fn settle(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.reload_needed) {
-            self.systemd().await?.reload().await?;
+        if self.reload_needed {
+            let systemd = self.systemd().await?;
+            self.reload_units(&systemd).await?;
         }
         Ok(())
     }

@@ -21,12 +21,19 @@ enum Refresh {
 
 impl Resource for Unit {
     async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
-        let systemd = machine.systemd().await?;
+        let systemd = match machine.systemd().await {
+            // The bus comes with a package that is not there yet.
+            Err(_) if machine.comes_later() => {
+                let missing = systemd::Unit { load: "not-found".to_owned(), ..Default::default() };
+                return absent(self, machine, &missing, Diff::default());
+            }
+            systemd => systemd?,
+        };
         let mut state = systemd.unit(&self.name).await?;
-        if state.load == "not-found" && machine.reload_needed && !machine.comes_later() {
-            // A file of it was written in this run.
-            systemd.reload().await?;
-            machine.reload_needed = false;
+        let wanted = self.running == Some(true) || self.enabled == Some(true);
+        if state.load == "not-found" && wanted && machine.mode == Mode::Apply {
+            // Its file may have been written by this run, or by one that was killed right after.
+            machine.reload_units(&systemd).await?;
             state = systemd.unit(&self.name).await?;
         }
         let mut diff = Diff::default();
@@ -67,8 +74,8 @@ impl Resource for Unit {
         let systemd = machine.systemd().await?;
         let mut state = systemd.unit(&self.name).await?;
         if machine.reload_needed || state.stale {
-            systemd.reload().await?;
-            machine.reload_needed = false;
+            machine.reload_needed = true;
+            machine.reload_units(&systemd).await?;
             state = systemd.unit(&self.name).await?;
         }
         if (state.file == "masked") != self.masked {
