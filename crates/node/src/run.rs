@@ -100,6 +100,9 @@ impl Run<'_, '_> {
             if done.outcome == Outcome::Failed {
                 failed_roles.insert(&resource.role);
             }
+            if matches!(done.outcome, Outcome::Failed | Outcome::Skipped) {
+                machine.note_failure(resource);
+            }
             self.finish(resource, done, ms(begin));
         }
         machine.settle().await
@@ -167,6 +170,9 @@ impl Run<'_, '_> {
             machine.note_change(resource);
             return Ok(Some(shown.message.clone()));
         }
+        let (_say, lines) = channel();
+        let judging = item.prepare(machine);
+        self.drive(&id, format!("judging {}", item.doing()), false, lines, judging).await?;
         machine.before_change(&id)?;
         machine.note_change(resource);
         let (say, lines) = channel();

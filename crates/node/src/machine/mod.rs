@@ -22,7 +22,9 @@ pub(crate) struct Machine {
     pub(crate) known: bool,
     /// Ids of resources that were changed, or would be, in this run.
     changed: BTreeSet<String>,
-    /// Roles of those resources.
+    /// Ids of resources that are not as declared after this run.
+    failed: BTreeSet<String>,
+    /// Roles of those that were changed.
     roles: BTreeSet<String>,
     /// The resource at work and its role.
     pub(crate) current: (String, String),
@@ -44,6 +46,7 @@ impl Machine {
             mode,
             known,
             changed: BTreeSet::new(),
+            failed: BTreeSet::new(),
             roles: BTreeSet::new(),
             current: Default::default(),
             unconfirmed: None,
@@ -122,6 +125,15 @@ impl Machine {
     pub(crate) fn note_change(&mut self, resource: &Resource) {
         self.changed.insert(resource.id());
         self.roles.insert(resource.role.clone());
+    }
+
+    pub(crate) fn note_failure(&mut self, resource: &Resource) {
+        self.failed.insert(resource.id());
+    }
+
+    /// Whether a resource failed, so that nothing has to be restarted because of it.
+    pub(crate) fn failed(&self, id: &str) -> bool {
+        self.failed.contains(id)
     }
 
     pub(crate) fn changes(&self, id: &str) -> bool {

@@ -67,6 +67,19 @@ impl Resource for File {
         Ok(diff)
     }
 
+    async fn prepare(&self, machine: &mut Machine) -> Result<()> {
+        let Some(content) = &self.content else { return Ok(()) };
+        let (uid, gid) = machine.accounts()?.ids(&self.owner, &self.group)?;
+        if self.validate.is_empty() {
+            return Ok(());
+        }
+        let bytes = content.text.as_bytes();
+        let candidate = disk::stage(Path::new(&self.path), bytes, self.mode, Some((uid, gid)))?;
+        let judged = judge(self, &candidate, content.sensitive).await;
+        disk::remove(&candidate)?;
+        judged
+    }
+
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
         let path = Path::new(&self.path);
         let Some(content) = &self.content else {
@@ -85,10 +98,6 @@ impl Resource for File {
         }
         let bytes = content.text.as_bytes();
         let candidate = disk::stage(path, bytes, self.mode, Some((uid, gid)))?;
-        if let Err(failure) = judge(self, &candidate, content.sensitive).await {
-            disk::remove(&candidate)?;
-            return Err(failure);
-        }
         disk::commit(&candidate, path)?;
         machine.reload_needed |= is_unit(&self.path);
         if matches!(self.path.as_str(), "/etc/passwd" | "/etc/group") {
@@ -105,9 +114,6 @@ impl Resource for File {
 
 /// Lets the validator see the candidate. A secret file's validator is not quoted.
 async fn judge(declared: &File, candidate: &Path, sensitive: bool) -> Result<()> {
-    if declared.validate.is_empty() {
-        return Ok(());
-    }
     let candidate = candidate.to_string_lossy();
     let argv: Vec<String> =
         declared.validate.iter().map(|word| word.replace("{}", &candidate)).collect();

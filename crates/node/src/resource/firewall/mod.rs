@@ -75,9 +75,13 @@ impl Resource for Firewall {
         Ok(diff)
     }
 
+    async fn prepare(&self, _: &mut Machine) -> Result<()> {
+        let script = format!("{REPLACE}{}", self.ruleset);
+        process::run(&["nft", "--check", "-f", "-"], &script, NFT).await.map(drop)
+    }
+
     async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String> {
         let script = format!("{REPLACE}{}", self.ruleset);
-        process::run(&["nft", "--check", "-f", "-"], &script, NFT).await?;
         let folder = Path::new(SOURCE).parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).during(format!("creating {}", folder.display()))?;
         let previous = match confirm::pending()? {

@@ -170,6 +170,16 @@ mod tests {
         assert!(statements("`u`@`%`", &live, &declared).is_empty());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_read(line in "(GRANT )?[A-Z(),`'. *]{0,20}( ON )?.{0,12}( TO )?.{0,12}( WITH GRANT OPTION)?") {
+            let live = lines(&line);
+            // What was read is undone and made again without a difference to itself.
+            proptest::prop_assert!(live.values().any(BTreeSet::is_empty)
+                || statements("u", &live, &live).is_empty());
+        }
+    }
+
     #[test]
     fn wider_is_revoked() {
         let declared = declared(&[grant("SELECT", "`db`.*"), grant("ALL PRIVILEGES", "`mine`.*")]);

@@ -87,7 +87,9 @@ impl Resource for Unit {
         {
             systemd.enable(&self.name, enabled).await?;
         }
-        let declared = Stamp::declared(self, &machine.manifest);
+        let mut declared = Stamp::declared(self, &machine.manifest);
+        // What is not there yet is not what the unit runs with.
+        declared.triggers.retain(|id, _| !machine.failed(id));
         let (method, verb) = match self.running {
             Some(false) if up(&state) => ("StopUnit", "stopping"),
             Some(false) => return Ok(String::new()),
@@ -101,7 +103,7 @@ impl Resource for Unit {
         };
         say.say(format!("{verb} {}", self.name));
         job(self, &systemd, method).await?;
-        if method != "StopUnit" && !declared.triggers.is_empty() {
+        if method != "StopUnit" && !(self.restart_on.is_empty() && self.reload_on.is_empty()) {
             declared.write(&self.name)?;
         }
         Ok(String::new())
@@ -179,6 +181,7 @@ fn refresh(declared: &Unit, machine: &Machine) -> Result<Refresh> {
     let wanted = Stamp::declared(declared, &machine.manifest);
     let changed = |watched: &[String]| {
         let mut ids = stamp.differing(&wanted, watched);
+        ids.retain(|id| !machine.failed(id));
         if machine.mode == Mode::Check {
             // Nothing loses its stamp in a check; this run knows what would.
             ids.extend(watched.iter().map(String::as_str).filter(|id| machine.changes(id)));
