@@ -69,3 +69,8 @@ pub fn leftovers() -> Vec<String> {
     left.extend(host::processes_that_mention(&folder().display().to_string()));
     left
 }
+
+#[must_use]
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
