@@ -16,7 +16,8 @@ pub(crate) async fn lock(
     output: &Output,
 ) -> Result<Lock, Stop> {
     let purpose = format!("{verb} {}", instance.name());
-    let (lock, former) = Lock::take(&instance.store, instance.holder(), &purpose)
+    let store = instance.writable()?;
+    let (lock, former) = Lock::take(&store, instance.holder(), &purpose)
         .await
         .map_err(|e| Stop::from(Failure::from(e)))?;
     if let Some(former) = former {

@@ -12,6 +12,11 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
     let topology = &instance.topology;
     output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
     let output = &*output;
+    if !instance.local.exists() && !instance.request.state.exists() {
+        // Nothing here and nothing to note it in.
+        output.answer(&format!("Nothing of {} is on this host.", instance.name()));
+        return Ok(Exit::Done);
+    }
     let lock = run::lock(&instance, "down", output).await?;
     let result = locked(global, output, &instance).await;
     release_lock(lock).await;
