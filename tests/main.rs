@@ -10,6 +10,7 @@
 )]
 
 mod bare;
+mod browser;
 mod cli;
 mod dev;
 mod full;

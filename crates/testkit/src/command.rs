@@ -3,6 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -121,6 +122,8 @@ pub struct Running {
     child: Child,
     events: Receiver<String>,
     complaints: Option<thread::JoinHandle<String>>,
+    /// What it said so far, for whoever asks why it ended.
+    said: RefCell<String>,
     begun: Instant,
 }
 
@@ -144,7 +147,8 @@ impl Running {
             let _ = stderr.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
-        Self { command: name, child, events, complaints: Some(complaints), begun: Instant::now() }
+        let (complaints, said) = (Some(complaints), RefCell::default());
+        Self { command: name, child, events, complaints, said, begun: Instant::now() }
     }
 
     /// The first line that answers; `None` when the program ended before there was one.
@@ -158,6 +162,7 @@ impl Running {
         loop {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
+                    self.said.borrow_mut().extend([line.as_str(), "\n"]);
                     if let Some(answer) = look(&line) {
                         return Some(answer);
                     }
@@ -184,6 +189,11 @@ impl Running {
         })
     }
 
+    /// It stands still and does not know.
+    pub fn pause(&self) {
+        kill(pid(&self.child), Signal::SIGSTOP).unwrap();
+    }
+
     /// As pulling the plug on it; nothing of it can react.
     pub fn kill(&mut self) {
         let _ = kill(pid(&self.child), Signal::SIGKILL);
@@ -205,19 +215,13 @@ impl Running {
     /// Waits for the end.
     #[must_use]
     pub fn end(mut self, deadline: Duration) -> Ended {
-        let mut stdout = String::new();
-        let none = self.line("its end", deadline, |line| {
-            stdout.push_str(line);
-            stdout.push('\n');
-            None::<()>
-        });
-        debug_assert!(none.is_none());
+        let _ = self.line("its end", deadline, |_| None::<()>);
         let status = self.child.wait().unwrap();
         let stderr = self.complaints.take().map(|t| t.join().unwrap_or_default());
         Ended {
             command: self.command.clone(),
             code: status.code(),
-            stdout,
+            stdout: self.said.take(),
             stderr: stderr.unwrap_or_default(),
             took: self.begun.elapsed(),
         }

@@ -23,12 +23,18 @@ pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A program that was built beside this one.
+/// A program that was built beside this one: a copy, because a build may replace it in the middle of
+/// a run.
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
-    let path = env::current_exe().unwrap().with_file_name(name);
-    assert!(path.exists(), "{} is not built", path.display());
-    path
+    let copy = folder().join(name);
+    if !copy.exists() {
+        let path = env::current_exe().unwrap().with_file_name(name);
+        let new = copy.with_extension("new");
+        fs::copy(&path, &new).unwrap_or_else(|e| panic!("{} is not built: {e}", path.display()));
+        fs::rename(&new, &copy).unwrap();
+    }
+    copy
 }
 
 /// Where everything of this run is.
