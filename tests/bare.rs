@@ -11,7 +11,8 @@ use std::fs;
 pub(crate) const SCENARIO: Scenario = Scenario { name: "bare", need: Need::Machines, run: all };
 
 /// Redis is the smallest group; without an application the machine has nothing else.
-const TOML: &str = "[project]\nname = \"bare\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
+const TOML: &str =
+    "[project]\nname = \"bare\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
 const M: &str = "redis-1";
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
@@ -34,13 +35,23 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     if steps.must("every kind of resource is broken by hand", || break_all(s)).is_ok() {
         steps.step("the plan names each of them with its difference", || named(s));
-        steps.step("up repairs exactly those, and leaves what it does not manage alone", || repaired(s));
+        steps.step("up repairs exactly those, and leaves what it does not manage alone", || {
+            repaired(s)
+        });
     }
-    steps.step("a second up leaves with 4, naming holder and purpose; a dead holder is taken over", || rivals(s));
-    steps.step("a reviewed plan is applied, or refused with 3 when the machine has moved", || reviewed(s));
-    steps.step("a machine that takes more memory than it has is stopped at its limit", || memory(s));
+    steps.step(
+        "a second up leaves with 4, naming holder and purpose; a dead holder is taken over",
+        || rivals(s),
+    );
+    steps.step("a reviewed plan is applied, or refused with 3 when the machine has moved", || {
+        reviewed(s)
+    });
+    steps
+        .step("a machine that takes more memory than it has is stopped at its limit", || memory(s));
     steps.step("after a power cut: status 7, the plan says start, up starts it", || power_cut(s));
-    steps.step("after its disk is gone: the plan says what is lost, up makes it new", || lost_disk(s));
+    steps.step("after its disk is gone: the plan says what is lost, up makes it new", || {
+        lost_disk(s)
+    });
     steps.step("the ledger has every run, each chained to the one before", || ledger(s));
     steps.step("down without a terminal and without -y: exit 3, all is still there", || {
         let ended = s.run(&["down", "one"]).expect(3);
@@ -68,20 +79,45 @@ fn changed(events: &[Value]) -> BTreeSet<String> {
 
 /// A kind of damage: shell line, the resource that it shows at, and a word of the difference.
 const DAMAGE: &[(&str, &str, &str)] = &[
-    ("sed -i 's/^MaxAuthTries.*/MaxAuthTries 9/' /etc/ssh/sshd_config.d/10-andamio.conf", "file:/etc/ssh/sshd_config.d/10-andamio.conf", "-MaxAuthTries 9"),
+    (
+        "sed -i 's/^MaxAuthTries.*/MaxAuthTries 9/' /etc/ssh/sshd_config.d/10-andamio.conf",
+        "file:/etc/ssh/sshd_config.d/10-andamio.conf",
+        "-MaxAuthTries 9",
+    ),
     ("chmod 666 /etc/redis/redis-6379.conf", "file:/etc/redis/redis-6379.conf", "- mode 0666"),
     ("chown daemon:daemon /etc/hosts", "file:/etc/hosts", "- owner daemon:daemon"),
-    ("rm /etc/systemd/system/andamio-updates.timer", "file:/etc/systemd/system/andamio-updates.timer", "+ mode 0644"),
+    (
+        "rm /etc/systemd/system/andamio-updates.timer",
+        "file:/etc/systemd/system/andamio-updates.timer",
+        "+ mode 0644",
+    ),
     ("chmod 777 /etc/andamio", "directory:/etc/andamio", "- mode 0777"),
-    ("sysctl -q -w net.ipv4.tcp_syncookies=0", "sysctl:net.ipv4.tcp_syncookies", "- net.ipv4.tcp_syncookies 0"),
-    ("nft add rule inet andamio input tcp dport 9999 accept", "firewall:andamio", "-\t\ttcp dport 9999 accept"),
+    (
+        "sysctl -q -w net.ipv4.tcp_syncookies=0",
+        "sysctl:net.ipv4.tcp_syncookies",
+        "- net.ipv4.tcp_syncookies 0",
+    ),
+    (
+        "nft add rule inet andamio input tcp dport 9999 accept",
+        "firewall:andamio",
+        "-\t\ttcp dport 9999 accept",
+    ),
     ("systemctl stop redis-server@6379.service", "unit:redis-server@6379.service", "- inactive"),
     ("systemctl disable -q logrotate.timer", "unit:logrotate.timer", "- disabled"),
-    ("systemctl mask -q --now systemd-timesyncd.service", "unit:systemd-timesyncd.service", "- masked"),
-    ("apt-get remove -y -qq unattended-upgrades >/dev/null 2>&1", "package:", "+ unattended-upgrades installed"),
+    (
+        "systemctl mask -q --now systemd-timesyncd.service",
+        "unit:systemd-timesyncd.service",
+        "- masked",
+    ),
+    (
+        "apt-get remove -y -qq unattended-upgrades >/dev/null 2>&1",
+        "package:",
+        "+ unattended-upgrades installed",
+    ),
 ];
 /// Not Andamio's: has to survive.
-const OWN: &str = "nft add table inet mine && echo mine > /etc/redis/mine.conf && echo mine > /root/mine";
+const OWN: &str =
+    "nft add table inet mine && echo mine > /etc/redis/mine.conf && echo mine > /root/mine";
 const OWN_THERE: &str = "nft list table inet mine && cat /etc/redis/mine.conf /root/mine";
 
 fn break_all(s: &Sandbox) {
@@ -120,7 +156,10 @@ fn repaired(s: &Sandbox) {
     let beyond: Vec<_> = changed.difference(&planned).collect();
     assert!(beyond.is_empty(), "changed and not planned: {beyond:?}");
     for (_, resource, _) in DAMAGE {
-        assert!(changed.iter().any(|c| c.starts_with(resource)), "{resource} was not repaired: {ended}");
+        assert!(
+            changed.iter().any(|c| c.starts_with(resource)),
+            "{resource} was not repaired: {ended}"
+        );
     }
     is_empty(s);
     s.on("one", M, OWN_THERE);

@@ -3,7 +3,9 @@
 //! are what the contract says; help and completions are what the reference shows. Proves the
 //! contract's exit statuses and points 3 and 4 of E1's acceptance; K5 and W2 as far as the file.
 
-use andamio_testkit::{Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE};
+use andamio_testkit::{
+    Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
+};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -11,17 +13,34 @@ use std::process::Command;
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "cli", need: Need::Nothing, run: all };
 
-const GOOD: &str = "[project]\nname = \"small\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
+const GOOD: &str =
+    "[project]\nname = \"small\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
 const VERBS: &[&str] = &[
-    "check", "plan", "up", "down", "status", "logs", "ssh", "exec", "run", "db", "history", "unlock",
-    "cost", "secret", "completions",
+    "check",
+    "plan",
+    "up",
+    "down",
+    "status",
+    "logs",
+    "ssh",
+    "exec",
+    "run",
+    "db",
+    "history",
+    "unlock",
+    "cost",
+    "secret",
+    "completions",
 ];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     for broken in BROKEN {
-        steps.step(&format!("{}: a finding with its place and a remedy, exit 5", broken.what), || {
-            finding(broken);
-        });
+        steps.step(
+            &format!("{}: a finding with its place and a remedy, exit 5", broken.what),
+            || {
+                finding(broken);
+            },
+        );
     }
     steps.step("what is no andamio.toml at all: exit 5", no_file);
     for (words, says) in BAD_ARGUMENTS {
@@ -37,13 +56,23 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("a state that this version cannot keep: exit 3, with a way out", || {
         let sandbox = Sandbox::new(GOOD);
         let mut command = Command::new(run::built("andamio"));
-        command.args(["up", "one"]).current_dir(&sandbox.folder).env("ANDAMIO_STATE", "s3://bucket");
+        command
+            .args(["up", "one"])
+            .current_dir(&sandbox.folder)
+            .env("ANDAMIO_STATE", "s3://bucket");
         let ended = command::run(command, DEADLINE).expect(3);
         assert!(ended.stderr.contains("--state"), "{ended}");
     });
     steps.step("reading verbs touch nothing", || {
         let sandbox = Sandbox::new(GOOD);
-        for words in [&["check"][..], &["plan", "one"], &["status", "one"], &["history", "one"], &["cost"], &["unlock", "one"]] {
+        for words in [
+            &["check"][..],
+            &["plan", "one"],
+            &["status", "one"],
+            &["history", "one"],
+            &["cost"],
+            &["unlock", "one"],
+        ] {
             drop(untouched(&sandbox, words));
         }
     });
@@ -128,7 +157,13 @@ fn finding(broken: &Broken) {
     assert_eq!(found["severity"], "error", "{found}");
     // People read the same; every verb that needs the file stops at it.
     let (line, column) = broken.at;
-    for words in [&["check"][..], &["plan", "one"], &["up", "one"], &["down", "one", "-y"], &["status", "one"]] {
+    for words in [
+        &["check"][..],
+        &["plan", "one"],
+        &["up", "one"],
+        &["down", "one", "-y"],
+        &["status", "one"],
+    ] {
         let ended = untouched(&sandbox, words).expect(5);
         let says = format!("{}{}", ended.stdout, ended.stderr);
         assert!(says.contains(&format!("{line}:{column}")) && says.contains("help:"), "{ended}");
@@ -278,7 +313,6 @@ fn completions() {
         assert!(text.contains("exit-code"), "{shell}: {text}");
     }
 }
-
 
 const NOBODY: u32 = 65534;
 

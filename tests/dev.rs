@@ -18,7 +18,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let s = &sandbox;
     steps.must("up", || drop(s.ok(&["up", "dev"])))?;
     let url = steps.must("status: every machine and service is healthy", || healthy(s))?;
-    steps.must("plan --exit-code is 0", || drop(s.run(&["plan", "dev", "--exit-code"]).expect(0)))?;
+    steps
+        .must("plan --exit-code is 0", || drop(s.run(&["plan", "dev", "--exit-code"]).expect(0)))?;
     steps.step("up again changes nothing", || unchanged(s));
     let accounts = s.folder.join("accounts");
     steps.must("twenty employees are seeded", || seed(s, &accounts))?;
@@ -30,7 +31,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps.step("every chain of records verifies", || verify(s));
     match host::browser_impossible() {
-        Some(why) => steps.skip("a person signs in, punches and signs the month in a browser", &why),
+        Some(why) => {
+            steps.skip("a person signs in, punches and signs the month in a browser", &why)
+        }
         None => {
             steps.step("a person signs in, punches and signs the month in a browser", || {
                 let text = fs::read_to_string(&accounts).unwrap();
@@ -46,7 +49,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("and the records are all there", || verify(s));
     steps.must("down leaves nothing", || down(s))?;
     for (phase, is_it) in PHASES {
-        if !steps.step(&format!("up, killed in the phase of {phase}"), || killed(s, phase, *is_it)) {
+        if !steps.step(&format!("up, killed in the phase of {phase}"), || killed(s, phase, *is_it))
+        {
             break;
         }
     }
@@ -63,8 +67,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
 /// The URL, when everything is healthy.
 pub(crate) fn healthy(s: &Sandbox) -> String {
     let status = s.run(&["status", "dev", "--json"]).expect(0).json();
-    let names: Vec<&str> =
-        status["machines"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = status["machines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["mariadb-1", "redis-1", "rabbitmq-1", "app-1"], "{status}");
     let services = status["services"].as_array().unwrap();
     assert!(services.len() >= 5 && services.iter().all(|s| s["state"] == "healthy"), "{status}");
@@ -122,7 +130,8 @@ fn durable(s: &Sandbox) {
     assert_eq!(answer.lines().last(), Some("1\t1\t1"), "{answer}");
     let redis = s.on("dev", "redis-1", &redis("CONFIG GET append*"));
     assert!(redis.contains("appendonly\nyes"), "{redis}");
-    let queues = s.on("dev", "rabbitmq-1", "rabbitmqctl -q list_queues -p ficharfirm name type durable");
+    let queues =
+        s.on("dev", "rabbitmq-1", "rabbitmqctl -q list_queues -p ficharfirm name type durable");
     assert!(queues.contains("sign\tquorum\ttrue"), "{queues}");
 }
 
@@ -142,7 +151,8 @@ fn flows(s: &Sandbox) {
         machine["address"].as_str().unwrap().to_owned()
     };
     let reaches = |from: &str, to: &str, port: u16| {
-        let line = format!("timeout 1 bash -c '</dev/tcp/{}/{port}' 2>/dev/null; echo $?", address(to));
+        let line =
+            format!("timeout 1 bash -c '</dev/tcp/{}/{port}' 2>/dev/null; echo $?", address(to));
         s.on("dev", from, &line).trim() == "0"
     };
     for (from, to, port, may) in [
@@ -170,8 +180,16 @@ fn logs(s: &Sandbox) {
 
 /// Machine, shell line, resource that it shows at.
 const DAMAGE: &[(&str, &str, &str)] = &[
-    ("mariadb-1", "mariadb -e \"GRANT SELECT ON mysql.* TO app@'$(hostname -I | sed 's/\\.[0-9]* *$/.%/')'\"", "mariadb:accounts"),
-    ("rabbitmq-1", "rabbitmqctl -q set_permissions -p ficharfirm app '.*' '.*' '.*'", "rabbitmq:accounts"),
+    (
+        "mariadb-1",
+        "mariadb -e \"GRANT SELECT ON mysql.* TO app@'$(hostname -I | sed 's/\\.[0-9]* *$/.%/')'\"",
+        "mariadb:accounts",
+    ),
+    (
+        "rabbitmq-1",
+        "rabbitmqctl -q set_permissions -p ficharfirm app '.*' '.*' '.*'",
+        "rabbitmq:accounts",
+    ),
     ("app-1", "systemctl stop ficharfirm-worker.service", "unit:ficharfirm-worker.service"),
 ];
 
@@ -201,7 +219,12 @@ type IsIt = fn(&Value) -> bool;
 /// Phases of `up` on a cached image, by the event after which it is killed.
 const PHASES: &[(&str, IsIt)] = &[
     ("machines", |e| step(e, "machine:") && e["state"] == "waiting"),
-    ("services", |e| step(e, "converge:") && !step(e, "converge:app") && resource(e, "package:") && e["state"] != "waiting"),
+    ("services", |e| {
+        step(e, "converge:")
+            && !step(e, "converge:app")
+            && resource(e, "package:")
+            && e["state"] != "waiting"
+    }),
     ("release", |e| step(e, "release") && e["state"] == "started"),
     ("app", |e| step(e, "converge:app") && e["state"] == "started"),
 ];

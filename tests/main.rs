@@ -23,8 +23,14 @@ use andamio_testkit::{Scenario, Steps};
 use std::process::ExitCode;
 
 /// In the order of their cost.
-const SHORT: &[Scenario] =
-    &[rules::SCENARIO, lock::SCENARIO, cli::SCENARIO, bare::SCENARIO, dev::SCENARIO, leftovers::SCENARIO];
+const SHORT: &[Scenario] = &[
+    rules::SCENARIO,
+    lock::SCENARIO,
+    cli::SCENARIO,
+    bare::SCENARIO,
+    dev::SCENARIO,
+    leftovers::SCENARIO,
+];
 const FULL: &[Scenario] = &[full::kill::SCENARIO];
 
 fn main() -> ExitCode {
@@ -56,6 +62,10 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     let names = |list: &[Scenario]| list.iter().map(|s| s.name).collect::<Vec<_>>().join(" ");
-    eprintln!("usage: scenarios NAME… (of: {})\n       scenarios full [NAME] (of: {})", names(SHORT), names(FULL));
+    eprintln!(
+        "usage: scenarios NAME… (of: {})\n       scenarios full [NAME] (of: {})",
+        names(SHORT),
+        names(FULL)
+    );
     ExitCode::from(64)
 }

@@ -33,7 +33,8 @@ fn machine() -> serde_json::Value {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let field = |text: &str, key: &str| {
         let line = text.lines().find(|l| l.starts_with(key)).unwrap_or_default().to_owned();
-        line.split_once([':', '=']).map_or(String::new(), |(_, v)| v.trim().trim_matches('"').to_owned())
+        line.split_once([':', '='])
+            .map_or(String::new(), |(_, v)| v.trim().trim_matches('"').to_owned())
     };
     json!({
         "processors": std::thread::available_parallelism().map_or(0, |n| n.get()),

@@ -20,9 +20,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provision", &["spec", "engine"]),
     ("converge", &["spec", "manifest", "engine"]),
     ("release", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
-    ("operate", &["spec", "engine", "manifest", "converge", "provision", "remote", "release", "secure"]),
+    (
+        "operate",
+        &["spec", "engine", "manifest", "converge", "provision", "remote", "release", "secure"],
+    ),
     ("secure", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
-    ("cli", &["spec", "engine", "manifest", "node", "provision", "converge", "remote", "release", "operate", "secure", "console"]),
+    (
+        "cli",
+        &[
+            "spec",
+            "engine",
+            "manifest",
+            "node",
+            "provision",
+            "converge",
+            "remote",
+            "release",
+            "operate",
+            "secure",
+            "console",
+        ],
+    ),
     ("console", &["spec", "engine", "operate", "secure"]),
     ("linode-emulator", &[]),
     ("testkit", &["provision", "engine", "spec"]),
@@ -30,8 +48,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Rooms that are a program, or test one, and so speak with a terminal.
 const OUTSIDE: &[&str] = &["cli", "testkit", "linode-emulator"];
 const READS_OUTSIDE: &[&str] = &[
-    "env::var", "env::args", "env::current_dir", "env::home_dir", "io::stdin", "io::stdout",
-    "io::stderr", "println!", "eprintln!", "print!", "dbg!",
+    "env::var",
+    "env::args",
+    "env::current_dir",
+    "env::home_dir",
+    "io::stdin",
+    "io::stdout",
+    "io::stderr",
+    "println!",
+    "eprintln!",
+    "print!",
+    "dbg!",
 ];
 /// One TLS library with one cryptography: ring. The others need a C compiler, an assembler or the
 /// host's own library, and would come in as somebody's default feature.
@@ -57,7 +84,9 @@ fn rooms() -> BTreeMap<String, Table> {
     let folders = fs::read_dir(&crates).unwrap().flatten().map(|e| e.path());
     let rooms: BTreeMap<_, _> = folders
         .filter(|f| f.join("Cargo.toml").exists())
-        .map(|f| (f.file_name().unwrap().to_string_lossy().into_owned(), table(&f.join("Cargo.toml"))))
+        .map(|f| {
+            (f.file_name().unwrap().to_string_lossy().into_owned(), table(&f.join("Cargo.toml")))
+        })
         .collect();
     assert!(rooms.len() >= 9, "only {} rooms were found", rooms.len());
     rooms
@@ -142,10 +171,8 @@ fn one_tls() {
 }
 
 fn one_registry() {
-    let sources: BTreeSet<String> = locked()
-        .iter()
-        .filter_map(|p| p.get("source")?.as_str().map(str::to_owned))
-        .collect();
+    let sources: BTreeSet<String> =
+        locked().iter().filter_map(|p| p.get("source")?.as_str().map(str::to_owned)).collect();
     let other: Vec<&String> = sources.iter().filter(|s| !s.starts_with("registry+")).collect();
     assert!(other.is_empty() && sources.len() == 1, "sources: {sources:?}");
 }

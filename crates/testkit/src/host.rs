@@ -16,11 +16,15 @@ pub fn leftovers(id: &str) -> Vec<String> {
         }
     }
     let interfaces = names("/sys/class/net");
-    let of_it = |name: &&String| **name == format!("andamio-{id}") || name.starts_with(&format!("vb-{id}"));
+    let of_it =
+        |name: &&String| **name == format!("andamio-{id}") || name.starts_with(&format!("vb-{id}"));
     left.extend(interfaces.iter().filter(of_it).map(|n| format!("interface {n}")));
     let tables = Command::new("nft").args(["list", "tables"]).output();
-    let tables = tables.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-    left.extend(tables.lines().filter(|t| t.contains(&format!("andamio_{id}"))).map(|t| format!("nft {t}")));
+    let tables =
+        tables.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    left.extend(
+        tables.lines().filter(|t| t.contains(&format!("andamio_{id}"))).map(|t| format!("nft {t}")),
+    );
     let data = Path::new("/var/lib/andamio");
     let instance = data.join("instances").join(id);
     if instance.exists() {

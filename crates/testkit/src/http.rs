@@ -57,7 +57,8 @@ fn read(stream: &mut TcpStream) -> Option<Answer> {
     let status = text.split_whitespace().nth(1)?.parse().ok()?;
     let length = text.lines().find_map(|l| l.strip_prefix("content-length:"));
     let length: Option<usize> = length.and_then(|l| l.trim().parse().ok());
-    let chunked = text.lines().any(|l| l.starts_with("transfer-encoding:") && l.contains("chunked"));
+    let chunked =
+        text.lines().any(|l| l.starts_with("transfer-encoding:") && l.contains("chunked"));
     loop {
         let body = &bytes[head..];
         if let Some(length) = length.filter(|l| body.len() >= *l) {

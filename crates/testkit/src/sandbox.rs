@@ -133,7 +133,11 @@ fn fresh() -> PathBuf {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if run::keep() {
-            println!("           kept: {} (state {})", self.folder.display(), self.state().display());
+            println!(
+                "           kept: {} (state {})",
+                self.folder.display(),
+                self.state().display()
+            );
             return;
         }
         // A scenario that broke the file still has to be taken down.
