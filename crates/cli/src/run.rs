@@ -16,7 +16,8 @@ pub(crate) async fn lock(
     output: &Output,
 ) -> Result<Lock, Stop> {
     let purpose = format!("{verb} {}", instance.name());
-    let (lock, former) = Lock::take(&instance.store, instance.holder(), &purpose)
+    let store = instance.writable()?;
+    let (lock, former) = Lock::take(&store, instance.holder(), &purpose)
         .await
         .map_err(|e| Stop::from(Failure::from(e)))?;
     if let Some(former) = former {
@@ -68,7 +69,7 @@ pub(crate) async fn steps(
     let record = instance.begin(verb, plan).await?;
     let (events, receiver) = Events::new(&record.run);
     let cancel = Cancel::default();
-    let watcher = tokio::spawn(watch(cancel.clone(), output.quiet));
+    let watcher = tokio::spawn(watch(cancel.clone()));
     let mut progress = Progress::new(output);
     let work = async {
         let outcome = run(steps, &events, &cancel).await;
@@ -76,7 +77,7 @@ pub(crate) async fn steps(
         drop(events);
         outcome
     };
-    let (outcome, ()) = tokio::join!(work, progress.show(receiver));
+    let (outcome, ()) = tokio::join!(work, progress.show(receiver, &cancel));
     watcher.abort();
     let status = if outcome.failed > 0 {
         RunStatus::Failed
@@ -137,14 +138,8 @@ pub(crate) fn finish(
 }
 
 /// First Ctrl-C: come to an end. Second: leave at once, which is as safe as a kill.
-async fn watch(cancel: Cancel, quiet: bool) {
-    let say = |text: &str| {
-        if !quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        }
-    };
+async fn watch(cancel: Cancel) {
     if tokio::signal::ctrl_c().await.is_ok() {
-        say("\nFinishing what is under way (Ctrl-C again leaves at once)…");
         cancel.request();
     }
     if tokio::signal::ctrl_c().await.is_ok() {

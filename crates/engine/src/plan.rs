@@ -15,6 +15,12 @@ pub enum MachineAction {
     Unreachable,
 }
 
+impl MachineAction {
+    fn interrupts(self) -> bool {
+        matches!(self, Self::Replace | Self::Delete | Self::Unreachable)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MachineChange {
     pub name: String,
@@ -118,6 +124,6 @@ impl PlanReport {
             || self
                 .machines
                 .iter()
-                .any(|m| matches!(m.action, MachineAction::Replace | MachineAction::Delete))
+                .any(|m| m.action.interrupts())
     }
 }

@@ -5,6 +5,7 @@
 
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::sync::Arc;
@@ -47,6 +48,18 @@ impl Store {
             .map_err(|source| StoreError::Open { place, source })?
             .with_fsync(true);
         Ok(Self { backend: Arc::new(backend), prefix: String::new() })
+    }
+
+    /// What is in the directory, without making it: one that is not there is an empty state, and what
+    /// is written to it is forgotten.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be opened.
+    pub fn look(folder: &std::path::Path) -> Result<Self, StoreError> {
+        if folder.exists() {
+            return Self::directory(folder);
+        }
+        Ok(Self { backend: Arc::new(InMemory::new()), prefix: String::new() })
     }
 
     /// The same state, for one instance (`dev@local`).

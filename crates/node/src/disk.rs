@@ -82,14 +82,18 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 /// Creates what is missing of the folders above `path`, root's and readable by all: what needs another
 /// owner or mode is declared as a directory of its own.
 pub(crate) fn create_parents(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.is_dir() => fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(folder)
-            .during(format!("creating {}", folder.display())),
-        _ => Ok(()),
+    let missing = |folder: &&Path| path.is_absolute() && !folder.is_dir();
+    let Some(folder) = path.parent().filter(missing) else { return Ok(()) };
+    // What is there already is judged before anything is created below it.
+    if let Some(first) = folder.ancestors().find(|step| fs::symlink_metadata(step).is_ok()) {
+        parent(&first.join("new"))?;
     }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)
+        .during(format!("creating {}", folder.display()))?;
+    folder.ancestors().skip(1).take(2).try_for_each(sync_folder)
 }
 
 /// Makes a rename or removal in a folder durable.
@@ -113,9 +117,8 @@ pub(crate) fn parent(path: &Path) -> Result<&Path> {
             Ok(meta) => meta,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Failure::new(format!(
-                    "the folder {} does not exist: declare a directory before {}",
-                    parent.display(),
-                    path.display()
+                    "the folder {} does not exist",
+                    parent.display()
                 )));
             }
             Err(error) => return Err(error).during(format!("looking at {}", step.display())),
@@ -149,9 +152,27 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_created_through_a_strangers_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/tmp", &link).unwrap();
+        if std::os::unix::fs::lchown(&link, Some(12345), None).is_err() {
+            return; // Only root can give a link away.
+        }
+        let path = link.join("andamio-never/a");
+        assert!(write(&path, b"", 0o600).unwrap_err().to_string().contains("symbolic link"));
+        assert!(!path.exists() && !Path::new("/tmp/andamio-never").exists());
+        let path = folder.path().join("b/c/d");
+        write(&path, b"", 0o600).unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
     fn a_missing_folder_is_named() {
         let error = parent(Path::new("/nowhere/at/all")).unwrap_err().to_string();
         assert!(error.contains("/nowhere/at does not exist"), "{error}");
         assert!(parent(Path::new("relative")).is_err());
+        assert!(write(Path::new("never-made/a"), b"", 0o600).is_err());
+        assert!(!Path::new("never-made").exists());
     }
 }

@@ -100,6 +100,9 @@ impl Run<'_, '_> {
             if done.outcome == Outcome::Failed {
                 failed_roles.insert(&resource.role);
             }
+            if matches!(done.outcome, Outcome::Failed | Outcome::Skipped) {
+                machine.note_failure(resource);
+            }
             self.finish(resource, done, ms(begin));
         }
         machine.settle().await
@@ -163,12 +166,20 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         *shown = diff;
+        let same_content = shown.same_content;
         if machine.mode == Mode::Check {
-            machine.note_change(resource);
+            if !same_content {
+                machine.note_change(resource);
+            }
             return Ok(Some(shown.message.clone()));
         }
-        machine.before_change(&id)?;
-        machine.note_change(resource);
+        let (_say, lines) = channel();
+        let judging = item.prepare(machine);
+        self.drive(&id, format!("judging {}", item.doing()), false, lines, judging).await?;
+        if !same_content {
+            machine.before_change(&id)?;
+            machine.note_change(resource);
+        }
         let (say, lines) = channel();
         let making = item.make(machine, &say);
         let mut message = self.drive(&id, item.doing(), true, lines, making).await?;

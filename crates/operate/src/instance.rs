@@ -68,7 +68,8 @@ impl Instance {
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         local_only(&request.spec, &place)?;
         let instance = format!("{}@{place}", request.env);
-        let store = Store::directory(&request.state)?;
+        let store =
+            if make { Store::directory(&request.state) } else { Store::look(&request.state) }?;
         let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
         let roots = Roots::default();
         let id = instance_id(&state.display().to_string(), &instance);
@@ -125,6 +126,15 @@ impl Instance {
         }
         let code = missing.first().map_or("packages", |m| m.code);
         Err(Failure::new(Kind::Host, code, says.join("; "), &helps.join("; ")))
+    }
+
+    /// The state for writing, made when it is not there: for the lock, which comes before everything
+    /// else that is made.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn writable(&self) -> Result<Store, Failure> {
+        Ok(Store::directory(&self.request.state)?.instance(&self.name()))
     }
 
     #[must_use]

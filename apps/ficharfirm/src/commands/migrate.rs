@@ -10,7 +10,7 @@ use crate::{
     config::Database,
     output,
     store::{
-        self, StoreError,
+        self,
         migrate::{Direction, applied, migrate},
         migrations::{MIGRATIONS, needed},
         records::time_text,
@@ -41,7 +41,7 @@ pub(crate) async fn run(action: Migrate) -> Result<ExitCode, CommandError> {
 }
 
 async fn status(pool: &sqlx::MySqlPool, as_json: bool) -> Result<(), CommandError> {
-    let mut db = pool.acquire().await.map_err(StoreError::from)?;
+    let mut db = store::reach(pool).await?;
     let applied = applied(&mut db).await?;
     let time = |version: u32| {
         applied.iter().find(|a| a.version == version).map(|a| time_text(a.applied_ms))

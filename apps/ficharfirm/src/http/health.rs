@@ -10,13 +10,16 @@ use std::{
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use sqlx::MySqlConnection;
+use sqlx::{MySqlConnection, Row as _};
 
 use super::App;
-use crate::store::{
-    Operation, Store, StoreError, migrate, migrations, now_ms,
-    outbox::{Depth, ReadDepth},
-    workers::{ReadWorkers, Workers},
+use crate::{
+    keys::Keyring,
+    store::{
+        Operation, Store, StoreError, migrate, migrations, now_ms,
+        outbox::{Depth, ReadDepth},
+        workers::{ReadWorkers, Workers},
+    },
 };
 
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +32,7 @@ const STALE_MS: i64 = 6000;
 pub(crate) struct Health {
     database: AtomicBool,
     schema: AtomicBool,
+    key: AtomicBool,
     looked_ms: AtomicI64,
     gauges: Mutex<Gauges>,
 }
@@ -39,15 +43,32 @@ pub(crate) struct Gauges {
     pub(crate) workers: Workers,
 }
 
-struct Probe;
+struct Probe<'a>(&'a Keyring);
 
-impl Operation for Probe {
-    /// Whether the schema is what this program needs.
-    type Output = bool;
+struct Seen {
+    /// The schema is what this program needs.
+    schema: bool,
+    /// SESSION_KEY opens what is stored: with a wrong one every punch would fail, so no such process may
+    /// take the place of a good one.
+    key: bool,
+}
 
-    async fn run(&self, db: &mut MySqlConnection) -> Result<bool, StoreError> {
+impl Operation for Probe<'_> {
+    type Output = Seen;
+
+    async fn run(&self, db: &mut MySqlConnection) -> Result<Seen, StoreError> {
         let version = migrate::applied(db).await?.iter().map(|a| a.version).max().unwrap_or(0);
-        Ok(version >= migrations::needed())
+        if version < migrations::needed() {
+            return Ok(Seen { schema: false, key: true });
+        }
+        let row = sqlx::query(
+            "SELECT id, key_wrapped FROM employees WHERE key_wrapped IS NOT NULL LIMIT 1",
+        )
+        .fetch_optional(&mut *db)
+        .await?;
+        let Some(row) = row else { return Ok(Seen { schema: true, key: true }) };
+        let (id, wrapped): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Seen { schema: true, key: self.0.unwrap_key(&id, &wrapped).is_ok() })
     }
 }
 
@@ -72,9 +93,13 @@ impl Health {
     pub(crate) async fn watch(self: Arc<Self>, store: Store) {
         let mut round = 0u32;
         loop {
-            match store.run_within(PROBE, PROBE, Probe).await {
-                Ok(schema) => {
+            match store.run_within(PROBE, PROBE, Probe(&store.keys)).await {
+                Ok(Seen { schema, key }) => {
                     self.schema.store(schema, Ordering::Relaxed);
+                    if !key && self.key.load(Ordering::Relaxed) {
+                        tracing::error!("SESSION_KEY does not open the employees' keys");
+                    }
+                    self.key.store(key, Ordering::Relaxed);
                     self.seen(true);
                     if schema && round.is_multiple_of(3) {
                         self.measure(&store).await;
@@ -121,6 +146,8 @@ pub(crate) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) 
         missing.push("mariadb");
     } else if !app.health.schema() {
         missing.push("schema");
+    } else if !app.health.key.load(Ordering::Relaxed) {
+        missing.push("session_key");
     }
     let mut degraded = Vec::new();
     if !app.cache.ok() {

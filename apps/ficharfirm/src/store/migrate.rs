@@ -74,7 +74,7 @@ pub(crate) async fn migrate(
     pool: &MySqlPool,
     direction: Direction,
 ) -> Result<Vec<&'static Migration>, MigrateError> {
-    let mut db = pool.acquire().await?;
+    let mut db = super::reach(pool).await?;
     prepare(&mut db).await?;
     let holder = random_name().map_err(StoreError::from)?;
     acquire(&mut db, &holder).await?;

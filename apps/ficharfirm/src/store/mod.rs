@@ -17,8 +17,9 @@ use std::{
 };
 
 use sqlx::{
-    MySqlConnection, MySqlPool,
+    MySql, MySqlConnection, MySqlPool,
     mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode},
+    pool::PoolConnection,
 };
 
 use crate::{backoff::Backoff, config::Database, keys::KeyError, keys::Keyring};
@@ -32,10 +33,10 @@ const ACQUIRE: Duration = Duration::from_millis(1500);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    #[error("the database does not answer")]
+    #[error("the database of DATABASE_URL does not answer")]
     Timeout,
-    #[error("the database refused a statement")]
-    Sql(#[from] sqlx::Error),
+    #[error("the database failed")]
+    Sql(#[source] sqlx::Error),
     #[error("a key does not fit")]
     Key(#[from] KeyError),
     #[error("a stored record can't be read")]
@@ -66,13 +67,21 @@ impl StoreError {
     }
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            // Refused connections end so, too.
+            sqlx::Error::PoolTimedOut => Self::Timeout,
+            error => Self::Sql(error),
+        }
+    }
+}
+
 fn passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::WorkerCrashed => true,
+        // A certificate that does not fit comes as invalid data, and does not fit the next time either.
+        sqlx::Error::Io(io) => io.kind() != std::io::ErrorKind::InvalidData,
+        sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(db) => db
             .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
             .is_some_and(|e| PASSING.contains(&e.number())),
@@ -207,6 +216,20 @@ pub(crate) fn pool(config: &Database) -> Result<MySqlPool, StoreError> {
             })
         })
         .connect_lazy_with(options))
+}
+
+/// A connection for a command, which can wait out a fail-over.
+pub(crate) async fn reach(pool: &MySqlPool) -> Result<PoolConnection<MySql>, StoreError> {
+    let end = Instant::now() + Duration::from_secs(30);
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    loop {
+        match pool.acquire().await.map_err(StoreError::from) {
+            Err(error) if error.passing() && Instant::now() < end => {
+                tokio::time::sleep(backoff.next()).await;
+            }
+            reached => return reached,
+        }
+    }
 }
 
 /// Milliseconds since 1970, UTC: how times are stored.

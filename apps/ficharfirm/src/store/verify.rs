@@ -30,7 +30,7 @@ pub(crate) async fn verify(
     mut on_break: impl FnMut(Break),
 ) -> Result<Report, StoreError> {
     let mut report = Report::default();
-    let mut db = pool.acquire().await?;
+    let mut db = super::reach(pool).await?;
     let mut after = String::new();
     loop {
         let ids: Vec<String> =

@@ -15,9 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SERVERS: [&str; 3] =
     ["FICHARFIRM_TEST_DATABASE", "FICHARFIRM_TEST_REDIS", "FICHARFIRM_TEST_AMQP"];
 
+pub(crate) type Test = fn(&Site);
+
 /// Runs the tests one after the other and prints what cargo's own harness would, which cannot skip: without
 /// servers every test counts as ignored. An argument selects the tests whose names contain it.
-pub(crate) fn main(tests: &[(&str, fn(&Site))]) -> ExitCode {
+pub(crate) fn main(tests: &[(&str, Test)]) -> ExitCode {
     let wanted = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
     let missing: Vec<_> = SERVERS.into_iter().filter(|s| std::env::var_os(s).is_none()).collect();
     let (mut passed, mut failed, mut ignored) = (0, 0, 0);

@@ -105,10 +105,19 @@ pub(crate) fn findings_document(findings: &[Finding]) -> serde_json::Value {
     json!({ "v": 1, "type": "check", "ok": ok, "findings": findings })
 }
 
+/// Bytes of a source line that is still shown around a finding.
+const LONGEST_LINE: usize = 400;
+
 /// Every finding with the lines it points at.
 pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> String {
     let mut out = String::new();
+    // A line that no terminal can show helps nobody.
+    let excerpts = text.lines().all(|line| line.len() <= LONGEST_LINE);
     for finding in findings {
+        if !excerpts {
+            out.push_str(&format!("{finding}\n  help: {}\n", finding.help));
+            continue;
+        }
         let severity = match finding.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,

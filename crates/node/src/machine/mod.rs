@@ -22,12 +22,18 @@ pub(crate) struct Machine {
     pub(crate) known: bool,
     /// Ids of resources that were changed, or would be, in this run.
     changed: BTreeSet<String>,
-    /// Roles of those resources.
+    /// Ids of resources that are not as declared after this run.
+    failed: BTreeSet<String>,
+    /// Roles of those that were changed.
     roles: BTreeSet<String>,
     /// The resource at work and its role.
     pub(crate) current: (String, String),
+    /// Token of a change of the firewall that this run has sent to the operator.
+    pub(crate) unconfirmed: Option<String>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
+    /// systemd has read all unit files in this run.
+    reloaded: bool,
     packages: Option<dpkg::Status>,
     accounts: Option<Accounts>,
     systemd: Option<Systemd>,
@@ -40,9 +46,12 @@ impl Machine {
             mode,
             known,
             changed: BTreeSet::new(),
+            failed: BTreeSet::new(),
             roles: BTreeSet::new(),
             current: Default::default(),
+            unconfirmed: None,
             reload_needed: false,
+            reloaded: false,
             packages: None,
             accounts: None,
             systemd: None,
@@ -94,10 +103,21 @@ impl Machine {
         Ok(())
     }
 
+    /// Makes systemd read unit files that it has not read, at least once in a run.
+    pub(crate) async fn reload_units(&mut self, systemd: &Systemd) -> Result<()> {
+        if self.reload_needed || !self.reloaded {
+            systemd.reload().await?;
+            self.reload_needed = false;
+            self.reloaded = true;
+        }
+        Ok(())
+    }
+
     /// Ends a run: systemd reads unit files that were written for units nobody declared.
     pub(crate) async fn settle(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.reload_needed) {
-            self.systemd().await?.reload().await?;
+        if self.reload_needed {
+            let systemd = self.systemd().await?;
+            self.reload_units(&systemd).await?;
         }
         Ok(())
     }
@@ -105,6 +125,15 @@ impl Machine {
     pub(crate) fn note_change(&mut self, resource: &Resource) {
         self.changed.insert(resource.id());
         self.roles.insert(resource.role.clone());
+    }
+
+    pub(crate) fn note_failure(&mut self, resource: &Resource) {
+        self.failed.insert(resource.id());
+    }
+
+    /// Whether a resource failed, so that nothing has to be restarted because of it.
+    pub(crate) fn failed(&self, id: &str) -> bool {
+        self.failed.contains(id)
     }
 
     pub(crate) fn changes(&self, id: &str) -> bool {

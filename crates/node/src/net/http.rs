@@ -115,6 +115,15 @@ pub(crate) fn encode(part: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_read(bytes: Vec<u8>, head in "(HTTP/1.1 [0-9]{3} \r\n)?(Transfer-Encoding: chunked\r\n)?(\r\n)?[0-9a-f]{0,17}(\r\n)?") {
+            let mut answer = head.into_bytes();
+            answer.extend(bytes);
+            let _ = parse(&answer);
+        }
+    }
+
     #[test]
     fn reads_answers() {
         let plain = parse(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno").unwrap();

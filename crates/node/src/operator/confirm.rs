@@ -69,11 +69,11 @@ pub async fn undo_firewall(token: &str, after: Duration) -> Result<Reverted> {
         if confirmed.exists() {
             return Ok(Reverted::Confirmed);
         }
+        if fs::read_to_string(current()).is_ok_and(|current| current != token) {
+            disk::remove(&undo)?;
+            return Ok(Reverted::Superseded);
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    if fs::read_to_string(current()).is_ok_and(|current| current != token) {
-        disk::remove(&undo)?;
-        return Ok(Reverted::Superseded);
     }
     let previous = disk::read(&undo)?.unwrap_or_default();
     match fs::rename(&undo, &undone) {
@@ -84,6 +84,16 @@ pub async fn undo_firewall(token: &str, after: Duration) -> Result<Reverted> {
     let previous = serde_json::from_slice(&previous).during("reading what was live before")?;
     firewall::restore(&previous).await?;
     Ok(Reverted::Undone)
+}
+
+/// The change that still waits for its confirmation, and what was live before it.
+pub(crate) fn pending() -> Result<Option<(String, Previous)>> {
+    let Some(token) = disk::read(&current())? else { return Ok(None) };
+    let token = String::from_utf8_lossy(&token).into_owned();
+    let [undo, _, _] = paths(&token)?;
+    let Some(bytes) = disk::read(&undo)? else { return Ok(None) };
+    let previous = serde_json::from_slice(&bytes).during("reading what was live before")?;
+    Ok(Some((token, previous)))
 }
 
 /// Writes down what is live and starts the guard; returns the token of the change.

@@ -51,6 +51,7 @@ impl Resource for File {
                 diff.extend(ownership(machine, meta, self.mode, &self.owner, &self.group)?);
                 let bytes = fs::read(path).during(format!("reading {}", self.path))?;
                 if bytes == content.text.as_bytes() {
+                    diff.same_content = true;
                     return Ok(diff);
                 }
                 match String::from_utf8(bytes) {
@@ -65,6 +66,19 @@ impl Resource for File {
             diff.text(&old, &content.text);
         }
         Ok(diff)
+    }
+
+    async fn prepare(&self, machine: &mut Machine) -> Result<()> {
+        let Some(content) = &self.content else { return Ok(()) };
+        let (uid, gid) = machine.accounts()?.ids(&self.owner, &self.group)?;
+        if self.validate.is_empty() {
+            return Ok(());
+        }
+        let bytes = content.text.as_bytes();
+        let candidate = disk::stage(Path::new(&self.path), bytes, self.mode, Some((uid, gid)))?;
+        let judged = judge(self, &candidate, content.sensitive).await;
+        disk::remove(&candidate)?;
+        judged
     }
 
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
@@ -85,10 +99,6 @@ impl Resource for File {
         }
         let bytes = content.text.as_bytes();
         let candidate = disk::stage(path, bytes, self.mode, Some((uid, gid)))?;
-        if let Err(failure) = judge(self, &candidate, content.sensitive).await {
-            disk::remove(&candidate)?;
-            return Err(failure);
-        }
         disk::commit(&candidate, path)?;
         machine.reload_needed |= is_unit(&self.path);
         if matches!(self.path.as_str(), "/etc/passwd" | "/etc/group") {
@@ -105,9 +115,6 @@ impl Resource for File {
 
 /// Lets the validator see the candidate. A secret file's validator is not quoted.
 async fn judge(declared: &File, candidate: &Path, sensitive: bool) -> Result<()> {
-    if declared.validate.is_empty() {
-        return Ok(());
-    }
     let candidate = candidate.to_string_lossy();
     let argv: Vec<String> =
         declared.validate.iter().map(|word| word.replace("{}", &candidate)).collect();

@@ -25,6 +25,12 @@ pub(crate) trait Resource {
     /// Compares the machine with what is declared. Changes nothing, in either mode.
     async fn diff(&self, machine: &mut Machine) -> Result<Diff>;
 
+    /// Judges what is declared before anything is changed: a refusal here costs nothing, while a
+    /// change, even a failed one, makes the units that watch this resource restart.
+    async fn prepare(&self, _: &mut Machine) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes it so, and returns what the operator should know (mostly nothing). Called only when
     /// [`Resource::diff`] was not empty. May be killed at any point: what it leaves must be seen by
     /// the next `diff`.

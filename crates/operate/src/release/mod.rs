@@ -20,6 +20,7 @@ const SERIES: &str = "releases";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     pub v: u32,
+    /// Empty: none is live since then.
     pub id: String,
     pub image: String,
     pub since: Timestamp,
@@ -111,7 +112,23 @@ async fn forward(
 /// When the state cannot be read.
 pub async fn current(instance: &Instance) -> Result<Option<Record>, Failure> {
     let newest = instance.store.newest(SERIES).await?;
-    Ok(newest.and_then(|(_, body)| serde_json::from_slice(&body).ok()))
+    let record: Option<Record> = newest.and_then(|(_, body)| serde_json::from_slice(&body).ok());
+    Ok(record.filter(|r| !r.id.is_empty()))
+}
+
+/// Nothing is live any more: the instance was taken down.
+pub(crate) async fn forget(instance: &Instance) -> Result<(), Failure> {
+    if current(instance).await?.is_some() {
+        append(instance, String::new(), String::new()).await?;
+    }
+    Ok(())
+}
+
+async fn append(instance: &Instance, id: String, image: String) -> Result<(), Failure> {
+    let record = Record { v: 1, id, image, since: now() };
+    let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
+    instance.store.append(SERIES, body).await?;
+    Ok(())
 }
 
 /// Notes that a release is live.
@@ -119,9 +136,5 @@ pub(crate) async fn record(instance: &Instance, release: &Release) -> Result<(),
     if current(instance).await?.is_some_and(|r| r.id == release.id) {
         return Ok(());
     }
-    let record =
-        Record { v: 1, id: release.id.clone(), image: release.image.clone(), since: now() };
-    let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    instance.store.append(SERIES, body).await?;
-    Ok(())
+    append(instance, release.id.clone(), release.image.clone()).await
 }

@@ -141,12 +141,20 @@ fn one(
                     MachineAction::None
                 }
             }
-            Some(Checked::Silent(why)) => {
+            Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
+                if *hangs {
+                    note.push_str("; it is restarted, its disk stays");
+                    work.restart.push(name.clone());
+                }
                 work.converge.push(name.clone());
                 MachineAction::Unreachable
             }
-            None => MachineAction::Unreachable,
+            // Started by somebody else between two looks.
+            None => {
+                work.converge.push(name.clone());
+                MachineAction::Unreachable
+            }
         },
     };
     work.converge.dedup();

@@ -1,7 +1,7 @@
 //! `plan` and `up`: what is live, what would change, and the steps that change it.
 
 mod judge;
-mod manifest;
+pub(crate) mod manifest;
 mod observe;
 mod steps;
 

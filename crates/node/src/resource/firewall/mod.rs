@@ -38,10 +38,14 @@ struct Applied {
 }
 
 impl Resource for Firewall {
-    async fn diff(&self, _: &mut Machine) -> Result<Diff> {
+    async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
         let mut diff = Diff::default();
         let applied = Applied::read()?;
-        let live = live_json().await?;
+        let live = match live_json().await {
+            // nft comes with a package that is not there yet.
+            Err(_) if machine.comes_later() => None,
+            live => live?,
+        };
         let source = disk::read(Path::new(SOURCE))?;
         let source = source.map(|s| String::from_utf8_lossy(&s).into_owned()).unwrap_or_default();
         if source != self.ruleset {
@@ -61,18 +65,33 @@ impl Resource for Firewall {
         {
             diff.remark("it is not known whether the live table is the declared one");
         }
+        if diff.is_empty()
+            && let Some((token, _)) = confirm::pending()?
+            && machine.unconfirmed.as_ref() != Some(&token)
+        {
+            // The run that changed it was killed before its operator knew the token.
+            diff.remark("its last change is not confirmed");
+        }
         Ok(diff)
     }
 
-    async fn make(&self, _: &mut Machine, say: &Say) -> Result<String> {
+    async fn prepare(&self, _: &mut Machine) -> Result<()> {
         let script = format!("{REPLACE}{}", self.ruleset);
-        process::run(&["nft", "--check", "-f", "-"], &script, NFT).await?;
+        process::run(&["nft", "--check", "-f", "-"], &script, NFT).await.map(drop)
+    }
+
+    async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String> {
+        let script = format!("{REPLACE}{}", self.ruleset);
         let folder = Path::new(SOURCE).parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).during(format!("creating {}", folder.display()))?;
-        let previous = confirm::Previous {
-            table: live_text().await?,
-            source: disk::read(Path::new(SOURCE))?
-                .map(|s| String::from_utf8_lossy(&s).into_owned()),
+        let previous = match confirm::pending()? {
+            // What a second connection never confirmed is nothing to go back to.
+            Some((_, previous)) => previous,
+            None => confirm::Previous {
+                table: live_text().await?,
+                source: disk::read(Path::new(SOURCE))?
+                    .map(|source| String::from_utf8_lossy(&source).into_owned()),
+            },
         };
         // The guard stands before the change: a kill in between leaves nobody locked out.
         let token = confirm::guard(&previous)?;
@@ -89,7 +108,9 @@ impl Resource for Firewall {
         };
         let bytes = serde_json::to_vec(&applied).during("writing the firewall's state")?;
         disk::write_state(&Applied::path(), &bytes)?;
-        Ok(format!("confirm:{token}"))
+        let message = format!("confirm:{token}");
+        machine.unconfirmed = Some(token);
+        Ok(message)
     }
 
     fn doing(&self) -> String {

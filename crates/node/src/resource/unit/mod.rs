@@ -21,12 +21,19 @@ enum Refresh {
 
 impl Resource for Unit {
     async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
-        let systemd = machine.systemd().await?;
+        let systemd = match machine.systemd().await {
+            // The bus comes with a package that is not there yet.
+            Err(_) if machine.comes_later() => {
+                let missing = systemd::Unit { load: "not-found".to_owned(), ..Default::default() };
+                return absent(self, machine, &missing, Diff::default());
+            }
+            systemd => systemd?,
+        };
         let mut state = systemd.unit(&self.name).await?;
-        if state.load == "not-found" && machine.reload_needed && !machine.comes_later() {
-            // A file of it was written in this run.
-            systemd.reload().await?;
-            machine.reload_needed = false;
+        let wanted = self.running == Some(true) || self.enabled == Some(true);
+        if state.load == "not-found" && wanted && machine.mode == Mode::Apply {
+            // Its file may have been written by this run, or by one that was killed right after.
+            machine.reload_units(&systemd).await?;
             state = systemd.unit(&self.name).await?;
         }
         let mut diff = Diff::default();
@@ -67,8 +74,8 @@ impl Resource for Unit {
         let systemd = machine.systemd().await?;
         let mut state = systemd.unit(&self.name).await?;
         if machine.reload_needed || state.stale {
-            systemd.reload().await?;
-            machine.reload_needed = false;
+            machine.reload_needed = true;
+            machine.reload_units(&systemd).await?;
             state = systemd.unit(&self.name).await?;
         }
         if (state.file == "masked") != self.masked {
@@ -80,7 +87,9 @@ impl Resource for Unit {
         {
             systemd.enable(&self.name, enabled).await?;
         }
-        let declared = Stamp::declared(self, &machine.manifest);
+        let mut declared = Stamp::declared(self, &machine.manifest);
+        // What is not there yet is not what the unit runs with.
+        declared.triggers.retain(|id, _| !machine.failed(id));
         let (method, verb) = match self.running {
             Some(false) if up(&state) => ("StopUnit", "stopping"),
             Some(false) => return Ok(String::new()),
@@ -94,7 +103,7 @@ impl Resource for Unit {
         };
         say.say(format!("{verb} {}", self.name));
         job(self, &systemd, method).await?;
-        if method != "StopUnit" && !declared.triggers.is_empty() {
+        if method != "StopUnit" && !(self.restart_on.is_empty() && self.reload_on.is_empty()) {
             declared.write(&self.name)?;
         }
         Ok(String::new())
@@ -172,6 +181,7 @@ fn refresh(declared: &Unit, machine: &Machine) -> Result<Refresh> {
     let wanted = Stamp::declared(declared, &machine.manifest);
     let changed = |watched: &[String]| {
         let mut ids = stamp.differing(&wanted, watched);
+        ids.retain(|id| !machine.failed(id));
         if machine.mode == Mode::Check {
             // Nothing loses its stamp in a check; this run knows what would.
             ids.extend(watched.iter().map(String::as_str).filter(|id| machine.changes(id)));
