@@ -70,7 +70,71 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
     steps.step("every crate comes from the one registry", one_registry);
     steps.step("every member takes version, licence and lints from the workspace", members);
+    steps.step("every code of an error is explained in docs/errors.md", codes);
     Ok(())
+}
+
+/// What stands before the code of an error or a finding.
+const BEFORE_CODE: &[&str] = &[
+    "Fault::new(",
+    "Fault::from_error(",
+    "Failure::new(",
+    "Failure::error(",
+    "Stop::new(",
+    "Stop::failed(",
+    "Self::new(",
+    "Self::error(",
+    "reader.error(",
+    "reader.report(",
+    "reader.unknown(",
+    "self.error(",
+    "self.report(",
+    "self.unknown(",
+    "code: ",
+    "each(reader, &field, ",
+    "lacks(",
+];
+
+fn codes() {
+    let (mut used, mut all) = (BTreeSet::new(), String::new());
+    for room in rooms().into_keys().filter(|room| !OUTSIDE[1..].contains(&room.as_str())) {
+        for file in sources(&run::checkout().join("crates").join(room).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+            used.extend(codes_of(shipped));
+            all.push_str(shipped);
+        }
+    }
+    assert!(used.len() > 50, "the search finds too little: {used:?}");
+    let text = fs::read_to_string(run::checkout().join("docs/errors.md")).unwrap();
+    let explained: BTreeSet<String> =
+        text.lines().filter_map(|l| l.strip_prefix("### ")).map(str::to_owned).collect();
+    let missing: Vec<_> = used.difference(&explained).collect();
+    assert!(missing.is_empty(), "codes without an entry: {missing:?}");
+    // Some are chosen at run time.
+    let gone: Vec<_> = explained.iter().filter(|c| !all.contains(&format!("\"{c}\""))).collect();
+    assert!(gone.is_empty(), "entries that nothing uses: {gone:?}");
+}
+
+/// The first literal after each of [`BEFORE_CODE`], behind at most one other argument.
+fn codes_of(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for before in BEFORE_CODE {
+        for (_, rest) in text.match_indices(before).map(|(at, _)| text.split_at(at + before.len())) {
+            let mut rest = rest.trim_start();
+            if ["Kind::", "Exit::", "Severity::"].iter().any(|kind| rest.starts_with(kind)) {
+                rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
+            }
+            let Some(literal) = rest.strip_prefix('"').and_then(|r| r.split('"').next()) else {
+                continue;
+            };
+            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+            if !literal.is_empty() && literal.chars().all(kebab) {
+                found.insert(literal.to_owned());
+            }
+        }
+    }
+    found
 }
 
 fn table(file: &Path) -> Table {
