@@ -16,6 +16,7 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "cli", need: Need::Nothin
 const GOOD: &str =
     "[project]\nname = \"small\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
 const VERBS: &[&str] = &[
+    "init",
     "check",
     "plan",
     "up",
@@ -30,6 +31,7 @@ const VERBS: &[&str] = &[
     "unlock",
     "cost",
     "secret",
+    "key",
     "completions",
 ];
 
@@ -72,6 +74,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             &["history", "one"],
             &["cost"],
             &["unlock", "one"],
+            &["key", "list"],
         ] {
             drop(untouched(&sandbox, words));
         }
@@ -207,6 +210,11 @@ const BAD_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["cost", "one", "two"], "two"),
     (&["secret"], "Usage"),
     (&["secret", "set", "one"], "<NAME>"),
+    (&["key"], "Usage"),
+    (&["key", "add"], "<KEY>"),
+    (&["key", "add", "age1short"], "ssh-ed25519"),
+    (&["key", "remove", "nobody"], "key list"),
+    (&["init", "here"], "here"),
     (&["completions", "tcsh"], "tcsh"),
     (&["-v", "-q", "check"], "--quiet"),
     (&["--on", "linode", "plan", "one@local"], "disagree"),
@@ -244,6 +252,8 @@ const DOCUMENTS: &[(&[&str], i32, &str)] = &[
     (&["cost", "one"], 0, "cost"),
     (&["cost"], 0, "costs"),
     (&["secret", "list", "one"], 0, "secrets"),
+    (&["key", "list"], 0, "keys"),
+    (&["key", "remove", "nobody"], 64, "result"),
     (&["unlock", "one", "-y"], 0, "result"),
     (&["down", "one", "-y"], 0, "result"),
     (&["up", "oen"], 64, "result"),
@@ -275,6 +285,7 @@ fn help() {
     let mut pages = vec![vec!["--help"]];
     pages.extend(VERBS.iter().map(|verb| vec![*verb, "--help"]));
     pages.extend(["set", "list", "rm"].iter().map(|what| vec!["secret", what, "--help"]));
+    pages.extend(["add", "remove", "list"].iter().map(|what| vec!["key", what, "--help"]));
     let sandbox = Sandbox::new(GOOD);
     let mut reference = String::new();
     for words in &pages {

@@ -18,6 +18,7 @@ mod leftovers;
 mod lock;
 mod results;
 mod rules;
+mod team;
 
 use andamio_testkit::{Scenario, Steps};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ const SHORT: &[Scenario] = &[
     rules::SCENARIO,
     lock::SCENARIO,
     cli::SCENARIO,
+    team::SCENARIO,
     bare::SCENARIO,
     dev::SCENARIO,
     leftovers::SCENARIO,

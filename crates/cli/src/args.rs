@@ -154,8 +154,9 @@ pub(crate) enum Verb {
         lines: usize,
     },
     /// End the lock of a run that is gone
-    #[command(after_help = "Examples:\n  andamio unlock dev\n\nA holder that died on this machine loses its lock by itself; \
-                            this is for one that died elsewhere.")]
+    #[command(after_help = "Examples:\n  andamio unlock dev\n  andamio unlock prod -y\n\n\
+                            A holder that died on this machine loses its lock at once, one elsewhere a minute after its last\n\
+                            sign of life. This ends a lock before that, or one whose holder lives: then it asks.")]
     Unlock { env: String },
     /// Show what an environment costs a month
     #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
@@ -176,6 +177,13 @@ pub(crate) enum Verb {
     /// Print a shell's completions
     #[command(after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio")]
     Completions { shell: Shell },
+    /// Write the manual pages, one a verb (for packagers)
+    #[command(hide = true, after_help = "Examples:\n  andamio man --out /usr/local/share/man/man1")]
+    Man {
+        /// Folder, made when it is not there
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// What runs on a machine (not for people)
     #[command(hide = true)]
     Node {

@@ -92,7 +92,7 @@ pub(crate) fn ring(global: &Global) -> Result<Ring, Stop> {
     let folder = project.folder();
     let state = state(global.state.as_deref(), &folder)?;
     Ok(Ring {
-        store: Store::directory(&state).map_err(Failure::from)?,
+        store: Store::look(&state).map_err(Failure::from)?,
         identity: identity(&state, &folder),
         file: project.file,
         text: project.text,
@@ -108,7 +108,9 @@ pub(crate) fn fresh(global: &Global) -> Init {
         _ => PathBuf::from("."),
     };
     let named = env::var_os("ANDAMIO_IDENTITY").map(PathBuf::from);
-    let identity = named.unwrap_or_else(|| folder.join(STATE).join(IDENTITY));
+    // Shown to people, who write no `./`.
+    let beside = file.with_file_name(STATE).join(IDENTITY);
+    let identity = named.unwrap_or(beside);
     let user = by().split('@').next().unwrap_or_default().to_owned();
     Init { file, folder, identity, user }
 }

@@ -68,6 +68,8 @@ impl Sandbox {
         for variable in ["ANDAMIO_FILE", "ANDAMIO_ON", "ANDAMIO_STATE", "ANDAMIO_IDENTITY"] {
             command.env_remove(variable);
         }
+        // The checkout's own identity is not a test's to make or to use.
+        command.env("ANDAMIO_IDENTITY", self.state().join("identity.txt"));
         command.env("NO_COLOR", "1");
         command
     }

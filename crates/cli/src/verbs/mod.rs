@@ -9,6 +9,7 @@ mod init;
 pub(crate) mod internal;
 mod key;
 mod logs;
+mod man;
 mod plan;
 mod secret;
 mod status;
@@ -56,6 +57,7 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         Verb::Secret { what } => secret::secret(global, output, what).await,
         Verb::Key { what } => key::key(global, output, what).await,
         Verb::Completions { shell } => Ok(completions(*shell)),
+        Verb::Man { out } => man::man(output, out),
         Verb::Node { what } => internal::node(what).await,
         // Handled before the runtime starts.
         Verb::Machine { .. } => Ok(Exit::Usage),

@@ -93,7 +93,10 @@ mod tests {
                     HEALTHCHECK CMD curl -f http://localhost:8080/healthz || exit 1\n\
                     ENTRYPOINT [\"app\"]\ncmd serve --fast\n";
         let image = Image::parse(text);
-        assert_eq!((image.ports.as_slice(), image.volumes.as_slice()), (&[8080, 9090][..], &["/data".to_owned()][..]));
+        assert_eq!(
+            (image.ports.as_slice(), image.volumes.as_slice()),
+            (&[8080, 9090][..], &["/data".to_owned()][..])
+        );
         assert_eq!(image.run(None), ["app", "serve", "--fast"]);
         assert_eq!(image.run(Some(&["work".to_owned()])), ["app", "work"]);
         assert_eq!(image.ready.as_deref(), Some("/healthz"));

@@ -5,8 +5,6 @@ mod compose;
 mod containerfile;
 mod name;
 mod repository;
-#[cfg(test)]
-mod tests;
 mod write;
 mod yaml;
 
@@ -119,7 +117,8 @@ fn ignore(folder: &Path, written: &mut Vec<PathBuf>) -> Result<(), Failure> {
     if text.lines().any(has) {
         return Ok(());
     }
-    let line = if text.is_empty() || text.ends_with('\n') { ".andamio/\n" } else { "\n.andamio/\n" };
+    let line =
+        if text.is_empty() || text.ends_with('\n') { ".andamio/\n" } else { "\n.andamio/\n" };
     let append = fs::OpenOptions::new().create(true).append(true).open(&file);
     append.and_then(|mut out| out.write_all(line.as_bytes())).map_err(|e| cannot(&file, &e))?;
     written.push(file);
@@ -130,3 +129,6 @@ fn cannot(file: &Path, error: &std::io::Error) -> Failure {
     let message = format!("cannot write {}: {error}", file.display());
     Failure::new(Kind::Failed, "init", message, "make the folder writable, then run it again")
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,9 @@ pub(super) fn look(root: &Path) -> Found {
         found.services.entry(group).or_insert(why);
     }
     for other in parsed.others {
-        let says = format!("{other} of {file} is nothing that Andamio runs: the application needs it from elsewhere");
+        let says = format!(
+            "{other} of {file} is nothing that Andamio runs: the application needs it from elsewhere"
+        );
         found.warnings.push(says);
     }
     let asked = parsed.processes.iter().find_map(|part| part.ready.clone()).or(image.ready);
@@ -92,13 +94,18 @@ fn source(root: &Path, compose: &Compose, found: &mut Found) -> Image {
         None | Some("") => ".".to_owned(),
         Some(folder) => folder.to_owned(),
     };
-    let why = if built.is_some() { "what the compose file builds" } else { "it has the Containerfile" };
+    let why =
+        if built.is_some() { "what the compose file builds" } else { "it has the Containerfile" };
     found.say("source", &shown, why);
     for other in folders.iter().filter(|other| **other != folder) {
-        let says = format!("{} has a Containerfile too: one file declares one application", other.display());
+        let says = format!(
+            "{} has a Containerfile too: one file declares one application",
+            other.display()
+        );
         found.warnings.push(says);
     }
-    let file = ["Containerfile", "Dockerfile"].iter().find_map(|n| read(&root.join(&folder).join(n)));
+    let file =
+        ["Containerfile", "Dockerfile"].iter().find_map(|n| read(&root.join(&folder).join(n)));
     let text = file.unwrap_or_default();
     if !from_target(&text).is_empty() {
         found.prepare = ["cargo", "build", "--release"].map(str::to_owned).to_vec();
@@ -141,17 +148,22 @@ fn processes(root: &Path, image: &Image, parts: &[Part], found: &mut Found) {
     let mut processes: Vec<(Process, &str)> = Vec::new();
     for part in parts {
         if part.folder != source {
-            let says = format!("`{}` is built from {}: one file declares one application", part.name, part.folder);
+            let says = format!(
+                "`{}` is built from {}: one file declares one application",
+                part.name, part.folder
+            );
             found.warnings.push(says);
             continue;
         }
         let command = image.run(part.command.as_deref());
         // What listens by the image alone is the web process, unless compose gives another command.
         let port = part.port.or(image.ports.first().copied().filter(|_| part.command.is_none()));
-        processes.push((Process { name: name::slug(&part.name), command, port }, "the compose file"));
+        processes
+            .push((Process { name: name::slug(&part.name), command, port }, "the compose file"));
     }
     if processes.is_empty() {
-        let text = read(&root.join(&source).join("Procfile")).or_else(|| read(&root.join("Procfile")));
+        let text =
+            read(&root.join(&source).join("Procfile")).or_else(|| read(&root.join("Procfile")));
         for line in text.as_deref().unwrap_or_default().lines() {
             let Some((name, command)) = line.split_once(':') else { continue };
             let name = name::slug(name);
@@ -179,13 +191,20 @@ fn processes(root: &Path, image: &Image, parts: &[Part], found: &mut Found) {
             continue;
         }
         if process.port.is_some_and(|port| ports.contains(&port)) {
-            let says = format!("`{}` had the port of another process: all of a machine share its ports", process.name);
+            let says = format!(
+                "`{}` had the port of another process: all of a machine share its ports",
+                process.name
+            );
             found.warnings.push(says);
             process.port = None;
         }
         ports.extend(process.port);
         let port = process.port.map(|port| format!(", port {port}")).unwrap_or_default();
-        found.say("process", &format!("{}: {}{port}", process.name, process.command.join(" ")), why);
+        found.say(
+            "process",
+            &format!("{}: {}{port}", process.name, process.command.join(" ")),
+            why,
+        );
         found.processes.push(process);
     }
 }
@@ -213,7 +232,10 @@ fn sources(folder: &Path, depth: u8, into: &mut Vec<String>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(500);
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.sort();
-    for file in files.iter().filter(|f| f.extension().and_then(|e| e.to_str()).is_some_and(|e| KINDS.contains(&e))) {
+    for file in files
+        .iter()
+        .filter(|f| f.extension().and_then(|e| e.to_str()).is_some_and(|e| KINDS.contains(&e)))
+    {
         if into.len() < 300 {
             into.extend(read(file));
         }

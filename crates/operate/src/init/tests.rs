@@ -74,7 +74,10 @@ fn an_empty_folder_and_a_single_containerfile() {
     assert!(written(empty.path()).0.project.name.starts_with("my-shop"));
 
     let small = folder(&[
-        ("Containerfile", "FROM scratch\nCOPY hello /hello\nEXPOSE 9000\nENTRYPOINT [\"/hello\"]\n"),
+        (
+            "Containerfile",
+            "FROM scratch\nCOPY hello /hello\nEXPOSE 9000\nENTRYPOINT [\"/hello\"]\n",
+        ),
         ("go.mod", "module example.org/tools/hello\n"),
     ]);
     run(small.path()).unwrap();
@@ -98,8 +101,14 @@ fn nothing_is_overwritten_and_a_second_member_gets_an_identity() {
 fn odd_repositories_end_in_a_valid_file() {
     let odd = [
         ("Procfile", "web: bundle exec puma -p $PORT\nworker: sidekiq\nrelease: rake\n::\n"),
-        ("Containerfile", "FROM x\nEXPOSE 0 99999 $P\nCMD \"\\\"quoted\\\" \\t\"\nVOLUME / /a /a:b\n"),
-        ("compose.yaml", "services:\n  \"Ünïcode name\":\n    build: ..\n    ports: [x, 70000]\n  a: {}\n  : :\n"),
+        (
+            "Containerfile",
+            "FROM x\nEXPOSE 0 99999 $P\nCMD \"\\\"quoted\\\" \\t\"\nVOLUME / /a /a:b\n",
+        ),
+        (
+            "compose.yaml",
+            "services:\n  \"Ünïcode name\":\n    build: ..\n    ports: [x, 70000]\n  a: {}\n  : :\n",
+        ),
         ("package.json", "{ \"name\": 3 }"),
         ("Cargo.toml", "[workspace]\n"),
     ];

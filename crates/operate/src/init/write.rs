@@ -24,7 +24,9 @@ fn write_all(out: &mut String, found: &Found, team: &[Member]) -> std::fmt::Resu
     out.push_str("]\n\n[app]\n");
     let source = found.source.as_deref().unwrap_or(".");
     writeln!(out, "source = {:24} # the folder with the Containerfile", quoted(source))?;
-    out.push_str("# domain = \"example.org\"         # what people type; needed for certificates\n");
+    out.push_str(
+        "# domain = \"example.org\"         # what people type; needed for certificates\n",
+    );
     match &found.ready {
         Some(path) => writeln!(out, "ready = {:25} # answers 2xx when a process can serve", quoted(path))?,
         None => out.push_str(

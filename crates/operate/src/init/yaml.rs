@@ -100,7 +100,8 @@ fn item_of(text: &str, lines: &mut &[(usize, String)], own: usize, depth: usize)
 
 fn value_of(text: &str, lines: &mut &[(usize, String)], own: usize, depth: usize) -> Node {
     // Anchors name a place; what is there follows.
-    let text = if text.starts_with('&') { text.split_once(' ').map_or("", |(_, t)| t) } else { text };
+    let text =
+        if text.starts_with('&') { text.split_once(' ').map_or("", |(_, t)| t) } else { text };
     match text {
         "" => {
             // A list may stand as far left as its key.
@@ -153,7 +154,11 @@ fn key_value(line: &str) -> Option<(String, &str)> {
 fn scalar(text: &str) -> Node {
     match text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
         Some(inner) => Node::List(
-            split(inner).iter().map(|t| Node::Text(unquote(t))).filter(|t| t.text().is_some()).collect(),
+            split(inner)
+                .iter()
+                .map(|t| Node::Text(unquote(t)))
+                .filter(|t| t.text().is_some())
+                .collect(),
         ),
         None => Node::Text(unquote(text)),
     }
@@ -206,7 +211,9 @@ mod tests {
 
     #[test]
     fn garbage_ends() {
-        for text in ["", ":", "- - -", "\u{0}", "a:\n b\n  c:\n- x", "[", "a: [b", "'", "- a: b\n  - c"] {
+        for text in
+            ["", ":", "- - -", "\u{0}", "a:\n b\n  c:\n- x", "[", "a: [b", "'", "- a: b\n  - c"]
+        {
             let _ = Node::parse(text);
         }
         let deep: String = (0..5000).map(|i| format!("{}a:\n", " ".repeat(i))).collect();

@@ -6,8 +6,6 @@
 
 mod change;
 mod team;
-#[cfg(test)]
-mod tests;
 
 pub use change::{Changed, Removal};
 pub use team::{Member, members, with, without};
@@ -149,3 +147,6 @@ impl Ring {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests;
