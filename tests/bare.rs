@@ -44,7 +44,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         || rivals(s),
     );
     steps.step("Ctrl-C ends a run with 130, and the next one goes on", || interrupted(s));
-    steps.step("an environment that wants the same addresses is refused, untouched", || same_range(s));
+    steps.step("an environment that wants the same addresses is refused, untouched", || {
+        same_range(s)
+    });
     steps.step("a reviewed plan is applied, or refused with 3 when the machine has moved", || {
         reviewed(s)
     });
