@@ -43,6 +43,10 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         "a second up leaves with 4, naming holder and purpose; a dead holder is taken over",
         || rivals(s),
     );
+    steps.step("Ctrl-C ends a run with 130, and the next one goes on", || interrupted(s));
+    steps.step("an environment that wants the same addresses is refused, untouched", || {
+        same_range(s)
+    });
     steps.step("a reviewed plan is applied, or refused with 3 when the machine has moved", || {
         reviewed(s)
     });
@@ -178,6 +182,30 @@ fn rivals(s: &Sandbox) {
     let third = s.ok(&["up", "one", "-y"]);
     assert!(third.stderr.contains("taking over"), "{third}");
     is_empty(s);
+}
+
+fn interrupted(s: &Sandbox) {
+    s.on("one", M, "systemctl stop redis-server@6379.service && chmod 600 /etc/hosts");
+    let first = s.start(&["up", "one", "--json", "-y"]);
+    let begun = first.event("the first step", DEADLINE, |e| e["state"] == "started");
+    assert!(begun.is_some(), "it ended at once");
+    first.interrupt();
+    let ended = first.end(DEADLINE).expect(130);
+    assert_eq!(ended.lines().last().unwrap()["status"], "cancelled", "{ended}");
+    drop(s.ok(&["up", "one", "-y"]));
+    is_empty(s);
+}
+
+fn same_range(s: &Sandbox) {
+    let status = s.ok(&["status", "one", "--json"]).json();
+    let address = machine(&status)["address"].as_str().unwrap().to_owned();
+    let network = address.rsplit_once('.').unwrap().0;
+    let rival = Sandbox::new(&format!("{TOML}network = \"{network}.0/24\"\n"));
+    let ended = rival.run(&["up", "one", "-y"]);
+    assert!(ended.code == Some(1) || ended.code == Some(3), "{ended}");
+    assert!(ended.stderr.contains("taken") && ended.stderr.contains("help:"), "{ended}");
+    assert!(rival.leftovers("one").is_empty(), "{:?}", rival.leftovers("one"));
+    drop(s.ok(&["status", "one"]));
 }
 
 fn reviewed(s: &Sandbox) {

@@ -262,7 +262,8 @@ const DOCUMENTS: &[(&[&str], i32, &str)] = &[
 /// Runs a verb and compares the project's folder and the host before and after.
 fn untouched(sandbox: &Sandbox, words: &[&str]) -> Ended {
     let before = listing(&sandbox.folder);
-    let ended = command::run(sandbox.command(words), DEADLINE);
+    // Verbs that read standard input get a line.
+    let ended = command::run_with(sandbox.command(words), "value\n", DEADLINE);
     assert_eq!(before, listing(&sandbox.folder), "files were made: {ended}");
     let left = sandbox.leftovers("one");
     assert!(left.is_empty(), "{left:?} after {ended}");

@@ -3,8 +3,11 @@
 //! ledger of runs) and the lock of E1.
 
 use andamio_engine::{Holder, Lock, LockError, Store};
+use andamio_testkit::wait::until;
 use andamio_testkit::{Abandoned, Need, Scenario, Steps};
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Barrier;
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "lock", need: Need::Nothing, run: all };
@@ -21,6 +24,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("1,000 races of four: one winner each", || runtime.block_on(races()));
     steps.step("a dead holder's lock is taken over, and it says whose it was", || {
         runtime.block_on(dead_holder());
+    });
+    steps.step("a holder that was killed and not yet waited for is dead", || {
+        runtime.block_on(zombie());
     });
     steps.step("a live holder's is not, and the refusal names holder and purpose", || {
         runtime.block_on(live_holder());
@@ -79,6 +85,25 @@ async fn dead_holder() {
     assert_eq!((former.holder.by.as_str(), former.purpose.as_str()), ("ana@there", "up dev@local"));
     lock.release().await.unwrap();
     assert!(Lock::holder(&store).await.unwrap().is_none());
+}
+
+/// Whoever started the holder may take its time, or never look.
+async fn zombie() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let fields = until("the child's end", Duration::from_secs(10), || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.trim().to_owned();
+        if fields.starts_with('Z') { Ok(fields) } else { Err(fields) }
+    });
+    let mut holder = Holder::current("ana@here");
+    holder.pid = child.id();
+    holder.pid_start = fields.split_whitespace().nth(19).unwrap().parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::directory(folder.path()).unwrap();
+    drop(Lock::take(&store, holder, "up dev@local").await.unwrap());
+    let taken = Lock::take(&store, Holder::current("eva@here"), "down").await;
+    child.wait().unwrap();
+    assert!(matches!(taken, Ok((_, Some(_)))), "a dead process holds the lock");
 }
 
 async fn live_holder() {

@@ -34,8 +34,8 @@ pub(crate) async fn prepare(request: Request) -> Result<Arc<Instance>, Stop> {
     Ok(Arc::new(Instance::prepare(request).await?))
 }
 
-/// Asks a person; without one the answer is no.
-pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Stop> {
+/// Says what will happen and asks a person; without one the answer is no.
+pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Stop> {
     if yes {
         return Ok(());
     }
@@ -43,12 +43,12 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Stop> {
         return Err(Stop::new(
             Exit::Refused,
             "no-terminal",
-            format!("{question} There is no terminal to ask on"),
+            format!("{what} There is nobody to ask: this is no terminal"),
             "run it again with -y to say yes",
         ));
     }
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{question} [y/N] ");
+    let _ = write!(err, "{what} Go on? [y/N] ");
     let _ = err.flush();
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
@@ -137,13 +137,23 @@ pub(crate) fn finish(
     }
 }
 
-/// First Ctrl-C: come to an end. Second: leave at once, which is as safe as a kill.
+/// First Ctrl-C (or SIGTERM): come to an end. Second: leave at once, which is as safe as a kill.
 async fn watch(cancel: Cancel) {
-    if tokio::signal::ctrl_c().await.is_ok() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    for again in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if again {
+            leave();
+        }
         cancel.request();
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        leave();
     }
 }
 

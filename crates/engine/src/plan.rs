@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 pub enum MachineAction {
     None,
     Create,
-    /// It exists but does not run.
+    /// It exists but does not run. For readers of the plan that is a machine they cannot reach.
+    #[serde(rename(serialize = "unreachable"))]
     Start,
     Replace,
     Delete,

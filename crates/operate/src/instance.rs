@@ -52,7 +52,15 @@ impl Instance {
     /// # Errors
     /// When there is no such environment or place, or the identity does not fit.
     pub async fn look(request: Request) -> Result<Self, Failure> {
-        Self::open(request, false).await
+        Self::open(request, Depth::Look).await
+    }
+
+    /// Makes state folder, identity and secrets; nothing of machines.
+    ///
+    /// # Errors
+    /// As [`Self::look`], and when the state cannot be written.
+    pub async fn state(request: Request) -> Result<Self, Failure> {
+        Self::open(request, Depth::State).await
     }
 
     /// Makes what has to exist before machines: state folder, identity, network claim, secrets.
@@ -60,10 +68,11 @@ impl Instance {
     /// # Errors
     /// As [`Self::look`], and when the host cannot do it.
     pub async fn prepare(request: Request) -> Result<Self, Failure> {
-        Self::open(request, true).await
+        Self::open(request, Depth::Machines).await
     }
 
-    async fn open(request: Request, make: bool) -> Result<Self, Failure> {
+    async fn open(request: Request, depth: Depth) -> Result<Self, Failure> {
+        let make = depth != Depth::Look;
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         local_only(&request.spec, &place)?;
@@ -73,7 +82,7 @@ impl Instance {
         let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
         let roots = Roots::default();
         let id = instance_id(&state.display().to_string(), &instance);
-        let network = allocate(&roots.data, &id, environment.network, make)?;
+        let network = allocate(&roots.data, &id, environment.network, depth == Depth::Machines)?;
         let topology = topology::compute(&request.spec, &request.env, &place, network)
             .map_err(|e| Failure::error(Kind::Refused, "topology", &e, "see `andamio check`"))?;
         let store = store.instance(&instance);
@@ -170,6 +179,14 @@ impl Instance {
         };
         Ok(self.ledger().append(record).await?)
     }
+}
+
+/// How much is made when an instance is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Look,
+    State,
+    Machines,
 }
 
 pub(crate) type Shared = Arc<Instance>;

@@ -194,6 +194,11 @@ impl Running {
         kill(pid(&self.child), Signal::SIGSTOP).unwrap();
     }
 
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        kill(pid(&self.child), Signal::SIGINT).unwrap();
+    }
+
     /// As pulling the plug on it; nothing of it can react.
     pub fn kill(&mut self) {
         let _ = kill(pid(&self.child), Signal::SIGKILL);

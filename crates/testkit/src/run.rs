@@ -1,11 +1,15 @@
 //! One run of the tests: its folder, and the instances that its scenarios made.
 
 use crate::host;
+use crate::wait::until;
+use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// Given by `./test`, which looks for leftovers of all its stages at the end.
 const FOLDER: &str = "ANDAMIO_TEST_RUN";
@@ -57,23 +61,41 @@ pub fn owns_folder() -> bool {
     env::var_os(FOLDER).is_none()
 }
 
-/// Notes an instance before anything of it can exist.
-pub fn note_instance(id: &str) {
+/// Notes an instance before anything of it can exist: its id, and the command that removes it.
+pub fn note_instance(id: &str, down: &[String]) {
     let file = folder().join(INSTANCES);
     let mut out = OpenOptions::new().create(true).append(true).open(file).unwrap();
-    writeln!(out, "{id}").unwrap();
+    writeln!(out, "{id}\t{}", down.join("\t")).unwrap();
+}
+
+/// Id → command that removes it, of every instance of this run.
+fn instances() -> BTreeMap<String, Vec<String>> {
+    let noted = fs::read_to_string(folder().join(INSTANCES)).unwrap_or_default();
+    let words = noted.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+    words.map(|mut words| (words.remove(0), words)).collect()
 }
 
 /// What is left of this run on the host: nothing, unless something went wrong.
 #[must_use]
 pub fn leftovers() -> Vec<String> {
-    let ids = fs::read_to_string(folder().join(INSTANCES)).unwrap_or_default();
-    let mut ids: Vec<&str> = ids.lines().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut left: Vec<String> = ids.into_iter().flat_map(host::leftovers).collect();
+    let mut left: Vec<String> = instances().keys().flat_map(|id| host::leftovers(id)).collect();
     left.extend(host::processes_that_mention(&folder().display().to_string()));
     left
+}
+
+/// Takes down what a scenario could not, because it was interrupted.
+pub fn sweep() {
+    for (id, down) in instances() {
+        if host::leftovers(&id).is_empty() {
+            continue;
+        }
+        // A run that is just coming to its end still holds the lock.
+        until("an interrupted environment to go", Duration::from_secs(90), || {
+            let ended = Command::new(&down[0]).args(&down[1..]).output().unwrap();
+            let why = String::from_utf8_lossy(&ended.stderr).into_owned();
+            if ended.status.success() { Ok(()) } else { Err(why) }
+        });
+    }
 }
 
 #[must_use]

@@ -76,7 +76,11 @@ impl Sandbox {
 
     fn owe(&self, env: &str) {
         if self.owed.borrow_mut().insert(env.to_owned()) {
-            run::note_instance(&self.id(env));
+            let path = |path: &Path| path.display().to_string();
+            let program = path(&run::built("andamio"));
+            let (file, state) = (path(&self.file), path(&self.state()));
+            let down = [&program, "-f", &file, "--state", &state, "-y", "down", env];
+            run::note_instance(&self.id(env), &down.map(str::to_owned));
         }
     }
 

@@ -4,6 +4,7 @@ use crate::output::{Output, plan as display, table};
 use crate::project::request;
 use crate::run;
 use andamio_engine::{Lock, PlanReport};
+use andamio_operate::release::Heard;
 use andamio_operate::{Failure, Instance, Request, release, up as operate};
 use andamio_provision::local::install;
 use std::path::Path;
@@ -53,10 +54,12 @@ async fn locked(
     let instance = run::prepare(request).await?;
     if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
         output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
-        release::prepare(&instance, |line| {
-            if output.verbose {
-                output.note(&format!("  {line}"));
+        release::prepare(&instance, |heard| match heard {
+            Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
+            Heard::Still { seconds, last } if !output.verbose => {
+                output.note(&format!("  {seconds} s: {last}"));
             }
+            _ => {}
         })
         .await?;
     }
@@ -73,7 +76,7 @@ async fn locked(
     }
     if report.asks() {
         let question = format!(
-            "This interrupts users or removes data of {}. Go on?",
+            "This interrupts users or removes data of {}.",
             instance.name()
         );
         run::confirm(&question, global.yes)?;

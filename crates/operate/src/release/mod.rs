@@ -12,6 +12,7 @@ use andamio_converge::Release;
 use andamio_engine::{Timestamp, now};
 use serde::{Deserialize, Serialize};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 const SERIES: &str = "releases";
@@ -48,11 +49,24 @@ pub fn of(instance: &Instance, context: &Context) -> Release {
     Release { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
 }
 
-/// Runs `[app].prepare`, line by line to `doing`.
+/// What is heard of a command that works.
+pub enum Heard<'a> {
+    Line(&'a str),
+    /// Five more seconds have passed; what it said last.
+    Still {
+        seconds: u64,
+        last: &'a str,
+    },
+}
+
+/// Runs `[app].prepare`, and passes on what it says.
 ///
 /// # Errors
 /// When it cannot be started or fails; with its last lines.
-pub async fn prepare(instance: &Instance, mut doing: impl FnMut(&str)) -> Result<(), Failure> {
+pub async fn prepare(
+    instance: &Instance,
+    mut heard: impl FnMut(Heard<'_>),
+) -> Result<(), Failure> {
     let command = &instance.request.spec.app.prepare;
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let line = command.join(" ");
@@ -76,11 +90,23 @@ pub async fn prepare(instance: &Instance, mut doing: impl FnMut(&str)) -> Result
     ];
     drop(sender);
     let mut last: Vec<String> = Vec::new();
-    while let Some(text) = lines.recv().await {
-        doing(text.trim());
-        last.push(text);
-        if last.len() > 20 {
-            last.remove(0);
+    let begun = Instant::now();
+    let mut pulse = tokio::time::interval(Duration::from_secs(5));
+    pulse.reset();
+    loop {
+        tokio::select! {
+            text = lines.recv() => {
+                let Some(text) = text else { break };
+                heard(Heard::Line(text.trim()));
+                last.push(text);
+                if last.len() > 20 {
+                    last.remove(0);
+                }
+            }
+            _ = pulse.tick() => heard(Heard::Still {
+                seconds: begun.elapsed().as_secs(),
+                last: last.last().map_or("", |line| line.trim()),
+            }),
         }
     }
     for reader in readers.into_iter().flatten() {

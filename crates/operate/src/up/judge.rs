@@ -68,7 +68,13 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
     let touches_app = work.converge.iter().any(|m| has_role(m, Role::App));
-    work.release = touches_app;
+    // A machine that answered and lacks no image needs no build.
+    let lacks_image = |m: &String| {
+        has_role(m, Role::App)
+            && (!answered(input, m)
+                || changes.iter().any(|c| c.machine == *m && c.resource.starts_with("image:")))
+    };
+    work.release = touches_app && (input.release_changes || work.converge.iter().any(lacks_image));
     // An empty database needs its schema, whatever the release.
     let new_database = work.create.iter().any(|m| has_role(m, Role::Mariadb));
     work.migrate = touches_app && (input.release_changes || new_database)
@@ -159,6 +165,10 @@ fn one(
     };
     work.converge.dedup();
     MachineChange { name, action, note }
+}
+
+fn answered(input: &Input<'_>, machine: &str) -> bool {
+    matches!(input.observed.checks.get(machine), Some(Checked::Answered(_)))
 }
 
 fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {

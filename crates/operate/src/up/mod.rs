@@ -19,8 +19,6 @@ pub struct Planned {
     pub report: PlanReport,
     pub steps: Vec<Step>,
     pub release: Option<Release>,
-    /// Remarks that go with the report on a terminal only.
-    pub url: String,
 }
 
 /// Looks at everything and plans. Changes nothing, here or on a machine.
@@ -56,7 +54,6 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         report: judged.report,
         steps,
         release,
-        url: instance.topology.url.clone(),
     })
 }
 
