@@ -1,5 +1,5 @@
-//! The scenarios, one file each. `scenarios NAME…` runs some, `scenarios full NAME` a long one;
-//! `./test` calls it.
+//! The scenarios, one file each. `scenarios list` names them, `scenarios NAME…` runs some,
+//! `scenarios full` and `scenarios full NAME` do that for the long ones. `./test` calls it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,12 +40,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (list, wanted) = match words.as_slice() {
         [] => return usage(),
-        ["full"] => {
-            for scenario in FULL {
-                println!("{}", scenario.name);
-            }
-            return ExitCode::SUCCESS;
-        }
+        ["list"] => return names(SHORT),
+        ["full"] => return names(FULL),
         ["full", names @ ..] => (FULL, names),
         names => (SHORT, names),
     };
@@ -60,6 +56,13 @@ fn main() -> ExitCode {
     }
     steps.finish();
     if steps.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn names(list: &[Scenario]) -> ExitCode {
+    for scenario in list {
+        println!("{}", scenario.name);
+    }
+    ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {

@@ -120,7 +120,8 @@ fn codes() {
 fn codes_of(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for before in BEFORE_CODE {
-        for (_, rest) in text.match_indices(before).map(|(at, _)| text.split_at(at + before.len())) {
+        for (_, rest) in text.match_indices(before).map(|(at, _)| text.split_at(at + before.len()))
+        {
             let mut rest = rest.trim_start();
             if ["Kind::", "Exit::", "Severity::"].iter().any(|kind| rest.starts_with(kind)) {
                 rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
