@@ -73,7 +73,11 @@ impl Drop for Checkout {
 fn checkout(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> Checkout {
     let folder = sandbox.folder.join(name);
     fs::create_dir_all(&folder).unwrap();
-    run::note_instance(&sandbox.id("dev"));
+    let path = |path: &Path| path.display().to_string();
+    let (program, state) = (path(&run::built("andamio")), path(&sandbox.state()));
+    let file = path(&folder.join("andamio.toml"));
+    let down = [&program, "-f", &file, "--state", &state, "-y", "down", "dev"];
+    run::note_instance(&sandbox.id("dev"), &down.map(str::to_owned));
     for (file, text) in files {
         fs::write(folder.join(file), text).unwrap();
     }
