@@ -1,3 +1,4 @@
+use super::up::prepare;
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display};
@@ -14,6 +15,8 @@ pub(crate) async fn plan(
     exit_code: bool,
 ) -> Result<Exit, Stop> {
     let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    // So that a reviewed plan is the one that `up` makes.
+    prepare(&instance, output).await?;
     let planned = up::plan(&instance, &[]).await?;
     let report = planned.report;
     if let Some(file) = out {

@@ -52,17 +52,7 @@ async fn locked(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
-    if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
-        output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
-        release::prepare(&instance, |heard| match heard {
-            Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
-            Heard::Still { seconds, last } if !output.verbose => {
-                output.note(&format!("  {seconds} s: {last}"));
-            }
-            _ => {}
-        })
-        .await?;
-    }
+    prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
     if let Some(file) = reviewed {
@@ -97,6 +87,24 @@ async fn locked(
         output.answer(&closing(&instance, outcome.changed, &record, &next));
     }
     Ok(exit)
+}
+
+/// Builds the application's program, where the project says how: what would be deployed is only known
+/// afterwards.
+pub(crate) async fn prepare(instance: &Instance, output: &Output) -> Result<(), Stop> {
+    if release::context(instance)?.is_none() || instance.request.spec.app.prepare.is_empty() {
+        return Ok(());
+    }
+    output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
+    release::prepare(instance, |heard| match heard {
+        Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
+        Heard::Still { seconds, last } if !output.verbose => {
+            output.note(&format!("  {seconds} s: {last}"));
+        }
+        _ => {}
+    })
+    .await?;
+    Ok(())
 }
 
 /// Reviewed is applied: the plan of the file, or nothing.

@@ -21,8 +21,6 @@ pub(super) struct Input<'a> {
     /// Machines whose declared state is the one they were last sent.
     pub(super) same_declaration: &'a BTreeMap<String, bool>,
     pub(super) release_changes: bool,
-    /// The application's build has not been prepared yet.
-    pub(super) unprepared: bool,
     /// Machines to stay with; empty: all.
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
@@ -261,9 +259,6 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
     let mut notes = Vec::new();
     if work.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
-    }
-    if input.unprepared {
-        notes.push("the application is built first (`prepare`)".to_owned());
     }
     if !work.create.is_empty() {
         for budget in input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0) {

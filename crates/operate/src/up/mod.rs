@@ -28,6 +28,14 @@ pub struct Planned {
 pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
     check_limit(instance, limit)?;
     let context = release::context(instance)?;
+    if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
+        return Err(Failure::new(
+            Kind::Failed,
+            "unprepared",
+            format!("the Containerfile copies {}, and it is not there", missing.display()),
+            "correct `prepare` in andamio.toml or the path in the Containerfile",
+        ));
+    }
     let release = context.as_ref().map(|c| release::of(instance, c));
     let whole = render(instance, release.as_ref(), Phase::App)?;
     let (observed, live) =
@@ -37,14 +45,12 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     for manifest in &whole {
         known.insert(manifest.machine.clone(), manifest::recorded(instance, manifest).await?);
     }
-    let unprepared = context.as_ref().is_some_and(|c| !c.unprepared.is_empty());
     let judged = judge::judge(&judge::Input {
         topology: &instance.topology,
         environment: &instance.environment,
         observed: &observed,
         same_declaration: &known,
         release_changes: release.as_ref().is_some_and(|r| live.is_none_or(|l| l.id != r.id)),
-        unprepared,
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
