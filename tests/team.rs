@@ -73,10 +73,10 @@ impl Drop for Checkout {
 fn checkout(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> Checkout {
     let folder = sandbox.folder.join(name);
     fs::create_dir_all(&folder).unwrap();
-    let path = |path: &Path| path.display().to_string();
-    let (program, state) = (path(&run::built("andamio")), path(&sandbox.state()));
-    let file = path(&folder.join("andamio.toml"));
-    let down = [&program, "-f", &file, "--state", &state, "-y", "down", "dev"];
+    let file = folder.join("andamio.toml").display().to_string();
+    let state = sandbox.state().display().to_string();
+    let program = run::built("andamio").display().to_string();
+    let down = [&program, "-f", &file, "--state", &state, "down", "dev", "-y"];
     run::note_instance(&sandbox.id("dev"), &down.map(str::to_owned));
     for (file, text) in files {
         fs::write(folder.join(file), text).unwrap();
