@@ -121,8 +121,8 @@ fn header(name: &str, executable: bool, size: usize) -> Option<[u8; 512]> {
     let (prefix, short) = if name.len() <= 100 {
         ("", name)
     } else {
-        let cut = name.char_indices().filter(|&(i, c)| c == '/' && i <= 155).map(|(i, _)| i);
-        let at = cut.filter(|i| name.len() - i - 1 <= 100).last()?;
+        let mut cut = name.char_indices().filter(|&(i, c)| c == '/' && i <= 155).map(|(i, _)| i);
+        let at = cut.rfind(|i| name.len() - i - 1 <= 100)?;
         (&name[..at], &name[at + 1..])
     };
     let mut put = |at: usize, bytes: &[u8]| {
