@@ -168,6 +168,22 @@ table {table} {{
         // `add` makes the deletion safe to repeat.
         let table = format!("inet andamio_{}", self.id);
         feed("nft", &["-f", "-"], &format!("add table {table}\ndelete table {table}\n")).await?;
+        self.forget_network()?;
+        self.stop_forwarding();
+        Ok(())
+    }
+
+    /// Gives the claim back when nothing was made with it: a run that was refused leaves nothing.
+    pub fn abandon(&self) {
+        let machines = list(&self.instance_folder().join("machines"));
+        if machines.is_empty() && !self.network_is_up() {
+            let _ = self.forget_network();
+            let _ = disk::remove(&self.instance_folder());
+            self.remove_empty_folders();
+        }
+    }
+
+    fn forget_network(&self) -> Result<(), LocalError> {
         let networks = self.roots.data.join("networks");
         for name in list(&networks) {
             let place = networks.join(&name);
@@ -175,7 +191,6 @@ table {table} {{
                 disk::remove(&place)?;
             }
         }
-        self.stop_forwarding();
         Ok(())
     }
 
