@@ -7,12 +7,13 @@ mod secret;
 
 pub mod command;
 pub mod down;
+pub mod hosts;
 pub mod logs;
 pub mod release;
 pub mod status;
 pub mod up;
 
 pub use failure::{Failure, Kind};
-pub use instance::{Instance, Request, SSH_PORT};
+pub use instance::{Access, Instance, Request};
 pub use node::{Nodes, Said};
 pub use secret::{Secrets, new_identity};

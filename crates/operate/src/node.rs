@@ -4,7 +4,6 @@ use andamio_engine::Fault;
 use andamio_manifest::{Event, Manifest, Report};
 use andamio_provision::Found;
 use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
-use crate::SSH_PORT;
 use crate::failure::remote_fault;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -19,7 +18,8 @@ const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
 pub struct Nodes {
-    identity: Identity,
+    /// The instance's own, then the person's where there is one.
+    identities: Vec<Identity>,
     program: PathBuf,
     agent: OnceCell<Agent>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
@@ -40,9 +40,9 @@ pub struct Said {
 
 impl Nodes {
     #[must_use]
-    pub fn new(identity: Identity, program: &Path) -> Self {
+    pub fn new(identities: Vec<Identity>, program: &Path) -> Self {
         Self {
-            identity,
+            identities,
             program: program.to_owned(),
             agent: OnceCell::new(),
             sessions: Mutex::default(),
@@ -77,11 +77,11 @@ impl Nodes {
     ) -> Result<Session, RemoteError> {
         let target = Target {
             machine: machine.name.clone(),
-            address: (machine.address, SSH_PORT).into(),
-            user: "root".to_owned(),
+            address: (machine.address, machine.port).into(),
+            user: machine.user.clone(),
             host_key: machine.host_key.clone(),
         };
-        Session::connect(&target, &self.identity, patience).await
+        Session::connect(&target, &self.identities, patience).await
     }
 
     /// Forgets a connection, after its machine was stopped.

@@ -19,7 +19,7 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
 }
 
 async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> Result<Exit, Stop> {
-    let (report, steps) = operate::plan(instance);
+    let (report, steps) = operate::plan(instance)?;
     if !report.empty {
         let question = format!(
             "This removes {} with {} machines and all their data.",

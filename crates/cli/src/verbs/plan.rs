@@ -2,7 +2,8 @@ use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display};
 use crate::project::request;
-use andamio_operate::{Instance, up};
+use crate::run;
+use andamio_operate::{hosts, up};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ pub(crate) async fn plan(
     out: Option<&Path>,
     exit_code: bool,
 ) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    let look = run::meet(request(global, env)?, &[], output).await?;
+    hosts::check(&look, &[], false).await?;
+    let instance = Arc::new(look);
     let planned = up::plan(&instance, &[]).await?;
     let report = planned.report;
     if let Some(file) = out {

@@ -4,7 +4,7 @@ use crate::output::{Output, plan as display, table};
 use crate::project::request;
 use crate::run;
 use andamio_engine::{Lock, PlanReport};
-use andamio_operate::{Failure, Instance, Request, release, up as operate};
+use andamio_operate::{Failure, Instance, Request, hosts, release, up as operate};
 use andamio_provision::local::install;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +17,13 @@ pub(crate) async fn up(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let request = request(global, env)?;
-    let look = Instance::look(request.clone()).await?;
+    let look = run::meet(request, limit, output).await?;
+    let request = look.request.clone();
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
     host(&look, output).await?;
+    hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
     let result = locked(global, output, request, reviewed, limit).await;
     release_lock(lock).await;
@@ -51,6 +53,7 @@ async fn locked(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
+    hosts::enrol(&instance, limit).await?;
     if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
         output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
         release::prepare(&instance, |line| {

@@ -27,6 +27,8 @@ pub(super) struct Input<'a> {
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
     pub(super) project: &'a str,
+    /// Machines have a price: not those that somebody has already.
+    pub(super) priced: bool,
 }
 
 /// What has to be done, machine by machine.
@@ -62,8 +64,8 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
     let new_machines = !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
-    work.image = !work.create.is_empty() && !input.observed.image_built;
-    work.network = !input.observed.network_up || new_machines;
+    work.image = !work.create.is_empty() && !input.observed.ground.image;
+    work.network = !input.observed.ground.network || new_machines;
     let has_role = |name: &String, role: Role| {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
@@ -79,7 +81,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
-    let (cost, over) = money(input);
+    let (cost, over) = if input.priced { money(input) } else { (None, None) };
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
         .chain(over)

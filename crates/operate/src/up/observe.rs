@@ -4,7 +4,7 @@ use super::manifest;
 use crate::instance::Shared;
 use crate::node::Said;
 use andamio_manifest::Manifest;
-use andamio_provision::{Inventory, MachineState};
+use andamio_provision::{Ground, Inventory, MachineState};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
@@ -20,8 +20,7 @@ pub enum Checked {
 pub struct Observed {
     pub inventory: Inventory,
     pub checks: BTreeMap<String, Checked>,
-    pub image_built: bool,
-    pub network_up: bool,
+    pub ground: Ground,
 }
 
 pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observed {
@@ -46,10 +45,5 @@ pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observ
         (manifest.machine.clone(), checked)
     });
     let checks = join_all(asked).await.into_iter().collect();
-    Observed {
-        checks,
-        image_built: instance.image.is_built(),
-        network_up: instance.local.network_is_up(),
-        inventory,
-    }
+    Observed { checks, ground: instance.provider.ground(), inventory }
 }

@@ -76,6 +76,7 @@ fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
             address => cx.machine.address.to_string(),
             operator => cx.inputs.topology.network.gateway().to_string(),
             local => cx.is_local(),
+            host => cx.is_host(),
         },
     )?;
     // The drop-in is a complete configuration of its own for the test: every keyword that it sets
@@ -84,10 +85,13 @@ fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
         validate: strings(&["/usr/sbin/sshd", "-t", "-f", "{}"]),
         ..file("/etc/ssh/sshd_config.d/10-andamio.conf", text)
     });
-    out.add(directory("/root/.ssh", 0o700, ("root", "root")));
-    let mut keys = cx.inputs.operator_keys.join("\n");
-    keys.push('\n');
-    out.file(File { mode: 0o600, ..file("/root/.ssh/authorized_keys", keys) });
+    // The file holds exactly these keys, so it is only for machines that are Andamio's alone.
+    if !cx.is_host() {
+        out.add(directory("/root/.ssh", 0o700, ("root", "root")));
+        let mut keys = cx.inputs.operator_keys.join("\n");
+        keys.push('\n');
+        out.file(File { mode: 0o600, ..file("/root/.ssh/authorized_keys", keys) });
+    }
     out.unit(Unit { reload_on: vec![config], ..unit("ssh.service") });
     Ok(())
 }
