@@ -136,9 +136,9 @@ fn access() -> Access {
     let folder = env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"));
     let file = |name| folder.as_ref().map(|f| f.join(name)).filter(|file| file.is_file());
     // A key that was named and is not there is worth a word, so it is not looked for here.
-    let named = env::var_os("ANDAMIO_SSH_KEY").map(PathBuf::from);
+    let named = env::var_os("ANDAMIO_SSH_KEY").filter(|v| !v.is_empty());
     Access {
-        key: named.or_else(|| file("id_ed25519")),
+        key: named.map(PathBuf::from).or_else(|| file("id_ed25519")),
         known_hosts: file("known_hosts"),
         ..Access::default()
     }

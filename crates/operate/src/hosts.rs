@@ -166,7 +166,7 @@ async fn leave_key(
     machine: &Found,
     session: &Arc<Session>,
 ) -> Result<(), String> {
-    let key = quote(&[format!("{} andamio {}", instance.secrets.ssh_public(), instance.name())]);
+    let key = quote(&[format!("{} {}", instance.secrets.ssh_public(), instance.name())]);
     let user = quote(&[&machine.user]);
     // As root, on behalf of the user: their file keeps its other keys and its owner.
     let script = format!(

@@ -249,8 +249,9 @@ fn local(
 fn person(file: Option<&std::path::Path>) -> Result<Option<Identity>, Failure> {
     let Some(file) = file else { return Ok(None) };
     let failure = |why: &dyn std::error::Error| {
+        let message = format!("cannot use the SSH key {}: {why}", file.display());
         let help = "name a private key without a passphrase in ANDAMIO_SSH_KEY";
-        Failure::error(Kind::Host, "ssh-key", why, help)
+        Failure::new(Kind::Host, "ssh-key", message, help)
     };
     let text = std::fs::read_to_string(file).map_err(|e| failure(&e))?;
     Identity::parse(&text).map(Some).map_err(|e| failure(&e))

@@ -87,11 +87,10 @@ async fn locked(
     let (outcome, record) =
         run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
     let env = &instance.topology.env;
-    let next = [
-        format!("andamio status {env}"),
-        format!("andamio logs {env} -f"),
-        format!("andamio down {env}"),
-    ];
+    let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
+    if instance.local().is_ok() {
+        next.push(format!("andamio down {env}"));
+    }
     let exit = run::finish(output, &record, &outcome, &next)?;
     if !output.json && !report.empty {
         output.answer(&closing(&instance, outcome.changed, &record, &next));
@@ -136,7 +135,9 @@ fn closing(
     let ended = record.ended.unwrap_or(record.started);
     let seconds = ended.duration_since(record.started).as_secs_f64();
     let mut out = format!("\n{} is live: {changed} changes in {seconds:.1} s\n\n", instance.name());
-    out.push_str(&format!("  {}\n\n", instance.topology.url));
+    if !instance.topology.url.is_empty() {
+        out.push_str(&format!("  {}\n\n", instance.topology.url));
+    }
     for line in table(&["MACHINE", "ADDRESS", "ROLES"], &rows).lines() {
         out.push_str(&format!("  {line}\n"));
     }

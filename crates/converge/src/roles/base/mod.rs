@@ -31,6 +31,10 @@ const PACKAGES: &[&str] =
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
     out.packages(PACKAGES);
+    if cx.is_host() {
+        // The list of hosts has the names of this environment; the server's own stays known by this.
+        out.packages(&["libnss-myhostname"]);
+    }
     out.add(directory("/etc/andamio", 0o700, ("root", "root")));
     out.file(file("/etc/hosts", hosts(cx)));
     for (key, value) in SYSCTLS {
