@@ -8,7 +8,7 @@ use std::path::PathBuf;
     name = "andamio",
     version,
     about = "Makes the environments of andamio.toml real, and keeps them so",
-    after_help = "Examples:\n  andamio check\n  andamio plan dev\n  andamio up dev\n  andamio status dev\n  \
+    after_help = "Examples:\n  andamio init\n  andamio check\n  andamio plan dev\n  andamio up dev\n  andamio status dev\n  \
                   andamio logs dev -f\n\nExit status: 0 done, 1 failed (running it again is safe), 2 changes found (plan --exit-code),\n\
                   3 refused, 4 locked by another run, 5 andamio.toml invalid, 6 host, key or credential missing,\n\
                   7 unhealthy (status), 64 usage, 130 interrupted",
@@ -49,6 +49,12 @@ pub(crate) struct Global {
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    /// Write andamio.toml for the project in this folder
+    #[command(after_help = "Examples:\n  andamio init\n  andamio init --json\n\n\
+                            Looks at Containerfile, compose file, Procfile and packages; makes your identity and an offline\n\
+                            recovery key, which is shown once. Overwrites nothing. In a project that has an andamio.toml\n\
+                            it makes your identity only.")]
+    Init,
     /// Check andamio.toml
     #[command(after_help = "Examples:\n  andamio check\n  andamio check --explain\n  andamio check --json | jq .findings")]
     Check {
@@ -148,8 +154,9 @@ pub(crate) enum Verb {
         lines: usize,
     },
     /// End the lock of a run that is gone
-    #[command(after_help = "Examples:\n  andamio unlock dev\n\nA holder that died on this machine loses its lock by itself; \
-                            this is for one that died elsewhere.")]
+    #[command(after_help = "Examples:\n  andamio unlock dev\n  andamio unlock prod -y\n\n\
+                            A holder that died on this machine loses its lock at once, one elsewhere a minute after its last\n\
+                            sign of life. This ends a lock before that, or one whose holder lives: then it asks.")]
     Unlock { env: String },
     /// Show what an environment costs a month
     #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
@@ -160,9 +167,23 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         what: SecretVerb,
     },
+    /// Say who can read the secrets
+    #[command(after_help = "Examples:\n  andamio key list\n  andamio key add age1… --name Marta\n  \
+                            andamio key remove Marta")]
+    Key {
+        #[command(subcommand)]
+        what: KeyVerb,
+    },
     /// Print a shell's completions
     #[command(after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio")]
     Completions { shell: Shell },
+    /// Write the manual pages, one a verb (for packagers)
+    #[command(hide = true, after_help = "Examples:\n  andamio man --out /usr/local/share/man/man1")]
+    Man {
+        /// Folder, made when it is not there
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// What runs on a machine (not for people)
     #[command(hide = true)]
     Node {
@@ -185,6 +206,34 @@ pub(crate) enum SecretVerb {
     List { env: String },
     /// Remove a value
     Rm { env: String, name: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Let a public key read the secrets of every environment
+    #[command(after_help = "Examples:\n  andamio key add age1… --name Marta\n  \
+                            andamio key add \"$(cat marta.pub)\"\n\n\
+                            Writes the key into `team` of andamio.toml and encrypts the secrets of all environments \
+                            in the state anew. Commit andamio.toml afterwards.")]
+    Add {
+        /// age1…, or a line "ssh-ed25519 AAAA… comment"
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+        /// Whose key it is
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Take a public key away
+    #[command(after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
+                            A member who is removed has seen the values there were: the answer says which to change.")]
+    Remove {
+        /// A key, the beginning of one, or a name
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+    },
+    /// Show who can read what, and who you are
+    #[command(after_help = "Examples:\n  andamio key list\n  andamio key list --json | jq .keys")]
+    List,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

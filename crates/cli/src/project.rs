@@ -2,13 +2,18 @@
 
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use andamio_operate::{Access, Request};
+use andamio_engine::Store;
+use andamio_operate::init::Init;
+use andamio_operate::key::Ring;
+use andamio_operate::{Access, Failure, Request};
 use andamio_spec::{Finding, MAX_BYTES, Spec, parse};
 use std::env;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "andamio.toml";
+const STATE: &str = ".andamio";
+const IDENTITY: &str = "identity.txt";
 
 /// andamio.toml, read and parsed.
 pub(crate) struct Project {
@@ -65,14 +70,13 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
     }
     let program = env::current_exe()
         .map_err(|e| Stop::failed("program", e, "run andamio by its full path"))?;
-    let identity = env::var_os("ANDAMIO_IDENTITY").map(PathBuf::from);
     let search = env::var_os("PATH").map(|p| env::split_paths(&p).collect()).unwrap_or_default();
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     Ok(Request {
         spec,
         env,
         place: on.or_else(|| global.on.clone()),
-        identity: identity.unwrap_or_else(|| state.join("identity.txt")),
+        identity: identity(&state, &folder),
         target: target.unwrap_or_else(|| folder.join("target")),
         project: folder,
         state,
@@ -81,6 +85,45 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
         search,
         access: access(),
     })
+}
+
+/// What the verbs of `key` need to know.
+pub(crate) fn ring(global: &Global) -> Result<Ring, Stop> {
+    let (project, _) = Project::valid(global)?;
+    let folder = project.folder();
+    let state = state(global.state.as_deref(), &folder)?;
+    Ok(Ring {
+        store: Store::look(&state).map_err(Failure::from)?,
+        identity: identity(&state, &folder),
+        file: project.file,
+        text: project.text,
+        by: by(),
+    })
+}
+
+/// Where a new project goes: the named file's folder, or this one.
+pub(crate) fn fresh(global: &Global) -> Init {
+    let file = global.file.clone().unwrap_or_else(|| PathBuf::from(NAME));
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let named = env::var_os("ANDAMIO_IDENTITY").map(PathBuf::from);
+    // Shown to people, who write no `./`.
+    let beside = file.with_file_name(STATE).join(IDENTITY);
+    let identity = named.unwrap_or(beside);
+    let user = by().split('@').next().unwrap_or_default().to_owned();
+    Init { file, folder, identity, user }
+}
+
+/// The identity is this checkout's own, wherever the state is: a team shares the state, never a
+/// private key. One that lies in a state's folder is that state's.
+fn identity(state: &Path, folder: &Path) -> PathBuf {
+    if let Some(named) = env::var_os("ANDAMIO_IDENTITY") {
+        return PathBuf::from(named);
+    }
+    let there = state.join(IDENTITY);
+    if there.exists() { there } else { folder.join(STATE).join(IDENTITY) }
 }
 
 fn find(given: Option<&Path>) -> Result<PathBuf, Stop> {
@@ -117,7 +160,7 @@ fn read(file: &Path) -> Result<String, Stop> {
 
 fn state(given: Option<&str>, folder: &Path) -> Result<PathBuf, Stop> {
     match given {
-        None => Ok(folder.join(".andamio")),
+        None => Ok(folder.join(STATE)),
         Some(url) => match url.split_once("://") {
             None => Ok(PathBuf::from(url)),
             Some(("file", path)) => Ok(PathBuf::from(path)),

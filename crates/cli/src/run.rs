@@ -16,7 +16,8 @@ pub(crate) async fn lock(
     output: &Output,
 ) -> Result<Lock, Stop> {
     let purpose = format!("{verb} {}", instance.name());
-    let (lock, former) = Lock::take(&instance.store, instance.holder(), &purpose)
+    let store = instance.writable()?;
+    let (lock, former) = Lock::take(&store, instance.holder(), &purpose)
         .await
         .map_err(|e| Stop::from(Failure::from(e)))?;
     if let Some(former) = former {
@@ -33,14 +34,13 @@ pub(crate) async fn prepare(request: Request) -> Result<Arc<Instance>, Stop> {
     Ok(Arc::new(Instance::prepare(request).await?))
 }
 
-/// Opens the instance for looking at it. Servers whose host key nobody vouches for are shown to the
-/// person first: `-y` says nothing about who answers.
+/// Shows the person the servers whose host key nobody vouches for, before anything is said to them;
+/// `-y` says nothing about who answers. What comes back knows the keys that were accepted.
 pub(crate) async fn meet(
-    request: Request,
+    look: Instance,
     limit: &[String],
     output: &Output,
 ) -> Result<Instance, Stop> {
-    let look = Instance::look(request).await?;
     let strangers = hosts::strangers(&look, limit).await?;
     if strangers.is_empty() {
         return Ok(look);
@@ -64,7 +64,8 @@ pub(crate) async fn meet(
             ));
         }
         let question = format!(
-            "{machine} ({address}) is new and shows the host key\n  {}\nIs that its key?",
+            "{machine} ({address}) is new and shows the host key\n  {}\nAnother key on its own \
+             console means that somebody else answers.",
             key.fingerprint
         );
         confirm(&question, false)?;
@@ -73,8 +74,8 @@ pub(crate) async fn meet(
     Ok(Instance::look(request).await?)
 }
 
-/// Asks a person; without one the answer is no.
-pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Stop> {
+/// Says what will happen and asks a person; without one the answer is no.
+pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Stop> {
     if yes {
         return Ok(());
     }
@@ -82,12 +83,12 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Stop> {
         return Err(Stop::new(
             Exit::Refused,
             "no-terminal",
-            format!("{question} There is no terminal to ask on"),
+            format!("{what} There is nobody to ask: this is no terminal"),
             "run it again with -y to say yes",
         ));
     }
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{question} [y/N] ");
+    let _ = write!(err, "{what} Go on? [y/N] ");
     let _ = err.flush();
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
@@ -108,7 +109,7 @@ pub(crate) async fn steps(
     let record = instance.begin(verb, plan).await?;
     let (events, receiver) = Events::new(&record.run);
     let cancel = Cancel::default();
-    let watcher = tokio::spawn(watch(cancel.clone(), output.quiet));
+    let watcher = tokio::spawn(watch(cancel.clone()));
     let mut progress = Progress::new(output);
     let work = async {
         let outcome = run(steps, &events, &cancel).await;
@@ -116,7 +117,7 @@ pub(crate) async fn steps(
         drop(events);
         outcome
     };
-    let (outcome, ()) = tokio::join!(work, progress.show(receiver));
+    let (outcome, ()) = tokio::join!(work, progress.show(receiver, &cancel));
     watcher.abort();
     let status = if outcome.failed > 0 {
         RunStatus::Failed
@@ -176,19 +177,23 @@ pub(crate) fn finish(
     }
 }
 
-/// First Ctrl-C: come to an end. Second: leave at once, which is as safe as a kill.
-async fn watch(cancel: Cancel, quiet: bool) {
-    let say = |text: &str| {
-        if !quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        }
+/// First Ctrl-C (or SIGTERM): come to an end. Second: leave at once, which is as safe as a kill.
+async fn watch(cancel: Cancel) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
     };
-    if tokio::signal::ctrl_c().await.is_ok() {
-        say("\nFinishing what is under way (Ctrl-C again leaves at once)…");
+    for again in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if again {
+            leave();
+        }
         cancel.request();
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        leave();
     }
 }
 

@@ -107,6 +107,12 @@ impl Lock {
         }
     }
 
+    /// The command that holds it: `up dev@local`.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        &self.record.purpose
+    }
+
     /// Gives it back.
     ///
     /// # Errors
@@ -180,8 +186,14 @@ fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// Field 22 of /proc/PID/stat, counted after the command name, which may hold spaces.
+/// Field 22 of /proc/PID/stat, counted after the command name, which may hold spaces. `None` also for
+/// a process that has ended and that its parent has not asked about yet.
 fn pid_start(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }

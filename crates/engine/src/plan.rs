@@ -8,11 +8,18 @@ use sha2::{Digest, Sha256};
 pub enum MachineAction {
     None,
     Create,
-    /// It exists but does not run.
+    /// It exists but does not run. For readers of the plan that is a machine they cannot reach.
+    #[serde(rename(serialize = "unreachable"))]
     Start,
     Replace,
     Delete,
     Unreachable,
+}
+
+impl MachineAction {
+    fn interrupts(self) -> bool {
+        matches!(self, Self::Replace | Self::Delete | Self::Unreachable)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +125,6 @@ impl PlanReport {
             || self
                 .machines
                 .iter()
-                .any(|m| matches!(m.action, MachineAction::Replace | MachineAction::Delete))
+                .any(|m| m.action.interrupts())
     }
 }

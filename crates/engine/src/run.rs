@@ -5,6 +5,7 @@ use crate::step::StepContext;
 use crate::{Events, Fault, Outcome, State, Step};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -79,7 +80,7 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
                 break;
             }
         }
-        let Some((step, result)) = running.next().await else {
+        let Some((step, result, before_failing)) = running.next().await else {
             if let Some(step) = waiting.first() {
                 outcome.failed += 1;
                 outcome.fault.get_or_insert(Fault::new(
@@ -101,6 +102,7 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
             Err(fault) => {
                 lost.insert(&step.id);
                 outcome.failed += 1;
+                outcome.changed += before_failing;
                 outcome.fault.get_or_insert(fault);
             }
         }
@@ -113,11 +115,17 @@ async fn one<'a>(
     step: &'a Step,
     events: &'a Events,
     cancel: &'a Cancel,
-) -> (&'a Step, Result<Outcome, Fault>) {
+) -> (&'a Step, Result<Outcome, Fault>, u32) {
     let machine = step.machine.as_deref();
     events.send(&step.id, machine, None, State::Started, 0, &step.title, "");
     let begun = Instant::now();
-    let context = StepContext { step: &step.id, machine, events, cancel };
+    let context = StepContext {
+        step: &step.id,
+        machine,
+        events,
+        cancel,
+        changed: AtomicU32::new(0),
+    };
     let result = step.action.apply(&context).await;
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (state, message) = match &result {
@@ -126,5 +134,5 @@ async fn one<'a>(
         Err(fault) => (State::Failed, fault.message.as_str()),
     };
     events.send(&step.id, machine, None, state, ms, message, "");
-    (step, result)
+    (step, result, context.changed.into_inner())
 }

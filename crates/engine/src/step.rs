@@ -3,6 +3,7 @@
 use crate::{Events, State};
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -52,6 +53,8 @@ pub struct StepContext<'a> {
     pub(crate) machine: Option<&'a str>,
     pub(crate) events: &'a Events,
     pub(crate) cancel: &'a crate::Cancel,
+    /// Resources that were changed so far: they count also when the step fails afterwards.
+    pub(crate) changed: AtomicU32,
 }
 
 impl StepContext<'_> {
@@ -62,6 +65,9 @@ impl StepContext<'_> {
 
     /// Reports one resource of the step's machine.
     pub fn resource(&self, id: &str, state: State, ms: u64, message: &str, diff: &str) {
+        if state == State::Changed {
+            self.changed.fetch_add(1, Ordering::Relaxed);
+        }
         self.events.send(self.step, self.machine, Some(id), state, ms, message, diff);
     }
 

@@ -5,6 +5,7 @@
 
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::sync::Arc;
@@ -49,12 +50,42 @@ impl Store {
         Ok(Self { backend: Arc::new(backend), prefix: String::new() })
     }
 
+    /// What is in the directory, without making it: one that is not there is an empty state, and what
+    /// is written to it is forgotten.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be opened.
+    pub fn look(folder: &std::path::Path) -> Result<Self, StoreError> {
+        if folder.exists() {
+            return Self::directory(folder);
+        }
+        Ok(Self { backend: Arc::new(InMemory::new()), prefix: String::new() })
+    }
+
     /// The same state, for one instance (`dev@local`).
     #[must_use]
     pub fn instance(&self, instance: &str) -> Self {
         // `@` would be percent-encoded in object names.
         let folder = instance.replace('@', ".");
         Self { backend: Arc::clone(&self.backend), prefix: format!("{folder}/") }
+    }
+
+    /// The instances that have state here (`dev@local`), sorted.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn instances(&self) -> Result<Vec<String>, StoreError> {
+        let listed = self.backend.list_with_delimiter(None).await;
+        let listed = listed.map_err(|source| StoreError::Read { key: "/".to_owned(), source })?;
+        let folders = listed.common_prefixes.iter().filter_map(Path::filename);
+        // Names of environments and places have no dot.
+        let names = folders.filter_map(|name| name.split_once('.'));
+        let mut instances: Vec<String> = names
+            .filter(|(env, place)| !env.is_empty() && !place.is_empty() && !place.contains('.'))
+            .map(|(env, place)| format!("{env}@{place}"))
+            .collect();
+        instances.sort();
+        Ok(instances)
     }
 
     fn path(&self, key: &str) -> Path {

@@ -11,6 +11,8 @@ pub(crate) struct Diff {
     lines: Vec<String>,
     /// Making it so interrupts the service that users see.
     pub(crate) disrupts: bool,
+    /// What is read from it stays the same (mode and owner differ): nobody has to read it again.
+    pub(crate) same_content: bool,
     /// What the operator should know besides.
     pub(crate) message: String,
 }

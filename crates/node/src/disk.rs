@@ -82,7 +82,8 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 /// Creates what is missing of the folders above `path`, root's and readable by all: what needs another
 /// owner or mode is declared as a directory of its own.
 pub(crate) fn create_parents(path: &Path) -> Result<()> {
-    let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) else { return Ok(()) };
+    let missing = |folder: &&Path| path.is_absolute() && !folder.is_dir();
+    let Some(folder) = path.parent().filter(missing) else { return Ok(()) };
     // What is there already is judged before anything is created below it.
     if let Some(first) = folder.ancestors().find(|step| fs::symlink_metadata(step).is_ok()) {
         parent(&first.join("new"))?;
@@ -171,5 +172,7 @@ mod tests {
         let error = parent(Path::new("/nowhere/at/all")).unwrap_err().to_string();
         assert!(error.contains("/nowhere/at does not exist"), "{error}");
         assert!(parent(Path::new("relative")).is_err());
+        assert!(write(Path::new("never-made/a"), b"", 0o600).is_err());
+        assert!(!Path::new("never-made").exists());
     }
 }

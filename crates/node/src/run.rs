@@ -166,15 +166,20 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         *shown = diff;
+        let same_content = shown.same_content;
         if machine.mode == Mode::Check {
-            machine.note_change(resource);
+            if !same_content {
+                machine.note_change(resource);
+            }
             return Ok(Some(shown.message.clone()));
         }
         let (_say, lines) = channel();
         let judging = item.prepare(machine);
         self.drive(&id, format!("judging {}", item.doing()), false, lines, judging).await?;
-        machine.before_change(&id)?;
-        machine.note_change(resource);
+        if !same_content {
+            machine.before_change(&id)?;
+            machine.note_change(resource);
+        }
         let (say, lines) = channel();
         let making = item.make(machine, &say);
         let mut message = self.drive(&id, item.doing(), true, lines, making).await?;

@@ -46,13 +46,15 @@ impl Mask {
         }
     }
 
-    /// A secret file: its lines, and what stands behind `=` or a blank.
+    /// The words of a secret file that look like keys and passwords: long, with a digit, and neither
+    /// an address nor a path, which messages need.
     fn add_lines(&mut self, content: Option<&Text>) {
         let Some(content) = content.filter(|c| c.sensitive) else { return };
-        for word in content.text.split([' ', '\t', '\n', '=', '"', '\'']) {
-            // Common words of a configuration have no digits; keys and passwords have.
+        let apart = [' ', '\t', '\n', '=', '"', '\'', ':', '@', ','];
+        for word in content.text.split(apart) {
             let digit = word.bytes().any(|byte| byte.is_ascii_digit());
-            if word.len() >= 2 * SHORTEST && digit && !word.starts_with('/') {
+            if word.len() >= 2 * SHORTEST && digit && !word.contains('.') && !word.starts_with('/')
+            {
                 self.0.push(word.to_owned());
             }
         }
@@ -68,6 +70,14 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_stay_readable() {
+        let text = "bind 198.18.250.31:6379\nurl=\"amqp://app:k3yk3yk3yk3y@198.18.250.32\"\n";
+        let mut mask = Mask::default();
+        mask.add_lines(Some(&Text { text: text.into(), sensitive: true }));
+        assert_eq!(mask.0, ["k3yk3yk3yk3y"]);
+    }
 
     #[test]
     fn hides_the_longest_first() {

@@ -2,6 +2,8 @@
 
 use crate::failure::fault;
 use crate::instance::Shared;
+use crate::release;
+use crate::up::manifest;
 use crate::{Failure, Kind};
 use andamio_provision::Provider;
 use andamio_engine::{
@@ -86,6 +88,10 @@ impl Action for Rest {
         _: &'a StepContext<'a>,
     ) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
+            for machine in &self.0.topology.machines {
+                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.fault)?;
+            }
+            release::forget(&self.0).await.map_err(|f| f.fault)?;
             self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })

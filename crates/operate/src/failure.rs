@@ -86,6 +86,9 @@ impl From<RemoteError> for Failure {
     }
 }
 
+/// Code of the one SSH fault that a restart can mend: the machine runs and does not answer.
+pub(crate) const UNREACHABLE: &str = "unreachable";
+
 pub(crate) fn fault(error: &LocalError) -> Fault {
     Fault::from_error("local", error, error.help())
 }
@@ -99,5 +102,9 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
         }
         _ => "look at the machine with `andamio status`, then run the same command again",
     };
-    Fault::from_error("ssh", error, help)
+    let code = match error {
+        RemoteError::Unreachable { .. } => UNREACHABLE,
+        _ => "ssh",
+    };
+    Fault::from_error(code, error, help)
 }

@@ -1,7 +1,6 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
-use crate::secret::Recipients;
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
@@ -66,7 +65,15 @@ impl Instance {
     /// # Errors
     /// When there is no such environment or place, or the identity does not fit.
     pub async fn look(request: Request) -> Result<Self, Failure> {
-        Self::open(request, false).await
+        Self::open(request, Depth::Look).await
+    }
+
+    /// Makes state folder, identity and secrets; nothing of machines.
+    ///
+    /// # Errors
+    /// As [`Self::look`], and when the state cannot be written.
+    pub async fn state(request: Request) -> Result<Self, Failure> {
+        Self::open(request, Depth::State).await
     }
 
     /// Makes what has to exist before machines: state folder, identity, network claim, secrets.
@@ -74,14 +81,16 @@ impl Instance {
     /// # Errors
     /// As [`Self::look`], and when the host cannot do it.
     pub async fn prepare(request: Request) -> Result<Self, Failure> {
-        Self::open(request, true).await
+        Self::open(request, Depth::Machines).await
     }
 
-    async fn open(request: Request, make: bool) -> Result<Self, Failure> {
+    async fn open(request: Request, depth: Depth) -> Result<Self, Failure> {
+        let make = depth != Depth::Look;
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         let instance = format!("{}@{place}", request.env);
-        let store = Store::directory(&request.state)?;
+        let store =
+            if make { Store::directory(&request.state) } else { Store::look(&request.state) }?;
         let shares = store.instance(&instance);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {
@@ -89,7 +98,7 @@ impl Instance {
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
             _ => {
-                let local = local(&request, &instance, environment.network, make)?;
+                let local = local(&request, &instance, environment.network, depth)?;
                 let network = local.network;
                 (Provider::Local(local), network)
             }
@@ -104,7 +113,7 @@ impl Instance {
             if !request.identity.exists() {
                 new_identity(&request.identity)?;
             }
-            let recipients = Recipients::of(&request.spec.project.team, &request.identity)?;
+            let recipients = secrets.readers(&request.spec.project.team, &request.identity)?;
             secrets.save(&store, &recipients).await?;
         }
         let mut identities = vec![secrets.ssh_identity()?];
@@ -162,6 +171,15 @@ impl Instance {
         Err(Failure::new(Kind::Host, code, says.join("; "), &helps.join("; ")))
     }
 
+    /// The state for writing, made when it is not there: for the lock, which comes before everything
+    /// else that is made.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn writable(&self) -> Result<Store, Failure> {
+        Ok(Store::directory(&self.request.state)?.instance(&self.name()))
+    }
+
     #[must_use]
     pub fn holder(&self) -> Holder {
         Holder::current(&self.request.by)
@@ -195,6 +213,14 @@ impl Instance {
         };
         Ok(self.ledger().append(record).await?)
     }
+}
+
+/// How much is made when an instance is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Look,
+    State,
+    Machines,
 }
 
 pub(crate) type Shared = Arc<Instance>;
@@ -235,12 +261,12 @@ fn local(
     request: &Request,
     instance: &str,
     wanted: Option<Network>,
-    make: bool,
+    depth: Depth,
 ) -> Result<Local, Failure> {
     let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
     let roots = Roots::default();
     let id = instance_id(&state.display().to_string(), instance);
-    let network = allocate(&roots.data, &id, wanted, make)?;
+    let network = allocate(&roots.data, &id, wanted, depth == Depth::Machines)?;
     let image = Image::of(&roots);
     Ok(Local { roots, id, network, image })
 }
@@ -288,7 +314,7 @@ impl Instance {
 
     async fn save_secrets(&self) -> Result<(), Failure> {
         let recipients =
-            Recipients::of(&self.request.spec.project.team, &self.request.identity)?;
+            self.secrets.readers(&self.request.spec.project.team, &self.request.identity)?;
         self.secrets.save(&self.store, &recipients).await
     }
 

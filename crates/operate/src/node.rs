@@ -116,7 +116,8 @@ impl Nodes {
         check: bool,
         mut each: impl FnMut(&Event),
     ) -> Result<Said, Fault> {
-        let patience = Duration::from_secs(10);
+        // A person who only looks waits less: the answer is that the machine is silent.
+        let patience = Duration::from_secs(if check { 4 } else { 10 });
         let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
@@ -131,34 +132,32 @@ impl Nodes {
             let mut reader = Lines::default();
             let mut said = Said::default();
             let mut complaint = Vec::new();
-            let work = session.stream(&command, &input, |stream, bytes| {
-                match stream {
-                    Stream::Err => complaint.extend_from_slice(bytes),
-                    Stream::Out => reader.feed(bytes, |event| {
-                        if let Event::Resource { message, .. } = &event
-                            && let Some(token) = message.strip_prefix("confirm:")
-                        {
-                            let _ = confirm.send(token.to_owned());
-                        }
-                        each(&event);
-                        match event {
-                            Event::Done(report) => said.report = report,
-                            other => said.events.push(other),
-                        }
-                    }),
-                }
-                Ok(())
-            });
-            let exit = {
-                tokio::pin!(work);
-                let confirming = self.confirm_all(machine, &agent.path, tokens);
-                tokio::pin!(confirming);
-                tokio::select! {
-                    exit = &mut work => exit,
-                    never = &mut confirming => match never {},
-                }
-            }
-            .map_err(|e| remote_fault(&e))?;
+            let work = async {
+                // The sender goes with the closure, so that confirming ends after the work has.
+                let take = |stream, bytes: &[u8]| {
+                    match stream {
+                        Stream::Err => complaint.extend_from_slice(bytes),
+                        Stream::Out => reader.feed(bytes, |event| {
+                            if let Event::Resource { message, .. } = &event
+                                && let Some(token) = message.strip_prefix("confirm:")
+                            {
+                                let _ = confirm.send(token.to_owned());
+                            }
+                            each(&event);
+                            match event {
+                                Event::Done(report) => said.report = report,
+                                other => said.events.push(other),
+                            }
+                        }),
+                    }
+                    Ok(())
+                };
+                let exit = session.stream(&command, &input, take).await;
+                drop(confirm);
+                exit
+            };
+            let (exit, ()) = tokio::join!(work, self.confirm_all(machine, &agent.path, tokens));
+            let exit = exit.map_err(|e| remote_fault(&e))?;
             if NOT_THERE.contains(&exit.0) && attempt == 0 {
                 self.copy_agent(&session, agent).await?;
                 continue;
@@ -226,7 +225,7 @@ impl Nodes {
         machine: &Found,
         agent: &str,
         mut tokens: mpsc::UnboundedReceiver<String>,
-    ) -> std::convert::Infallible {
+    ) {
         while let Some(token) = tokens.recv().await {
             if let Ok(session) = self.connect(machine, Duration::from_secs(10)).await {
                 let command = quote(&[agent, "node", "confirm", &token]);
@@ -234,7 +233,6 @@ impl Nodes {
                 session.close().await;
             }
         }
-        std::future::pending().await
     }
 }
 

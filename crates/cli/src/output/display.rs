@@ -59,7 +59,7 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
     }
     let count = |action| report.machines.iter().filter(|m| m.action == action).count();
     out.push_str(&format!(
-        "{} to create, {} to start, {} to delete, {} resources to change\n",
+        "{} to create, {} to start, {} to delete, {} to change\n",
         count(MachineAction::Create),
         count(MachineAction::Start),
         count(MachineAction::Delete),

@@ -1,11 +1,15 @@
 //! The one place that writes: answers to standard output, progress to standard error.
 
 mod display;
+mod explain;
+mod more;
 mod progress;
 mod style;
 mod table;
 
 pub(crate) use display::plan;
+pub(crate) use explain::explain;
+pub(crate) use more::of as more;
 pub(crate) use progress::Progress;
 pub(crate) use style::Style;
 pub(crate) use table::table;
@@ -48,6 +52,11 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Columns of the terminal that reads the answer; 80 where there is none.
+    pub(crate) fn width(&self) -> usize {
+        console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+    }
+
     /// One JSON document, or one line of a stream.
     pub(crate) fn document(&self, value: &impl Serialize) {
         if let Ok(text) = serde_json::to_string(value) {
@@ -76,6 +85,7 @@ impl Output {
                     self.document(&findings_document(findings));
                 } else {
                     self.complain(&render_findings(file, text, findings));
+                    self.more(more(findings.iter().map(|finding| finding.code)));
                 }
             }
             Stop::Fault { exit, fault } => {
@@ -94,7 +104,16 @@ impl Output {
                     text.push_str(&format!("\n{} {}", style.bold(" help:"), fault.help));
                 }
                 self.complain(&text);
+                self.more(more([fault.code.as_str()]));
             }
+        }
+    }
+
+    /// The last line of an error: where more is written about it.
+    pub(crate) fn more(&self, address: Option<String>) {
+        if let Some(address) = address {
+            let style = Style::detect(std::io::stderr().is_terminal());
+            self.complain(&format!("{} {address}", style.bold(" more:")));
         }
     }
 }
@@ -105,10 +124,19 @@ pub(crate) fn findings_document(findings: &[Finding]) -> serde_json::Value {
     json!({ "v": 1, "type": "check", "ok": ok, "findings": findings })
 }
 
+/// Bytes of a source line that is still shown around a finding.
+const LONGEST_LINE: usize = 400;
+
 /// Every finding with the lines it points at.
 pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> String {
     let mut out = String::new();
+    // A line that no terminal can show helps nobody.
+    let excerpts = text.lines().all(|line| line.len() <= LONGEST_LINE);
     for finding in findings {
+        if !excerpts {
+            out.push_str(&format!("{finding}\n  help: {}\n", finding.help));
+            continue;
+        }
         let severity = match finding.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,

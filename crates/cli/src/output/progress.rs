@@ -2,7 +2,7 @@
 //! `--json`. Whatever changed is shown with its diff.
 
 use super::{Output, Style};
-use andamio_engine::{Event, State};
+use andamio_engine::{Cancel, Event, State};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -36,12 +36,19 @@ impl<'a> Progress<'a> {
     }
 
     /// Shows events until the run has ended.
-    pub(crate) async fn show(&mut self, mut events: UnboundedReceiver<Event>) {
-        while let Some(event) = events.recv().await {
-            if self.output.json {
-                self.output.document(&event);
-            } else {
-                self.event(&event);
+    pub(crate) async fn show(&mut self, mut events: UnboundedReceiver<Event>, cancel: &Cancel) {
+        let mut told = false;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) if self.output.json => self.output.document(&event),
+                    Some(event) => self.event(&event),
+                    None => break,
+                },
+                () = cancel.wait(), if !told => {
+                    told = true;
+                    self.line("Finishing what is under way (Ctrl-C again leaves at once)…");
+                }
             }
         }
         for bar in self.lines.values() {

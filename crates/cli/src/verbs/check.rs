@@ -1,8 +1,8 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use crate::output::{Output, findings_document, render_findings, table};
+use crate::output::{Output, explain as display, findings_document, more, render_findings};
 use crate::project::Project;
-use andamio_spec::{Finding, Origin, explain};
+use andamio_spec::{Finding, explain};
 use serde_json::json;
 
 pub(crate) fn check(global: &Global, output: &Output, explained: bool) -> Result<Exit, Stop> {
@@ -22,16 +22,10 @@ pub(crate) fn check(global: &Global, output: &Output, explained: bool) -> Result
         let file = project.file.display().to_string();
         if !project.findings.is_empty() {
             output.answer(&render_findings(&file, &project.text, &project.findings));
+            output.more(more(project.findings.iter().map(|finding| finding.code)));
         }
         if !settings.is_empty() {
-            let rows: Vec<Vec<String>> = settings
-                .iter()
-                .map(|s| {
-                    let origin = if s.origin == Origin::File { "file" } else { "default" };
-                    vec![s.key.clone(), s.value.clone(), origin.to_owned(), s.reason.clone()]
-                })
-                .collect();
-            output.answer(&table(&["KEY", "VALUE", "FROM", "WHY"], &rows));
+            output.answer(&display(&settings, output.width(), output.style));
         }
         if ok {
             output.answer(&format!("{file} is fine."));

@@ -5,6 +5,8 @@ use crate::output::Output;
 use crate::project::request;
 use crate::run;
 use andamio_operate::{Instance, down as operate};
+use andamio_provision::local::Local;
+use serde_json::json;
 use std::sync::Arc;
 
 pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Result<Exit, Stop> {
@@ -12,6 +14,20 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
     let topology = &instance.topology;
     output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
     let output = &*output;
+    let here = instance.local().map_or(true, Local::exists);
+    if !here && !instance.request.state.exists() {
+        // Nothing here and nothing to note it in.
+        if output.json {
+            output.document(&json!({
+                "v": 1, "type": "result", "run": "", "verb": "down", "env": topology.env,
+                "place": topology.place, "status": "ok", "changed": 0, "failed": 0,
+                "duration_s": 0.0, "error": null, "next": [],
+            }));
+        } else {
+            output.answer(&format!("Nothing of {} is on this host.", instance.name()));
+        }
+        return Ok(Exit::Done);
+    }
     let lock = run::lock(&instance, "down", output).await?;
     let result = locked(global, output, &instance).await;
     release_lock(lock).await;

@@ -5,8 +5,11 @@ mod commands;
 mod cost;
 mod down;
 mod history;
+mod init;
 pub(crate) mod internal;
+mod key;
 mod logs;
+mod man;
 mod plan;
 mod secret;
 mod status;
@@ -21,6 +24,7 @@ use clap::CommandFactory;
 pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
     let global = &args.global;
     match &args.verb {
+        Verb::Init => init::init(global, output),
         Verb::Check { explain } => check::check(global, output, *explain),
         Verb::Plan { env, out, exit_code } => {
             plan::plan(global, output, env, out.as_deref(), *exit_code).await
@@ -51,7 +55,9 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         Verb::Unlock { env } => unlock::unlock(global, output, env).await,
         Verb::Cost { env } => cost::cost(global, output, env.as_deref()),
         Verb::Secret { what } => secret::secret(global, output, what).await,
+        Verb::Key { what } => key::key(global, output, what).await,
         Verb::Completions { shell } => Ok(completions(*shell)),
+        Verb::Man { out } => man::man(output, out),
         Verb::Node { what } => internal::node(what).await,
         // Handled before the runtime starts.
         Verb::Machine { .. } => Ok(Exit::Usage),

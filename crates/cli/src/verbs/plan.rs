@@ -3,7 +3,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display};
 use crate::project::request;
 use crate::run;
-use andamio_operate::{hosts, up};
+use andamio_operate::{Instance, hosts, up};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) async fn plan(
     out: Option<&Path>,
     exit_code: bool,
 ) -> Result<Exit, Stop> {
-    let look = run::meet(request(global, env)?, &[], output).await?;
+    let look = run::meet(Instance::look(request(global, env)?).await?, &[], output).await?;
     hosts::check(&look, &[], false).await?;
     let instance = Arc::new(look);
     let planned = up::plan(&instance, &[]).await?;

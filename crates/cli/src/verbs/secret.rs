@@ -35,6 +35,9 @@ pub(crate) async fn secret(
     let result = change(request, what, value).await;
     release_lock(lock).await;
     result?;
+    if output.json {
+        output.document(&json!({ "v": 1, "type": "secret", "changed": true }));
+    }
     output.note(&format!("`andamio up {env}` brings it to the machines."));
     Ok(Exit::Done)
 }
@@ -44,7 +47,7 @@ async fn change(
     what: &SecretVerb,
     value: Option<String>,
 ) -> Result<(), Stop> {
-    let mut instance = Instance::prepare(request).await?;
+    let mut instance = Instance::state(request).await?;
     match (what, value) {
         (SecretVerb::Set { name, .. }, Some(value)) => instance.set_secret(name, value).await?,
         (SecretVerb::Rm { name, .. }, _) => instance.remove_secret(name).await?,

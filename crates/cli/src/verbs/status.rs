@@ -4,7 +4,6 @@ use crate::output::{Output, table};
 use crate::project::request;
 use andamio_operate::status::{Status, status as operate};
 use andamio_operate::Instance;
-use andamio_spec::units::format_bytes;
 use std::sync::Arc;
 
 pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
@@ -28,8 +27,8 @@ fn render(status: &Status, output: &Output) -> String {
         .machines
         .iter()
         .map(|m| {
-            let memory =
-                format!("{} of {}", format_bytes(m.memory_bytes), format_bytes(m.memory_limit_bytes));
+            // As in the file: a machine's GB has 1024 MB.
+            let memory = format!("{} of {} MB", m.memory_bytes >> 20, m.memory_limit_bytes >> 20);
             vec![m.name.clone(), m.address.clone(), m.state.to_owned(), memory, m.roles.join(" ")]
         })
         .collect();

@@ -5,13 +5,14 @@ use crate::project::request;
 use crate::run::confirm;
 use andamio_engine::Lock;
 use andamio_operate::{Failure, Instance};
+use serde_json::json;
 
 pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
     let instance = Instance::look(request(global, env)?).await?;
     let held = Lock::holder(&instance.store).await.map_err(Failure::from)?;
     if let Some(record) = &held {
         let question = format!(
-            "{} holds {} for `{}` since {}. End its lock?",
+            "{} holds {} for `{}` since {}; its lock would be ended.",
             record.holder.by,
             instance.name(),
             record.purpose,
@@ -20,6 +21,10 @@ pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Resul
         confirm(&question, global.yes)?;
     }
     let ended = Lock::force(&instance.store).await.map_err(Failure::from)?;
+    if output.json {
+        output.document(&json!({ "v": 1, "type": "unlock", "ended": ended }));
+        return Ok(Exit::Done);
+    }
     output.answer(&match ended {
         Some(record) => format!("The lock of {} on {} is ended.", record.holder.by, instance.name()),
         None => format!("{} is not locked.", instance.name()),

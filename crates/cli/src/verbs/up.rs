@@ -4,6 +4,7 @@ use crate::output::{Output, plan as display, table};
 use crate::project::request;
 use crate::run;
 use andamio_engine::{Lock, PlanReport};
+use andamio_operate::release::Heard;
 use andamio_operate::{Failure, Instance, Request, hosts, release, up as operate};
 use andamio_provision::local::install;
 use std::path::Path;
@@ -17,11 +18,12 @@ pub(crate) async fn up(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let request = request(global, env)?;
-    let look = run::meet(request, limit, output).await?;
-    let request = look.request.clone();
+    let look = Instance::look(request).await?;
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
+    let look = run::meet(look, limit, output).await?;
+    let request = look.request.clone();
     host(&look, output).await?;
     hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
@@ -56,10 +58,12 @@ async fn locked(
     hosts::enrol(&instance, limit).await?;
     if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
         output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
-        release::prepare(&instance, |line| {
-            if output.verbose {
-                output.note(&format!("  {line}"));
+        release::prepare(&instance, |heard| match heard {
+            Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
+            Heard::Still { seconds, last } if !output.verbose => {
+                output.note(&format!("  {seconds} s: {last}"));
             }
+            _ => {}
         })
         .await?;
     }
@@ -76,7 +80,7 @@ async fn locked(
     }
     if report.asks() {
         let question = format!(
-            "This interrupts users or removes data of {}. Go on?",
+            "This interrupts users or removes data of {}.",
             instance.name()
         );
         run::confirm(&question, global.yes)?;

@@ -69,11 +69,11 @@ pub async fn undo_firewall(token: &str, after: Duration) -> Result<Reverted> {
         if confirmed.exists() {
             return Ok(Reverted::Confirmed);
         }
+        if fs::read_to_string(current()).is_ok_and(|current| current != token) {
+            disk::remove(&undo)?;
+            return Ok(Reverted::Superseded);
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    if fs::read_to_string(current()).is_ok_and(|current| current != token) {
-        disk::remove(&undo)?;
-        return Ok(Reverted::Superseded);
     }
     let previous = disk::read(&undo)?.unwrap_or_default();
     match fs::rename(&undo, &undone) {

@@ -49,6 +49,7 @@ impl Resource for Directory {
         let real = fs::canonicalize(path).during(format!("following {}", self.path))?;
         own(&real, uid, gid, self.mode)?;
         for file in undeclared(self, machine)? {
+            stop_unit_of(&file, machine).await?;
             disk::remove(&file)?;
             machine.reload_needed |= self.path.contains("/systemd");
         }
@@ -84,4 +85,24 @@ fn undeclared(declared: &Directory, machine: &Machine) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// What a unit file started would go on without it: it is stopped first, so that a kill in between
+/// leaves the file for the next run.
+async fn stop_unit_of(file: &Path, machine: &mut Machine) -> Result<()> {
+    let part = |name: Option<&std::ffi::OsStr>| name.and_then(|n| n.to_str()).map(str::to_owned);
+    let (Some(stem), Some(kind)) = (part(file.file_stem()), part(file.extension())) else {
+        return Ok(());
+    };
+    let unit = match &*kind {
+        // podman's generator makes a service of it.
+        "container" => format!("{stem}.service"),
+        "service" | "timer" | "socket" => format!("{stem}.{kind}"),
+        _ => return Ok(()),
+    };
+    let systemd = machine.systemd().await?;
+    if systemd.unit(&unit).await?.load == "loaded" {
+        systemd.job("StopUnit", &unit).await?;
+    }
+    Ok(())
 }

@@ -51,6 +51,7 @@ impl Resource for File {
                 diff.extend(ownership(machine, meta, self.mode, &self.owner, &self.group)?);
                 let bytes = fs::read(path).during(format!("reading {}", self.path))?;
                 if bytes == content.text.as_bytes() {
+                    diff.same_content = true;
                     return Ok(diff);
                 }
                 match String::from_utf8(bytes) {

@@ -2,7 +2,7 @@
 //! build context `target`, so that only these are sent and not a whole folder of build products.
 
 /// Paths of `COPY --from=target PATH… DEST`, in order.
-pub(super) fn from_target(text: &str) -> Vec<String> {
+pub(crate) fn from_target(text: &str) -> Vec<String> {
     let joined = text.replace("\\\n", " ");
     let mut paths = Vec::new();
     for line in joined.lines() {

@@ -2,7 +2,7 @@
 
 mod build;
 mod context;
-mod containerfile;
+pub(crate) mod containerfile;
 
 pub use build::{ARCHIVES, Build};
 pub use context::Context;
@@ -12,6 +12,7 @@ use andamio_converge::Release;
 use andamio_engine::{Timestamp, now};
 use serde::{Deserialize, Serialize};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 const SERIES: &str = "releases";
@@ -20,6 +21,7 @@ const SERIES: &str = "releases";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     pub v: u32,
+    /// Empty: none is live since then.
     pub id: String,
     pub image: String,
     pub since: Timestamp,
@@ -47,11 +49,24 @@ pub fn of(instance: &Instance, context: &Context) -> Release {
     Release { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
 }
 
-/// Runs `[app].prepare`, line by line to `doing`.
+/// What is heard of a command that works.
+pub enum Heard<'a> {
+    Line(&'a str),
+    /// Five more seconds have passed; what it said last.
+    Still {
+        seconds: u64,
+        last: &'a str,
+    },
+}
+
+/// Runs `[app].prepare`, and passes on what it says.
 ///
 /// # Errors
 /// When it cannot be started or fails; with its last lines.
-pub async fn prepare(instance: &Instance, mut doing: impl FnMut(&str)) -> Result<(), Failure> {
+pub async fn prepare(
+    instance: &Instance,
+    mut heard: impl FnMut(Heard<'_>),
+) -> Result<(), Failure> {
     let command = &instance.request.spec.app.prepare;
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let line = command.join(" ");
@@ -75,11 +90,23 @@ pub async fn prepare(instance: &Instance, mut doing: impl FnMut(&str)) -> Result
     ];
     drop(sender);
     let mut last: Vec<String> = Vec::new();
-    while let Some(text) = lines.recv().await {
-        doing(text.trim());
-        last.push(text);
-        if last.len() > 20 {
-            last.remove(0);
+    let begun = Instant::now();
+    let mut pulse = tokio::time::interval(Duration::from_secs(5));
+    pulse.reset();
+    loop {
+        tokio::select! {
+            text = lines.recv() => {
+                let Some(text) = text else { break };
+                heard(Heard::Line(text.trim()));
+                last.push(text);
+                if last.len() > 20 {
+                    last.remove(0);
+                }
+            }
+            _ = pulse.tick() => heard(Heard::Still {
+                seconds: begun.elapsed().as_secs(),
+                last: last.last().map_or("", |line| line.trim()),
+            }),
         }
     }
     for reader in readers.into_iter().flatten() {
@@ -111,7 +138,23 @@ async fn forward(
 /// When the state cannot be read.
 pub async fn current(instance: &Instance) -> Result<Option<Record>, Failure> {
     let newest = instance.store.newest(SERIES).await?;
-    Ok(newest.and_then(|(_, body)| serde_json::from_slice(&body).ok()))
+    let record: Option<Record> = newest.and_then(|(_, body)| serde_json::from_slice(&body).ok());
+    Ok(record.filter(|r| !r.id.is_empty()))
+}
+
+/// Nothing is live any more: the instance was taken down.
+pub(crate) async fn forget(instance: &Instance) -> Result<(), Failure> {
+    if current(instance).await?.is_some() {
+        append(instance, String::new(), String::new()).await?;
+    }
+    Ok(())
+}
+
+async fn append(instance: &Instance, id: String, image: String) -> Result<(), Failure> {
+    let record = Record { v: 1, id, image, since: now() };
+    let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
+    instance.store.append(SERIES, body).await?;
+    Ok(())
 }
 
 /// Notes that a release is live.
@@ -119,9 +162,5 @@ pub(crate) async fn record(instance: &Instance, release: &Release) -> Result<(),
     if current(instance).await?.is_some_and(|r| r.id == release.id) {
         return Ok(());
     }
-    let record =
-        Record { v: 1, id: release.id.clone(), image: release.image.clone(), since: now() };
-    let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    instance.store.append(SERIES, body).await?;
-    Ok(())
+    append(instance, release.id.clone(), release.image.clone()).await
 }

@@ -2,15 +2,16 @@
 //! team's recipients, readable only with an identity.
 
 mod identity;
+mod recipients;
 
-pub use identity::new_identity;
-pub(crate) use identity::Recipients;
+pub(crate) use identity::Identity;
+pub use identity::{new_identity, public_keys, recovery_key};
+pub(crate) use recipients::{Recipients, same};
 
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
 use andamio_engine::{Fault, Store};
 use andamio_remote::{KeyPair, RemoteError};
-use identity::Identity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,18 +21,44 @@ const SERIES: &str = "secrets";
 const SSH_PRIVATE: &str = "ssh-operator";
 const SSH_PUBLIC: &str = "ssh-operator-public";
 
-#[derive(Serialize, Deserialize)]
-struct Sealed {
+/// Secrets as the state has them.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Sealed {
     v: u32,
-    recipients: Vec<String>,
+    pub(crate) recipients: Vec<String>,
+    /// Keys that `key remove` took away, so that another checkout's older `team` does not bring
+    /// them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) removed: Vec<String>,
     /// Armored age file; its content is a JSON object of names and values.
     age: String,
+}
+
+impl Sealed {
+    /// The newest of an instance.
+    pub(crate) async fn newest(store: &Store) -> Result<Option<Self>, Failure> {
+        let Some((_, body)) = store.newest(SERIES).await? else { return Ok(None) };
+        serde_json::from_slice(&body).map(Some).map_err(|e| {
+            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
+        })
+    }
+
+    pub(crate) fn open(self, identity: &Identity) -> Result<Secrets, Failure> {
+        let plain = identity.open(&self.age)?;
+        let values = serde_json::from_slice(&plain).map_err(|e| {
+            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
+        })?;
+        Ok(Secrets { values, recipients: self.recipients, removed: self.removed })
+    }
 }
 
 /// Decrypted secrets of an instance. Never printed: `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
+    /// Who could read what was loaded.
+    pub(crate) recipients: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -43,17 +70,24 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// What the state has, decrypted; empty when it has none.
     pub(crate) async fn load(store: &Store, identity: &Path) -> Result<Self, Failure> {
-        let Some((_, body)) = store.newest(SERIES).await? else {
-            return Ok(Self::default());
-        };
-        let sealed: Sealed = serde_json::from_slice(&body).map_err(|e| {
-            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
-        })?;
-        let plain = Identity::read(identity)?.open(&sealed.age)?;
-        let values = serde_json::from_slice(&plain).map_err(|e| {
-            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
-        })?;
-        Ok(Self { values })
+        match Sealed::newest(store).await? {
+            Some(sealed) => sealed.open(&Identity::read(identity)?),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Who shall be able to read them: the team of `andamio.toml`, whoever could before, and whoever
+    /// writes them now. Only `key remove` takes somebody away: a checkout with an older
+    /// `andamio.toml` neither locks a member out nor lets a former one in.
+    pub(crate) fn readers(&self, team: &[String], identity: &Path) -> Result<Recipients, Failure> {
+        let mut names: Vec<String> = Vec::new();
+        for key in team.iter().chain(&self.recipients).chain(&public_keys(identity)?) {
+            let has = |list: &[String]| list.iter().any(|other| same(other, key));
+            if !has(&names) && !has(&self.removed) {
+                names.push(key.clone());
+            }
+        }
+        Recipients::new(&names)
     }
 
     /// Adds what is missing, in memory; true when anything was.
@@ -77,13 +111,14 @@ impl Secrets {
     }
 
     /// Encrypts to the recipients and appends to the state.
-    pub(crate) async fn save(
-        &self,
-        store: &Store,
-        recipients: &Recipients,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn save(&self, store: &Store, recipients: &Recipients) -> Result<(), Failure> {
         let plain = serde_json::to_vec(&self.values).unwrap_or_default();
-        let sealed = Sealed { v: 1, recipients: recipients.names(), age: recipients.seal(&plain)? };
+        let sealed = Sealed {
+            v: 1,
+            recipients: recipients.names(),
+            removed: self.removed.clone(),
+            age: recipients.seal(&plain)?,
+        };
         store.append(SERIES, serde_json::to_vec_pretty(&sealed).unwrap_or_default()).await?;
         Ok(())
     }

@@ -27,8 +27,8 @@ pub(super) struct Input<'a> {
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
     pub(super) project: &'a str,
-    /// Machines have a price: not those that somebody has already.
-    pub(super) priced: bool,
+    /// Machines are Andamio's: it pays for them and restarts them. Not those that somebody has already.
+    pub(super) own_machines: bool,
 }
 
 /// What has to be done, machine by machine.
@@ -70,7 +70,13 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
     let touches_app = work.converge.iter().any(|m| has_role(m, Role::App));
-    work.release = touches_app;
+    // A machine that answered and lacks no image needs no build.
+    let lacks_image = |m: &String| {
+        has_role(m, Role::App)
+            && (!answered(input, m)
+                || changes.iter().any(|c| c.machine == *m && c.resource.starts_with("image:")))
+    };
+    work.release = touches_app && (input.release_changes || work.converge.iter().any(lacks_image));
     // An empty database needs its schema, whatever the release.
     let new_database = work.create.iter().any(|m| has_role(m, Role::Mariadb));
     work.migrate = touches_app && (input.release_changes || new_database)
@@ -81,7 +87,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
-    let (cost, over) = if input.priced { money(input) } else { (None, None) };
+    let (cost, over) = if input.own_machines { money(input) } else { (None, None) };
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
         .chain(over)
@@ -143,16 +149,28 @@ fn one(
                     MachineAction::None
                 }
             }
-            Some(Checked::Silent(why)) => {
+            Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
+                if *hangs && input.own_machines {
+                    note.push_str("; it is restarted, its disk stays");
+                    work.restart.push(name.clone());
+                }
                 work.converge.push(name.clone());
                 MachineAction::Unreachable
             }
-            None => MachineAction::Unreachable,
+            // Started by somebody else between two looks.
+            None => {
+                work.converge.push(name.clone());
+                MachineAction::Unreachable
+            }
         },
     };
     work.converge.dedup();
     MachineChange { name, action, note }
+}
+
+fn answered(input: &Input<'_>, machine: &str) -> bool {
+    matches!(input.observed.checks.get(machine), Some(Checked::Answered(_)))
 }
 
 fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {

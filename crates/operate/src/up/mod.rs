@@ -1,7 +1,7 @@
 //! `plan` and `up`: what is live, what would change, and the steps that change it.
 
 mod judge;
-mod manifest;
+pub(crate) mod manifest;
 mod observe;
 mod steps;
 
@@ -20,8 +20,6 @@ pub struct Planned {
     pub report: PlanReport,
     pub steps: Vec<Step>,
     pub release: Option<Release>,
-    /// Remarks that go with the report on a terminal only.
-    pub url: String,
 }
 
 /// Looks at everything and plans. Changes nothing, here or on a machine.
@@ -51,14 +49,13 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
-        priced: !matches!(instance.provider, Provider::Hosts(_)),
+        own_machines: !matches!(instance.provider, Provider::Hosts(_)),
     });
     let steps = steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
     Ok(Planned {
         report: judged.report,
         steps,
         release,
-        url: instance.topology.url.clone(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What is live: machines from the place, and every running machine's own answer, all at once.
 
 use super::manifest;
+use crate::failure::UNREACHABLE;
 use crate::instance::Shared;
 use crate::node::Said;
 use andamio_manifest::Manifest;
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub enum Checked {
     Answered(Said),
-    /// It runs and could not be asked; why.
-    Silent(String),
+    /// It runs and could not be asked: why, and whether it does not answer at all.
+    Silent { why: String, hangs: bool },
 }
 
 #[derive(Debug, Clone, Default)]
@@ -40,10 +41,17 @@ pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observ
         };
         let checked = match answer {
             Ok(said) => Checked::Answered(said),
-            Err(fault) => Checked::Silent(fault.message),
+            Err(fault) => {
+                Checked::Silent { hangs: fault.code == UNREACHABLE, why: fault.message }
+            }
         };
         (manifest.machine.clone(), checked)
     });
     let checks = join_all(asked).await.into_iter().collect();
-    Observed { checks, ground: instance.provider.ground(), inventory }
+    Observed {
+        checks,
+        // Again: one that ended while it was asked is not one that hangs.
+        inventory: instance.inventory(),
+        ground: instance.provider.ground(),
+    }
 }

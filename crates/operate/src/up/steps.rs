@@ -132,6 +132,9 @@ pub(super) fn build(
     }
     if let Some(release) = release {
         let action = Live(shared(), release.clone());
+        if !work.release && !work.migrate {
+            return Ok(steps);
+        }
         steps.push(Step::new("live", "note the release as live", action).after(live));
     }
     Ok(steps)
@@ -269,7 +272,7 @@ impl Action for Converge {
                 format!("{} was interrupted before it was done", manifest.machine)
             });
             let help = format!(
-                "look at it with `andamio ssh {} {}`, then run the same command again",
+                "see what it says with `andamio logs {} --machine {}`, then run the same command again",
                 instance.topology.env, manifest.machine
             );
             Err(Fault::new("converge", message, &help))

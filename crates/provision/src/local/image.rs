@@ -23,7 +23,7 @@ const PACKAGES: &[&str] = &[
 const OFF: &[&str] = &[
     "apt-daily.timer", "apt-daily-upgrade.timer", "epmd.service", "epmd.socket", "haproxy.service",
     "keepalived.service", "mariadb.service", "podman-auto-update.timer", "podman.socket",
-    "rabbitmq-server.service", "redis-server.service", "dpkg-db-backup.timer", "e2scrub_all.timer",
+    "rabbitmq-server.service", "redis-server.service", "unattended-upgrades.service", "dpkg-db-backup.timer", "e2scrub_all.timer",
 ];
 /// Make no sense in a container, or cost start time.
 const MASKED: &[&str] = &[

@@ -13,6 +13,7 @@ const OWN: &[&str] = &[
     "PORT",
     "ANDAMIO_ENV",
     "ANDAMIO_RELEASE",
+    "DRAIN_SECONDS",
     "TRUSTED_PROXIES",
     "PATH",
     "HOME",
@@ -20,7 +21,9 @@ const OWN: &[&str] = &[
 
 /// Variables of every process and every one-off: addresses of the services that the environment has,
 /// the secrets of `[app].secrets`, the environment's name (`ANDAMIO_ENV`) and the balancers that
-/// may say for whom they ask (`TRUSTED_PROXIES`, comma separated, empty without any).
+/// may say for whom they ask (`TRUSTED_PROXIES`, comma separated, empty without any). `DRAIN_SECONDS`
+/// is how long a process that was told to stop goes on answering, so that balancers notice first;
+/// nobody has to notice where there is none.
 ///
 /// `PORT` and `ANDAMIO_RELEASE` belong to a process: its unit sets them.
 #[must_use]
@@ -35,6 +38,7 @@ pub fn app_environment(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
         ("REDIS_URL", redis::urls(inputs)),
         ("AMQP_URL", rabbitmq::urls(inputs)),
         ("ANDAMIO_ENV", Some(inputs.topology.env.clone())),
+        ("DRAIN_SECONDS", Some(if proxies.is_empty() { "0" } else { "5" }.to_owned())),
         ("TRUSTED_PROXIES", Some(proxies.join(","))),
     ];
     let given = inputs.spec.app.secrets.iter();

@@ -25,8 +25,14 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_nonlocal_bind", "1"),
 ];
 
-const PACKAGES: &[&str] =
-    &["ca-certificates", "nftables", "openssh-server", "systemd-timesyncd", "unattended-upgrades"];
+const PACKAGES: &[&str] = &[
+    "ca-certificates",
+    "logrotate",
+    "nftables",
+    "openssh-server",
+    "systemd-timesyncd",
+    "unattended-upgrades",
+];
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
@@ -108,6 +114,11 @@ fn add_limits(out: &mut Resources) {
         restart_on: vec![journald],
         ..unit("systemd-journald.service")
     });
+    out.file(File {
+        validate: strings(&["/usr/sbin/logrotate", "--debug", "{}"]),
+        ..file("/etc/logrotate.conf", include_str!("logrotate.conf"))
+    });
+    out.unit(unit("logrotate.timer"));
     let time = out.file(file(
         "/etc/systemd/timesyncd.conf.d/10-andamio.conf",
         include_str!("timesyncd.conf"),

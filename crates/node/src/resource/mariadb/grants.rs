@@ -1,5 +1,6 @@
 //! Privileges as `SHOW GRANTS` prints them and as a manifest declares them, in one form.
 
+use crate::failure::{Failure, Result};
 use andamio_manifest::MariadbGrant;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +10,15 @@ pub(super) const ALL: &str = "ALL PRIVILEGES";
 /// its own, with no privileges.
 pub(super) type Grants = BTreeMap<String, BTreeSet<String>>;
 
-pub(super) fn declared(grants: &[MariadbGrant]) -> Grants {
+/// # Errors
+/// When a privilege or an object is not one: both stand in a statement as they are.
+pub(super) fn declared(grants: &[MariadbGrant]) -> Result<Grants> {
     let mut found = Grants::new();
     for grant in grants {
+        if !sound(grant) {
+            let MariadbGrant { privileges, on } = grant;
+            return Err(Failure::new(format!("{privileges} on {on} cannot be granted")));
+        }
         let privileges = split(&grant.privileges, ",");
         let privileges = privileges.iter().map(|p| canonical(p));
         found.entry(object(&grant.on)).or_default().extend(privileges);
@@ -20,7 +27,21 @@ pub(super) fn declared(grants: &[MariadbGrant]) -> Grants {
         privileges.remove("USAGE");
         !privileges.is_empty()
     });
-    found
+    Ok(found)
+}
+
+/// Words, columns in brackets and quoted names, nothing that could end a statement.
+fn sound(grant: &MariadbGrant) -> bool {
+    let word = |c: char| c.is_alphanumeric() || " ,()_`".contains(c);
+    let even = |text: &str| text.matches('`').count().is_multiple_of(2);
+    let name = |part: &&str| match part.strip_prefix('`') {
+        Some(rest) => rest.strip_suffix('`').is_some_and(|n| !n.replace("``", "").contains('`')),
+        None => part.chars().all(|c| c.is_alphanumeric() || "_*%\\$-".contains(c)),
+    };
+    let on = grant.on.trim();
+    let routine = on.strip_prefix("PROCEDURE ").or_else(|| on.strip_prefix("FUNCTION "));
+    let on = split(routine.unwrap_or(on), ".");
+    grant.privileges.chars().all(word) && even(&grant.privileges) && on.iter().all(name)
 }
 
 /// Reads lines such as ``GRANT SELECT, INSERT ON `db`.* TO `u`@`h` WITH GRANT OPTION``.
@@ -160,7 +181,8 @@ mod tests {
             grant("all", "ficharfirm.*"),
             grant("replication client, Process, usage", "*.*"),
             grant("SELECT (`b`), INSERT", "`a TO b`.`c`"),
-        ]);
+        ])
+        .unwrap();
         let live = lines(
             "GRANT PROCESS, BINLOG MONITOR ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD '* TO x'\n\
              GRANT ALL PRIVILEGES ON `ficharfirm`.* TO `u`@`%`\n\
@@ -181,8 +203,29 @@ mod tests {
     }
 
     #[test]
+    fn routines_are_objects() {
+        let declared = declared(&[grant("EXECUTE", "PROCEDURE db.`p`")]).unwrap();
+        assert_eq!(declared, lines("GRANT EXECUTE ON PROCEDURE `db`.`p` TO `u`@`%`"));
+    }
+
+    #[test]
+    fn what_would_end_a_statement_is_refused() {
+        for (privileges, on) in [
+            ("SELECT ON *.* TO x; DROP", "*.*"),
+            ("SELECT", "*.* TO x'"),
+            ("SELECT", "`a`; DROP DATABASE `b`.*"),
+            ("SELECT", "`a` TO `b`.*"),
+            ("SELECT `", "a.*"),
+            ("SELECT", "a TO b.*"),
+        ] {
+            assert!(declared(&[grant(privileges, on)]).is_err(), "{privileges} on {on}");
+        }
+    }
+
+    #[test]
     fn wider_is_revoked() {
-        let declared = declared(&[grant("SELECT", "`db`.*"), grant("ALL PRIVILEGES", "`mine`.*")]);
+        let declared =
+            declared(&[grant("SELECT", "`db`.*"), grant("ALL PRIVILEGES", "`mine`.*")]).unwrap();
         let live = lines(
             "GRANT USAGE ON *.* TO `u`@`%`\n\
              GRANT SUPER ON *.* TO `u`@`%`\n\

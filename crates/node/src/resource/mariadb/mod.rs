@@ -133,7 +133,7 @@ async fn compare(
     let quoted = format!("{}@{}", literal(&account.name), literal(&account.host));
     let hash = stored(&account.password.text);
     let identified = format!("IDENTIFIED VIA mysql_native_password USING {}", literal(&hash));
-    let declared = grants::declared(&account.grants);
+    let declared = grants::declared(&account.grants)?;
     let mut live = grants::Grants::new();
     match known {
         None => {

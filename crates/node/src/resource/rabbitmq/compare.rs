@@ -23,6 +23,7 @@ pub(super) fn compare(declared: &Rabbitmq, live: &Live) -> (Diff, Vec<Change>) {
         permissions(user, live, &mut diff, &mut changes);
     }
     policies(declared, live, &mut diff, &mut changes);
+    strangers(declared, live, &mut diff, &mut changes);
     // The account every RabbitMQ comes with, whose password everybody knows.
     let guest = |user: &Value| text(user, "name") == "guest";
     if live.users.iter().any(guest) && !declared.users.iter().any(|user| user.name == "guest") {
@@ -123,6 +124,32 @@ fn policies(declared: &Rabbitmq, live: &Live, diff: &mut Diff, changes: &mut Vec
                 "definition": policy.definition,
             }),
         });
+    }
+}
+
+/// On a declared virtual host nobody else sets rules or has rights: a policy can drop messages that
+/// were confirmed. Other virtual hosts are somebody else's.
+fn strangers(declared: &Rabbitmq, live: &Live, diff: &mut Diff, changes: &mut Vec<Change>) {
+    let ours = |vhost: &str| declared.vhosts.iter().any(|v| v == vhost);
+    for known in live.policies.iter().filter(|p| ours(text(p, "vhost"))) {
+        let (name, vhost) = (text(known, "name"), text(known, "vhost"));
+        if declared.policies.iter().any(|p| p.name == name && p.vhost == vhost) {
+            continue;
+        }
+        let (pattern, apply_to) = (text(known, "pattern"), text(known, "apply-to"));
+        let definition = &known["definition"];
+        diff.minus(format!("policy {name} on {vhost}: {pattern} {apply_to} {definition}"));
+        let path = format!("/api/policies/{}/{}", encode(vhost), encode(name));
+        changes.push(Change { method: "DELETE", path, body: Value::Null });
+    }
+    for known in live.permissions.iter().filter(|p| ours(text(p, "vhost"))) {
+        let (user, vhost) = (text(known, "user"), text(known, "vhost"));
+        if user == declared.admin || declared.users.iter().any(|u| u.name == user) {
+            continue;
+        }
+        diff.minus(format!("{user} on {vhost}"));
+        let path = format!("/api/permissions/{}/{}", encode(vhost), encode(user));
+        changes.push(Change { method: "DELETE", path, body: Value::Null });
     }
 }
 

@@ -1,0 +1,3 @@
+//! Long scenarios, run by name before the work counts as done.
+
+pub(crate) mod kill;

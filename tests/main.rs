@@ -1,0 +1,78 @@
+//! The scenarios, one file each. `scenarios list` names them, `scenarios NAME…` runs some,
+//! `scenarios full` and `scenarios full NAME` do that for the long ones. `./test` calls it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on must stop, and says so where its caller reads"
+)]
+
+mod bare;
+mod browser;
+mod cli;
+mod dev;
+mod full;
+mod hosts;
+mod leftovers;
+mod lock;
+mod results;
+mod rules;
+mod team;
+
+use andamio_testkit::{Scenario, Steps};
+use std::process::ExitCode;
+
+/// In the order of their cost.
+const SHORT: &[Scenario] = &[
+    rules::SCENARIO,
+    lock::SCENARIO,
+    cli::SCENARIO,
+    team::SCENARIO,
+    bare::SCENARIO,
+    hosts::SCENARIO,
+    dev::SCENARIO,
+    leftovers::SCENARIO,
+];
+const FULL: &[Scenario] = &[full::kill::SCENARIO];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (list, wanted) = match words.as_slice() {
+        [] => return usage(),
+        ["list"] => return names(SHORT),
+        ["full"] => return names(FULL),
+        ["full", names @ ..] => (FULL, names),
+        names => (SHORT, names),
+    };
+    let find = |name: &&str| list.iter().find(|s| s.name == *name);
+    let Some(chosen) = wanted.iter().map(find).collect::<Option<Vec<_>>>() else { return usage() };
+    let mut steps = Steps::default();
+    for scenario in chosen {
+        steps.scenario(scenario);
+        if words[0] == "full" {
+            results::write(scenario.name, &steps);
+        }
+    }
+    steps.finish();
+    if steps.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn names(list: &[Scenario]) -> ExitCode {
+    for scenario in list {
+        println!("{}", scenario.name);
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    let names = |list: &[Scenario]| list.iter().map(|s| s.name).collect::<Vec<_>>().join(" ");
+    eprintln!(
+        "usage: scenarios NAME… (of: {})\n       scenarios full [NAME] (of: {})",
+        names(SHORT),
+        names(FULL)
+    );
+    ExitCode::from(64)
+}

@@ -1,0 +1,265 @@
+//! Rules of the source tree that the compiler does not enforce: which room may import which, who may
+//! read the terminal and the environment, and which libraries must not come in.
+
+use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+pub(crate) const SCENARIO: Scenario = Scenario { name: "rules", need: Need::Nothing, run: all };
+
+/// What each room may import of its siblings (ARCHITECTURE.md). A room that is missing here fails the
+/// test, so that a new one is thought about.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("spec", &[]),
+    ("engine", &["spec"]),
+    ("manifest", &["spec"]),
+    ("remote", &[]),
+    ("node", &["manifest", "engine"]),
+    ("provision", &["spec", "engine"]),
+    ("converge", &["spec", "manifest", "engine"]),
+    ("release", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
+    (
+        "operate",
+        &["spec", "engine", "manifest", "converge", "provision", "remote", "release", "secure"],
+    ),
+    ("secure", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
+    (
+        "cli",
+        &[
+            "spec",
+            "engine",
+            "manifest",
+            "node",
+            "provision",
+            "converge",
+            "remote",
+            "release",
+            "operate",
+            "secure",
+            "console",
+        ],
+    ),
+    ("console", &["spec", "engine", "operate", "secure"]),
+    ("linode-emulator", &[]),
+    ("testkit", &["provision", "engine", "spec"]),
+];
+/// Rooms that are a program, or test one, and so speak with a terminal.
+const OUTSIDE: &[&str] = &["cli", "testkit", "linode-emulator"];
+const READS_OUTSIDE: &[&str] = &[
+    "env::var",
+    "env::args",
+    "env::current_dir",
+    "env::home_dir",
+    "io::stdin",
+    "io::stdout",
+    "io::stderr",
+    "println!",
+    "eprintln!",
+    "print!",
+    "dbg!",
+];
+/// One TLS library with one cryptography: ring. The others need a C compiler, an assembler or the
+/// host's own library, and would come in as somebody's default feature.
+const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"];
+
+fn all(steps: &mut Steps) -> Result<(), Abandoned> {
+    steps.step("rooms import one way", one_way);
+    steps.step("only the command line reads the terminal, home and environment", nothing_outside);
+    steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
+    steps.step("every crate comes from the one registry", one_registry);
+    steps.step("every member takes version, licence and lints from the workspace", members);
+    steps.step("every code of an error is explained in docs/errors.md", codes);
+    Ok(())
+}
+
+/// What stands before the code of an error or a finding.
+const BEFORE_CODE: &[&str] = &[
+    "Fault::new(",
+    "Fault::from_error(",
+    "Failure::new(",
+    "Failure::error(",
+    "Stop::new(",
+    "Stop::failed(",
+    "Self::new(",
+    "Self::error(",
+    "reader.error(",
+    "reader.report(",
+    "reader.unknown(",
+    "self.error(",
+    "self.report(",
+    "self.unknown(",
+    "code: ",
+    "each(reader, &field, ",
+    "lacks(",
+];
+
+fn codes() {
+    let (mut used, mut all) = (BTreeSet::new(), String::new());
+    for room in rooms().into_keys().filter(|room| !OUTSIDE[1..].contains(&room.as_str())) {
+        for file in sources(&run::checkout().join("crates").join(room).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+            used.extend(codes_of(shipped));
+            all.push_str(shipped);
+        }
+    }
+    assert!(used.len() > 50, "the search finds too little: {used:?}");
+    let text = fs::read_to_string(run::checkout().join("docs/errors.md")).unwrap();
+    let explained: BTreeSet<String> =
+        text.lines().filter_map(|l| l.strip_prefix("### ")).map(str::to_owned).collect();
+    let missing: Vec<_> = used.difference(&explained).collect();
+    assert!(missing.is_empty(), "codes without an entry: {missing:?}");
+    // Some are chosen at run time.
+    let gone: Vec<_> = explained.iter().filter(|c| !all.contains(&format!("\"{c}\""))).collect();
+    assert!(gone.is_empty(), "entries that nothing uses: {gone:?}");
+}
+
+/// The first literal after each of [`BEFORE_CODE`], behind at most one other argument.
+fn codes_of(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for before in BEFORE_CODE {
+        for (_, rest) in text.match_indices(before).map(|(at, _)| text.split_at(at + before.len()))
+        {
+            let mut rest = rest.trim_start();
+            if ["Kind::", "Exit::", "Severity::"].iter().any(|kind| rest.starts_with(kind)) {
+                rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
+            }
+            let Some(literal) = rest.strip_prefix('"').and_then(|r| r.split('"').next()) else {
+                continue;
+            };
+            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+            if !literal.is_empty() && literal.chars().all(kebab) {
+                found.insert(literal.to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn table(file: &Path) -> Table {
+    let text = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    text.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+/// Folder name → its Cargo.toml, of every room.
+fn rooms() -> BTreeMap<String, Table> {
+    let crates = run::checkout().join("crates");
+    let folders = fs::read_dir(&crates).unwrap().flatten().map(|e| e.path());
+    let rooms: BTreeMap<_, _> = folders
+        .filter(|f| f.join("Cargo.toml").exists())
+        .map(|f| {
+            (f.file_name().unwrap().to_string_lossy().into_owned(), table(&f.join("Cargo.toml")))
+        })
+        .collect();
+    assert!(rooms.len() >= 9, "only {} rooms were found", rooms.len());
+    rooms
+}
+
+fn one_way() {
+    let rooms = rooms();
+    let package = |t: &Table| t["package"]["name"].as_str().unwrap().to_owned();
+    let room_of: BTreeMap<String, &str> =
+        rooms.iter().map(|(room, t)| (package(t), room.as_str())).collect();
+    let mut wrong = Vec::new();
+    for (room, manifest) in &rooms {
+        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| name == room) else {
+            wrong.push(format!("crates/{room} is not in the list of what may import what"));
+            continue;
+        };
+        // Tests of a room may use more; what ships may not.
+        for section in ["dependencies", "build-dependencies"] {
+            let names = manifest.get(section).and_then(Value::as_table);
+            for name in names.into_iter().flat_map(Table::keys) {
+                match room_of.get(name) {
+                    Some(sibling) if !may.contains(sibling) => {
+                        wrong.push(format!("crates/{room} imports {sibling}"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn nothing_outside() {
+    let inside = rooms().into_keys().filter(|r| !OUTSIDE.contains(&r.as_str()));
+    let wrong: Vec<String> = inside.flat_map(|room| reads_outside(&room)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!reads_outside("cli").is_empty(), "the search finds nothing where there is something");
+}
+
+fn reads_outside(room: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in sources(&run::checkout().join("crates").join(room).join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        // Unit tests close a file; they may read the environment.
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in shipped.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for word in READS_OUTSIDE.iter().filter(|w| code.contains(**w)) {
+                let file = file.strip_prefix(run::checkout()).unwrap().display();
+                found.push(format!("{file}:{}: {word}", number + 1));
+            }
+        }
+    }
+    found
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn locked() -> Vec<Table> {
+    let lock = table(&run::checkout().join("Cargo.lock"));
+    let packages = lock["package"].as_array().unwrap();
+    packages.iter().map(|p| p.as_table().unwrap().clone()).collect()
+}
+
+fn one_tls() {
+    let names: BTreeSet<String> =
+        locked().iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect();
+    let found: Vec<&&str> = BANNED.iter().filter(|b| names.contains(**b)).collect();
+    assert!(found.is_empty(), "in Cargo.lock: {found:?}; `cargo tree -i NAME` shows who brings it");
+    assert!(names.contains("rustls") && names.contains("ring"), "rustls with ring is gone");
+}
+
+fn one_registry() {
+    let sources: BTreeSet<String> =
+        locked().iter().filter_map(|p| p.get("source")?.as_str().map(str::to_owned)).collect();
+    let other: Vec<&String> = sources.iter().filter(|s| !s.starts_with("registry+")).collect();
+    assert!(other.is_empty() && sources.len() == 1, "sources: {sources:?}");
+}
+
+fn members() {
+    let root = run::checkout();
+    let folders = rooms().into_keys().map(|r| root.join("crates").join(r));
+    let folders = folders.chain([root.join("tests"), root.join("apps/ficharfirm")]);
+    let mut wrong = Vec::new();
+    for folder in folders {
+        let manifest = table(&folder.join("Cargo.toml"));
+        let inherits = |value: Option<&Value>| {
+            value.and_then(|v| v.get("workspace")).and_then(Value::as_bool) == Some(true)
+        };
+        for key in ["version", "edition", "rust-version", "license", "publish"] {
+            if !inherits(manifest["package"].get(key)) {
+                wrong.push(format!("{}: {key}", folder.display()));
+            }
+        }
+        if manifest.get("lints").and_then(|l| l.get("workspace")).is_none() {
+            wrong.push(format!("{}: lints", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "not from the workspace:\n{}", wrong.join("\n"));
+}
