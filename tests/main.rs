@@ -14,6 +14,7 @@ mod browser;
 mod cli;
 mod dev;
 mod full;
+mod hosts;
 mod leftovers;
 mod lock;
 mod results;
@@ -30,6 +31,7 @@ const SHORT: &[Scenario] = &[
     cli::SCENARIO,
     team::SCENARIO,
     bare::SCENARIO,
+    hosts::SCENARIO,
     dev::SCENARIO,
     leftovers::SCENARIO,
 ];

@@ -5,7 +5,7 @@ use crate::exit::{Exit, Stop};
 use andamio_engine::Store;
 use andamio_operate::init::Init;
 use andamio_operate::key::Ring;
-use andamio_operate::{Failure, Request};
+use andamio_operate::{Access, Failure, Request};
 use andamio_spec::{Finding, MAX_BYTES, Spec, parse};
 use std::env;
 use std::io::Read;
@@ -83,6 +83,7 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
         program,
         by: by(),
         search,
+        access: access(),
     })
 }
 
@@ -170,6 +171,19 @@ fn state(given: Option<&str>, folder: &Path) -> Result<PathBuf, Stop> {
                 "name a folder: --state DIR or --state file:///DIR",
             )),
         },
+    }
+}
+
+/// The person's own SSH key and known hosts, for servers that exist already.
+fn access() -> Access {
+    let folder = env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"));
+    let file = |name| folder.as_ref().map(|f| f.join(name)).filter(|file| file.is_file());
+    // A key that was named and is not there is worth a word, so it is not looked for here.
+    let named = env::var_os("ANDAMIO_SSH_KEY").filter(|v| !v.is_empty());
+    Access {
+        key: named.map(PathBuf::from).or_else(|| file("id_ed25519")),
+        known_hosts: file("known_hosts"),
+        ..Access::default()
     }
 }
 

@@ -4,17 +4,13 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, Progress};
 use crate::project::interactive;
 use andamio_engine::{Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run};
-use andamio_operate::{Failure, Instance, Request};
+use andamio_operate::{Failure, Instance, Request, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
 /// Takes the lock of the instance; says so when a dead holder had it.
-pub(crate) async fn lock(
-    instance: &Instance,
-    verb: &str,
-    output: &Output,
-) -> Result<Lock, Stop> {
+pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Result<Lock, Stop> {
     let purpose = format!("{verb} {}", instance.name());
     let store = instance.writable()?;
     let (lock, former) = Lock::take(&store, instance.holder(), &purpose)
@@ -32,6 +28,46 @@ pub(crate) async fn lock(
 /// Opens the instance for changing it.
 pub(crate) async fn prepare(request: Request) -> Result<Arc<Instance>, Stop> {
     Ok(Arc::new(Instance::prepare(request).await?))
+}
+
+/// Shows the person the servers whose host key nobody vouches for, before anything is said to them;
+/// `-y` says nothing about who answers. What comes back knows the keys that were accepted.
+pub(crate) async fn meet(
+    look: Instance,
+    limit: &[String],
+    output: &Output,
+) -> Result<Instance, Stop> {
+    let strangers = hosts::strangers(&look, limit).await?;
+    if strangers.is_empty() {
+        return Ok(look);
+    }
+    let mut request = look.request;
+    for stranger in strangers {
+        let (machine, address, key) = (stranger.machine, stranger.address, stranger.key);
+        if output.json || !interactive() {
+            return Err(Stop::new(
+                Exit::Host,
+                "host-key",
+                format!(
+                    "nobody vouches for the host key of {machine} ({address}): {}",
+                    key.fingerprint
+                ),
+                &format!(
+                    "compare it on the server (ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub), \
+                     then add host_key = \"{}\" to it in andamio.toml, or log in with ssh once",
+                    key.public
+                ),
+            ));
+        }
+        let question = format!(
+            "{machine} ({address}) is new and shows the host key\n  {}\nAnother key on its own \
+             console means that somebody else answers.",
+            key.fingerprint
+        );
+        confirm(&question, false)?;
+        request.access.accepted.insert(address, key.public);
+    }
+    Ok(Instance::look(request).await?)
 }
 
 /// Says what will happen and asks a person; without one the answer is no.

@@ -24,6 +24,14 @@ impl Cx<'_> {
             .map_or(place == andamio_spec::defaults::PLACE, |place| *place == Place::Local)
     }
 
+    /// A server that was somebody's before: who else may log in there is theirs to say.
+    pub(crate) fn is_host(&self) -> bool {
+        matches!(
+            self.inputs.spec.places.get(&self.inputs.topology.place),
+            Some(Place::Hosts { .. })
+        )
+    }
+
     /// Bytes of the machine's memory in MiB, times a share in per cent.
     pub(crate) fn memory_mib(&self, per_cent: u64) -> u64 {
         self.machine.size.memory_bytes / (1 << 20) * per_cent / 100

@@ -45,12 +45,14 @@ pub fn manifests_of(inputs: &Inputs<'_>, phase: Phase) -> Result<Vec<Manifest>, 
         .machines
         .iter()
         .map(|machine| {
+            let cx = cx::Cx { inputs, machine, phase };
             Ok(Manifest {
                 v: VERSION,
                 machine: machine.name.clone(),
+                keeps_hostname: cx.is_host(),
                 instance: inputs.topology.instance(),
                 generation: inputs.generation,
-                resources: roles::resources(&cx::Cx { inputs, machine, phase })?,
+                resources: roles::resources(&cx)?,
             })
         })
         .collect()

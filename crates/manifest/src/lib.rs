@@ -24,6 +24,10 @@ pub struct Manifest {
     pub v: u32,
     /// The machine's name, so that a manifest sent to the wrong machine is refused.
     pub machine: String,
+    /// The server had a host name before it was a machine of Andamio's and keeps it: who it is shows
+    /// by its host key, and by what it was claimed as.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_hostname: bool,
     /// Instance (`env@place`) that owns the machine.
     pub instance: String,
     /// Grows with every change of the declared state. A node refuses an older one, and the same one

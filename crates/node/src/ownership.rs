@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Generation {
     instance: String,
+    /// Empty when an older node wrote it.
+    #[serde(default)]
+    machine: String,
     generation: u64,
     digest: String,
 }
@@ -35,6 +38,7 @@ impl Generation {
     fn of(manifest: &Manifest) -> Self {
         Self {
             instance: manifest.instance.clone(),
+            machine: manifest.machine.clone(),
             generation: manifest.generation,
             digest: manifest.digest(),
         }
@@ -64,7 +68,7 @@ pub(crate) fn check(manifest: &Manifest) -> Result<()> {
     let name = fs::read_to_string("/etc/hostname").during("reading /etc/hostname")?;
     let name = name.trim();
     let short = name.split('.').next().unwrap_or_default();
-    if manifest.machine != name && manifest.machine != short {
+    if !manifest.keeps_hostname && manifest.machine != name && manifest.machine != short {
         return Err(Failure::new(format!(
             "this manifest is for {}, this machine is {name}",
             manifest.machine
@@ -75,6 +79,12 @@ pub(crate) fn check(manifest: &Manifest) -> Result<()> {
             "this machine belongs to {}, the manifest comes from {}",
             own.instance, manifest.instance
         ))),
+        Some(own) if !own.machine.is_empty() && own.machine != manifest.machine => {
+            Err(Failure::new(format!(
+                "this machine is {} of {}, the manifest is for {}",
+                own.machine, own.instance, manifest.machine
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -143,7 +153,12 @@ mod tests {
     use super::*;
 
     fn generation(generation: u64, digest: &str) -> Generation {
-        Generation { instance: "dev@local".into(), generation, digest: digest.into() }
+        Generation {
+            instance: "dev@local".into(),
+            machine: "app-1".into(),
+            generation,
+            digest: digest.into(),
+        }
     }
 
     #[test]

@@ -4,15 +4,23 @@ use crate::failure::fault;
 use crate::instance::Shared;
 use crate::release;
 use crate::up::manifest;
+use crate::{Failure, Kind};
 use andamio_engine::{
     Action, BoxFuture, Fault, MachineAction, MachineChange, Outcome, PlanReport, Step, StepContext,
 };
+use andamio_provision::Provider;
 use std::sync::Arc;
 
 /// What would be removed, and the steps that do it.
-#[must_use]
-pub fn plan(instance: &Shared) -> (PlanReport, Vec<Step>) {
-    let names = instance.local.leftovers();
+///
+/// # Errors
+/// Where machines are not Andamio's to remove: says what stays.
+pub fn plan(instance: &Shared) -> Result<(PlanReport, Vec<Step>), Failure> {
+    if let Provider::Hosts(hosts) = &instance.provider {
+        return Err(stays(instance, &hosts.place));
+    }
+    let local = instance.local()?;
+    let names = local.leftovers();
     let machines = names
         .iter()
         .map(|name| MachineChange {
@@ -31,7 +39,7 @@ pub fn plan(instance: &Shared) -> (PlanReport, Vec<Step>) {
         Vec::new(),
         Vec::new(),
     );
-    report.empty = !instance.local.exists();
+    report.empty = !local.exists();
     let mut steps: Vec<Step> = names
         .iter()
         .map(|name| {
@@ -44,35 +52,42 @@ pub fn plan(instance: &Shared) -> (PlanReport, Vec<Step>) {
         let rest = Step::new("instance", "remove network and folders", Rest(Arc::clone(instance)));
         steps.push(rest.after(after));
     }
-    (report, steps)
+    Ok((report, steps))
+}
+
+fn stays(instance: &Shared, place: &str) -> Failure {
+    let machines: Vec<String> =
+        instance.topology.machines.iter().map(|m| format!("{} ({})", m.name, m.address)).collect();
+    let message = format!(
+        "the servers of `{place}` existed before Andamio and are not its to remove: {} stay as they \
+         are, with packages, services, data and the operator's key",
+        machines.join(", ")
+    );
+    let help =
+        "stop services with `andamio exec`, remove data by hand, or install the servers anew";
+    Failure::new(Kind::Refused, "hosts", message, help)
 }
 
 struct Destroy(Shared, String);
 struct Rest(Shared);
 
 impl Action for Destroy {
-    fn apply<'a>(
-        &'a self,
-        _: &'a StepContext<'a>,
-    ) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
-            self.0.local.destroy(&self.1).await.map_err(|e| fault(&e))?;
+            self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })
     }
 }
 
 impl Action for Rest {
-    fn apply<'a>(
-        &'a self,
-        _: &'a StepContext<'a>,
-    ) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
             for machine in &self.0.topology.machines {
                 manifest::forget(&self.0, &machine.name).await.map_err(|f| f.fault)?;
             }
             release::forget(&self.0).await.map_err(|f| f.fault)?;
-            self.0.local.destroy_instance().await.map_err(|e| fault(&e))?;
+            self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })
     }

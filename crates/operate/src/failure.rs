@@ -97,7 +97,8 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
     let help = match error {
         RemoteError::HostKey { .. } => "find out who answers there before anything else",
         RemoteError::Refused { .. } => {
-            "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it new"
+            "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it \
+             new; a server that exists already gets it again by `up` with your own key (ANDAMIO_SSH_KEY)"
         }
         _ => "look at the machine with `andamio status`, then run the same command again",
     };

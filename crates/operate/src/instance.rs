@@ -1,16 +1,20 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
-use crate::{Failure, Kind, Nodes, Secrets, new_identity};
+use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
-use andamio_engine::{Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
-use andamio_provision::local::{Image, Local, Roots, allocate, instance_id, missing_packages, preflight};
-use andamio_provision::Inventory;
+use andamio_engine::{Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
+use andamio_provision::local::{
+    Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
+};
+use andamio_provision::{Inventory, MachineState, Provider};
+use andamio_remote::Identity;
+use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-pub const SSH_PORT: u16 = 22;
 
 /// What the caller knows: everything that comes from a terminal, a home folder or the environment
 /// arrives here as a value.
@@ -33,6 +37,18 @@ pub struct Request {
     pub search: Vec<PathBuf>,
     /// Cargo's target folder: build context `target` of a Containerfile.
     pub target: PathBuf,
+    /// The person's own way into servers that exist already.
+    pub access: Access,
+}
+
+/// How a person logs in where no run has been before.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// An OpenSSH private key without a passphrase.
+    pub key: Option<PathBuf>,
+    pub known_hosts: Option<PathBuf>,
+    /// Host keys that the person said yes to.
+    pub accepted: BTreeMap<Ipv4Addr, String>,
 }
 
 pub struct Instance {
@@ -40,8 +56,7 @@ pub struct Instance {
     pub environment: Environment,
     pub topology: Topology,
     pub store: Store,
-    pub local: Local,
-    pub image: Image,
+    pub provider: Provider,
     pub secrets: Secrets,
     pub nodes: Nodes,
 }
@@ -75,17 +90,25 @@ impl Instance {
         let make = depth != Depth::Look;
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
-        local_only(&request.spec, &place)?;
         let instance = format!("{}@{place}", request.env);
         let store =
             if make { Store::directory(&request.state) } else { Store::look(&request.state) }?;
-        let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
-        let roots = Roots::default();
-        let id = instance_id(&state.display().to_string(), &instance);
-        let network = allocate(&roots.data, &id, environment.network, depth == Depth::Machines)?;
+        let shares = store.instance(&instance);
+        let (provider, network) = match kind(&request.spec, &place)? {
+            Place::Hosts { .. } => {
+                let hosts = hosts::open(&request, &place, &shares).await?;
+                (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
+            }
+            _ => {
+                let local = local(&request, &instance, environment.network, depth)?;
+                let network = local.network;
+                (Provider::Local(local), network)
+            }
+        };
         let topology = topology::compute(&request.spec, &request.env, &place, network)
-            .map_err(|e| Failure::error(Kind::Refused, "topology", &e, "see `andamio check`"))?;
-        let store = store.instance(&instance);
+            .map_err(|e| Failure::error(Kind::Refused, "topology", &e, e.help()))?;
+        hosts::check_topology(&provider, &topology)?;
+        let store = shares;
         let mut secrets = Secrets::load(&store, &request.identity).await?;
         let added = secrets.complete(&secret_names(&request.spec, &topology))?;
         if added && make {
@@ -95,10 +118,12 @@ impl Instance {
             let recipients = secrets.readers(&request.spec.project.team, &request.identity)?;
             secrets.save(&store, &recipients).await?;
         }
-        let nodes = Nodes::new(secrets.ssh_identity()?, &request.program);
-        let image = Image::of(&roots);
-        let local = Local { roots, id, network };
-        Ok(Self { request, environment, topology, store, local, image, secrets, nodes })
+        let mut identities = vec![secrets.ssh_identity()?];
+        if let Provider::Hosts(_) = provider {
+            identities.extend(person(request.access.key.as_deref())?);
+        }
+        let nodes = Nodes::new(identities, &request.program);
+        Ok(Self { request, environment, topology, store, provider, secrets, nodes })
     }
 
     /// `env@place`.
@@ -109,7 +134,18 @@ impl Instance {
 
     #[must_use]
     pub fn inventory(&self) -> Inventory {
-        self.local.observe(&self.topology, &self.image.folder)
+        self.provider.observe(&self.topology)
+    }
+
+    /// The share of this host that machines are made of.
+    ///
+    /// # Errors
+    /// Where machines exist already: what only this place can do is refused.
+    pub fn local(&self) -> Result<&Local, Fault> {
+        match &self.provider {
+            Provider::Local(local) => Ok(local),
+            Provider::Hosts(hosts) => Err(hosts::cannot(&hosts.place)),
+        }
     }
 
     /// What this host lacks, all of it in one failure; `Ok(packages)` are Debian packages that can be
@@ -118,10 +154,10 @@ impl Instance {
     /// # Errors
     /// [`Kind::Host`] with everything that is missing.
     pub fn check_host(&self) -> Result<Vec<&'static str>, Failure> {
+        let Provider::Local(local) = &self.provider else { return Ok(Vec::new()) };
         let machines = self.inventory().machines;
-        let new =
-            machines.iter().filter(|m| m.state == andamio_provision::MachineState::Missing).count();
-        let missing = preflight(&self.local.roots, new as u64, self.image.is_built());
+        let new = machines.iter().filter(|m| m.state == MachineState::Missing).count();
+        let missing = preflight(&local.roots, new as u64, local.image.is_built());
         let packages = missing_packages(&self.request.search);
         let apt = std::path::Path::new("/usr/bin/apt-get").exists();
         if missing.is_empty() && (packages.is_empty() || apt) {
@@ -203,21 +239,50 @@ fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
     Err(Failure::new(Kind::Usage, "environment", format!("no environment `{env}`"), &help))
 }
 
-fn local_only(spec: &Spec, place: &str) -> Result<(), Failure> {
-    let there = match place {
-        "local" => return Ok(()),
-        "linode" | "hosts" => true,
-        name => spec.places.contains_key(name),
-    };
-    if let Some(Place::Local) = spec.places.get(place) {
-        return Ok(());
-    }
-    let message = if there {
-        format!("this version cannot make machines at `{place}`, only on this machine")
-    } else {
-        format!("no place `{place}`")
+fn kind<'s>(spec: &'s Spec, place: &str) -> Result<&'s Place, Failure> {
+    let message = match spec.places.get(place) {
+        Some(Place::Linode { .. }) => {
+            format!("this version cannot make machines at `{place}`, only on this machine")
+        }
+        Some(kind) => return Ok(kind),
+        None if place == "hosts" => {
+            let help = "add [places.hosts] with machines = [{ address = \"…\", groups = [\"…\"] }]";
+            return Err(Failure::new(
+                Kind::Usage,
+                "place",
+                "`hosts` needs its list of machines in andamio.toml",
+                help,
+            ));
+        }
+        None => format!("no place `{place}`"),
     };
     Err(Failure::new(Kind::Usage, "place", message, "rehearse it here with --on local"))
+}
+
+fn local(
+    request: &Request,
+    instance: &str,
+    wanted: Option<Network>,
+    depth: Depth,
+) -> Result<Local, Failure> {
+    let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
+    let roots = Roots::default();
+    let id = instance_id(&state.display().to_string(), instance);
+    let network = allocate(&roots.data, &id, wanted, depth == Depth::Machines)?;
+    let image = Image::of(&roots);
+    Ok(Local { roots, id, network, image })
+}
+
+/// The person's own key; without one only the instance's opens a server.
+fn person(file: Option<&std::path::Path>) -> Result<Option<Identity>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let failure = |why: &dyn std::error::Error| {
+        let message = format!("cannot use the SSH key {}: {why}", file.display());
+        let help = "name a private key without a passphrase in ANDAMIO_SSH_KEY";
+        Failure::new(Kind::Host, "ssh-key", message, help)
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| failure(&e))?;
+    Identity::parse(&text).map(Some).map_err(|e| failure(&e))
 }
 
 /// What is a person's own among the secrets; the rest is Andamio's.

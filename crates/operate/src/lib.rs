@@ -7,6 +7,7 @@ mod secret;
 
 pub mod command;
 pub mod down;
+pub mod hosts;
 pub mod init;
 pub mod key;
 pub mod logs;
@@ -15,6 +16,6 @@ pub mod status;
 pub mod up;
 
 pub use failure::{Failure, Kind};
-pub use instance::{Instance, Request, SSH_PORT};
+pub use instance::{Access, Instance, Request};
 pub use node::{Nodes, Said};
 pub use secret::{Secrets, new_identity, public_keys, recovery_key};

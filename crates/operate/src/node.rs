@@ -1,15 +1,14 @@
 //! Talking to the node on every machine: one connection each, the agent copied once a digest.
 
+use crate::failure::remote_fault;
 use andamio_engine::Fault;
 use andamio_manifest::{Event, Manifest, Report};
 use andamio_provision::Found;
 use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
-use crate::SSH_PORT;
-use crate::failure::remote_fault;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell, mpsc};
 
@@ -19,14 +18,17 @@ const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
 pub struct Nodes {
-    identity: Identity,
+    /// The instance's own, then the person's where there is one.
+    identities: Vec<Identity>,
     program: PathBuf,
     agent: OnceCell<Agent>,
+    content: Mutex<Weak<Vec<u8>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
+/// The program as it runs on machines; 20 MB, so its content is read only where it has to be copied.
 struct Agent {
-    content: Vec<u8>,
+    digest: String,
     /// Where it is on the machine; named by its digest, so that it is copied once.
     path: String,
 }
@@ -40,11 +42,12 @@ pub struct Said {
 
 impl Nodes {
     #[must_use]
-    pub fn new(identity: Identity, program: &Path) -> Self {
+    pub fn new(identities: Vec<Identity>, program: &Path) -> Self {
         Self {
-            identity,
+            identities,
             program: program.to_owned(),
             agent: OnceCell::new(),
+            content: Mutex::default(),
             sessions: Mutex::default(),
         }
     }
@@ -77,11 +80,11 @@ impl Nodes {
     ) -> Result<Session, RemoteError> {
         let target = Target {
             machine: machine.name.clone(),
-            address: (machine.address, SSH_PORT).into(),
-            user: "root".to_owned(),
+            address: (machine.address, machine.port).into(),
+            user: machine.user.clone(),
             host_key: machine.host_key.clone(),
         };
-        Session::connect(&target, &self.identity, patience).await
+        Session::connect(&target, &self.identities, patience).await
     }
 
     /// Forgets a connection, after its machine was stopped.
@@ -91,12 +94,12 @@ impl Nodes {
 
     async fn agent(&self) -> Result<&Agent, Fault> {
         let load = || async {
-            let content = tokio::fs::read(&self.program).await.map_err(|e| {
-                let message = format!("cannot read {}: {e}", self.program.display());
-                Fault::new("agent", message, "run a complete build of andamio")
-            })?;
-            let digest = hex::encode(&Sha256::digest(&content)[..8]);
-            Ok::<_, Fault>(Agent { content, path: format!("{FOLDER}/{digest}") })
+            let program = self.program.clone();
+            let hashed = tokio::task::spawn_blocking(move || digest(&program)).await;
+            let digest = hashed
+                .unwrap_or_else(|e| Err(std::io::Error::other(e)))
+                .map_err(|e| self.unreadable(&e))?;
+            Ok::<_, Fault>(Agent { path: format!("{FOLDER}/{digest}"), digest })
         };
         self.agent.get_or_try_init(load).await
     }
@@ -173,8 +176,30 @@ impl Nodes {
         Err(Fault::new("agent", format!("{} cannot run the agent", machine.name), "is it x86-64?"))
     }
 
+    /// The agent's content, once for all machines that are sent it at the same time.
+    async fn content(&self, agent: &Agent) -> Result<Arc<Vec<u8>>, Fault> {
+        let mut shared = self.content.lock().await;
+        if let Some(content) = shared.upgrade() {
+            return Ok(content);
+        }
+        let content = tokio::fs::read(&self.program).await.map_err(|e| self.unreadable(&e))?;
+        if hex::encode(&Sha256::digest(&content)[..8]) != agent.digest {
+            let message = format!("{} was replaced during this run", self.program.display());
+            return Err(Fault::new("agent", message, "run the same command again"));
+        }
+        let content = Arc::new(content);
+        *shared = Arc::downgrade(&content);
+        Ok(content)
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> Fault {
+        let message = format!("cannot read {}: {error}", self.program.display());
+        Fault::new("agent", message, "run a complete build of andamio")
+    }
+
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {
-        let sent = session.upload(&agent.content, &agent.path, 0o700).await;
+        let content = self.content(agent).await?;
+        let sent = session.upload(&content, &agent.path, 0o700).await;
         let output = sent.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
             // Agents of former versions are not needed any more.
@@ -209,6 +234,13 @@ impl Nodes {
             }
         }
     }
+}
+
+/// The first bytes of SHA-256 are enough to tell builds of one program apart.
+fn digest(file: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(file)?, &mut hash)?;
+    Ok(hex::encode(&hash.finalize()[..8]))
 }
 
 /// Cuts a byte stream into events.

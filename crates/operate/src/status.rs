@@ -5,7 +5,7 @@ use crate::up::inputs;
 use crate::{Failure, release};
 use andamio_converge::{Release, Service, health};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Resource, VERSION};
-use andamio_provision::MachineState;
+use andamio_provision::{MachineState, Provider};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
                 name: machine.name.clone(),
                 roles: machine.roles.iter().map(|r| r.as_str()).collect(),
                 address: machine.address.to_string(),
-                memory_bytes: instance.local.memory(&machine.name),
+                memory_bytes: instance.provider.memory(&machine.name),
                 memory_limit_bytes: machine.size.memory_bytes,
                 state,
             };
@@ -114,16 +114,18 @@ async fn ask(
     let manifest = Manifest {
         v: VERSION,
         machine: found.name.clone(),
+        keeps_hostname: matches!(instance.provider, Provider::Hosts(_)),
         instance: instance.name(),
         // Only probes: nothing that a newer declaration could be undone by.
         generation: u64::MAX,
         resources,
     };
-    let said =
-        instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
+    let said = instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
     let answer = |probe: &str| {
         said.events.iter().find_map(|event| match event {
-            Event::Resource { resource, outcome, message, .. } if *resource == format!("probe:{probe}") => {
+            Event::Resource { resource, outcome, message, .. }
+                if *resource == format!("probe:{probe}") =>
+            {
                 Some((*outcome, message.clone()))
             }
             _ => None,

@@ -1,10 +1,58 @@
 //! Makes machines exist. Every place ends in the same [`Inventory`]; nothing above this room knows
 //! how a machine came to be.
 
+pub mod hosts;
 pub mod local;
 
+use andamio_spec::Topology;
+use hosts::Hosts;
+use local::Local;
 use serde::Serialize;
 use std::net::Ipv4Addr;
+
+/// Where the machines of one instance come from.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    Local(Local),
+    Hosts(Hosts),
+}
+
+impl Provider {
+    /// What is there now.
+    #[must_use]
+    pub fn observe(&self, topology: &Topology) -> Inventory {
+        match self {
+            Self::Local(local) => local.observe(topology),
+            Self::Hosts(hosts) => hosts.observe(topology),
+        }
+    }
+
+    /// Is everything there that machines share? Nothing is shared where machines are not made.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        match self {
+            Self::Local(local) => {
+                Ground { image: local.image.is_built(), network: local.network_is_up() }
+            }
+            Self::Hosts(_) => Ground { image: true, network: true },
+        }
+    }
+
+    /// Resident memory of a machine in bytes, where the place itself can tell.
+    #[must_use]
+    pub fn memory(&self, name: &str) -> u64 {
+        match self {
+            Self::Local(local) => local.memory(name),
+            Self::Hosts(_) => 0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ground {
+    pub image: bool,
+    pub network: bool,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,8 +80,12 @@ impl MachineState {
 pub struct Found {
     pub name: String,
     pub address: Ipv4Addr,
+    /// Of SSH.
+    pub port: u16,
+    /// Whom to log in as.
+    pub user: String,
     pub state: MachineState,
-    /// OpenSSH public key it must show; empty while it is missing.
+    /// OpenSSH public key it must show; empty while none is known.
     pub host_key: String,
     /// Declared size and image differ from what it was made with; it has to be restarted to follow.
     pub outdated: bool,

@@ -6,7 +6,7 @@ pub enum RemoteError {
     #[error("{machine} did not answer SSH at {address} within {waited:?}")]
     Unreachable { machine: String, address: String, waited: Duration, source: Option<russh::Error> },
     #[error(
-        "{machine} at {address} showed another host key than the one pinned when it was made; \
+        "{machine} at {address} showed another host key than the one that is known for it; \
          somebody else answers there, or the machine was replaced by hand"
     )]
     HostKey { machine: String, address: String },

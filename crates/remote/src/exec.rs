@@ -28,11 +28,7 @@ impl Output {
     pub fn complaint(&self) -> String {
         let text = String::from_utf8_lossy(&self.stderr);
         let text = text.trim();
-        if text.is_empty() {
-            format!("exit status {}", self.exit.0)
-        } else {
-            text.to_owned()
-        }
+        if text.is_empty() { format!("exit status {}", self.exit.0) } else { text.to_owned() }
     }
 }
 
@@ -73,7 +69,7 @@ impl Session {
         mut each: impl FnMut(Stream, &[u8]) -> std::io::Result<()>,
     ) -> Result<Exit, RemoteError> {
         let channel = self.handle.channel_open_session().await.map_err(|e| self.broken(e))?;
-        channel.exec(true, command).await.map_err(|e| self.broken(e))?;
+        channel.exec(true, self.as_root(command)).await.map_err(|e| self.broken(e))?;
         let (mut reading, writing) = channel.split();
         // Input and output flow at once: a command may answer before it has read everything, and a
         // full window in one direction must not stop the other.

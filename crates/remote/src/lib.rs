@@ -6,12 +6,14 @@
 
 mod error;
 mod exec;
+mod host;
 mod key;
 mod session;
 mod shell;
 
 pub use error::RemoteError;
 pub use exec::{Exit, Output, Stream};
+pub use host::{HostKey, known, shown};
 pub use key::{Identity, KeyPair};
 pub use session::{Session, Target};
 pub use shell::{Terminal, quote};

@@ -19,6 +19,7 @@ const RETRY: Duration = Duration::from_millis(40);
 pub struct Target {
     pub machine: String,
     pub address: SocketAddr,
+    /// Anyone but root runs commands through `sudo`.
     pub user: String,
     /// OpenSSH public key that the machine must show.
     pub host_key: String,
@@ -28,6 +29,8 @@ pub struct Target {
 pub struct Session {
     pub(crate) machine: String,
     pub(crate) handle: Handle<Pinned>,
+    sudo: bool,
+    identity: usize,
 }
 
 pub(crate) struct Pinned {
@@ -54,19 +57,20 @@ impl client::Handler for Pinned {
 }
 
 impl Session {
-    /// Connects, waiting up to `patience` for a machine that still boots.
+    /// Connects, waiting up to `patience` for a machine that still boots. The identities are tried in
+    /// their order.
     ///
     /// # Errors
     /// At once when the host key differs or the operator's key is refused; after `patience` when
     /// nothing answers.
     pub async fn connect(
         target: &Target,
-        identity: &Identity,
+        identities: &[Identity],
         patience: Duration,
     ) -> Result<Self, RemoteError> {
         let deadline = Instant::now() + patience;
         loop {
-            let attempt = timeout_at(deadline, Self::attempt(target, identity)).await;
+            let attempt = timeout_at(deadline, Self::attempt(target, identities)).await;
             let source = match attempt {
                 Ok(Ok(session)) => return Ok(session),
                 Ok(Err(error @ (RemoteError::HostKey { .. } | RemoteError::Refused { .. }))) => {
@@ -88,17 +92,21 @@ impl Session {
         }
     }
 
-    async fn attempt(target: &Target, identity: &Identity) -> Result<Self, RemoteError> {
+    async fn attempt(target: &Target, identities: &[Identity]) -> Result<Self, RemoteError> {
         let broken = |source| RemoteError::Broken { machine: target.machine.clone(), source };
         let mismatch = Arc::new(AtomicBool::new(false));
-        let handler =
-            Pinned { expected: public(&target.host_key)?, mismatch: Arc::clone(&mismatch) };
+        let expected = public(&target.host_key)?;
+        let mut preferred = russh::Preferred::default();
+        // A server with keys of several kinds is asked for the one that is known.
+        preferred.key.to_mut().sort_by_key(|kind| *kind != expected.algorithm());
+        let handler = Pinned { expected, mismatch: Arc::clone(&mismatch) };
         let config = client::Config {
             // A silent peer is noticed after about 15 s, wherever the network was cut.
             keepalive_interval: Some(Duration::from_secs(5)),
             keepalive_max: 3,
             nodelay: true,
             window_size: 16 * 1024 * 1024,
+            preferred,
             ..Default::default()
         };
         let mut handle = match client::connect(Arc::new(config), target.address, handler).await {
@@ -111,12 +119,35 @@ impl Session {
             }
             Err(source) => return Err(broken(source)),
         };
-        let key = PrivateKeyWithHashAlg::new(Arc::clone(&identity.0), None);
-        let granted = handle.authenticate_publickey(&target.user, key).await.map_err(broken)?;
-        if !granted.success() {
-            return Err(RemoteError::Refused { machine: target.machine.clone() });
+        // Over one connection: servers count a connection that only failed as an attack.
+        for (number, identity) in identities.iter().enumerate() {
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(&identity.0), None);
+            let granted = handle.authenticate_publickey(&target.user, key).await.map_err(broken)?;
+            if granted.success() {
+                return Ok(Self {
+                    machine: target.machine.clone(),
+                    handle,
+                    sudo: target.user != "root",
+                    identity: number,
+                });
+            }
         }
-        Ok(Self { machine: target.machine.clone(), handle })
+        Err(RemoteError::Refused { machine: target.machine.clone() })
+    }
+
+    /// Which of the identities the machine accepted.
+    #[must_use]
+    pub fn identity(&self) -> usize {
+        self.identity
+    }
+
+    /// The command as the machine's shell gets it: as root, whoever logged in.
+    pub(crate) fn as_root(&self, command: &str) -> String {
+        if self.sudo {
+            format!("sudo -n sh -c {}", crate::quote(&[command]))
+        } else {
+            command.to_owned()
+        }
     }
 
     /// The machine's name.

@@ -44,7 +44,7 @@ impl Session {
             pty.map_err(|e| self.broken(e))?;
         }
         match command {
-            Some(command) => channel.exec(true, command).await,
+            Some(command) => channel.exec(true, self.as_root(command)).await,
             None => channel.request_shell(true).await,
         }
         .map_err(|e| self.broken(e))?;

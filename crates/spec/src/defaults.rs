@@ -5,6 +5,8 @@ use crate::units::GB;
 
 pub const PLACE: &str = "local";
 pub const MACHINES: u32 = 1;
+pub const SSH_USER: &str = "root";
+pub const SSH_PORT: u16 = 22;
 pub const READY: &str = "/readyz";
 pub const BACKUP_FULL: &str = "daily 03:00 UTC";
 pub const BACKUP_INCREMENTAL: &str = "every 6h";

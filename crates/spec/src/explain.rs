@@ -155,9 +155,11 @@ fn place(list: &mut List<'_>, name: &str, place: &Place) {
     let key = |field: &str| format!("places.{name}.{field}");
     match place {
         Place::Local => {}
-        Place::Hosts { machines } => {
+        Place::Hosts { machines, user, port } => {
             let addresses: Vec<String> = machines.iter().map(|host| host.address.clone()).collect();
             list.add(&key("machines"), words(&addresses), "");
+            list.add(&key("user"), user, "others than root need sudo without a password");
+            list.add(&key("port"), port.to_string(), "the port of SSH");
         }
         Place::Linode { region, state } => {
             list.add(&key("region"), region, "Madrid has every product that is used");

@@ -150,14 +150,24 @@ pub struct Limits {
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     Local,
-    Hosts { machines: Vec<Host> },
-    Linode { region: String, state: Option<String> },
+    /// Servers that exist already, and how to log in there.
+    Hosts {
+        machines: Vec<Host>,
+        user: String,
+        port: u16,
+    },
+    Linode {
+        region: String,
+        state: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Host {
     pub address: String,
     pub groups: Vec<Group>,
+    /// OpenSSH public key that the server must show.
+    pub host_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,6 +5,7 @@ use crate::output::Output;
 use crate::project::request;
 use crate::run;
 use andamio_operate::{Instance, down as operate};
+use andamio_provision::local::Local;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
     let topology = &instance.topology;
     output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
     let output = &*output;
-    if !instance.local.exists() && !instance.request.state.exists() {
+    let here = instance.local().map_or(true, Local::exists);
+    if !here && !instance.request.state.exists() {
         // Nothing here and nothing to note it in.
         if output.json {
             output.document(&json!({
@@ -33,7 +35,7 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
 }
 
 async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> Result<Exit, Stop> {
-    let (report, steps) = operate::plan(instance);
+    let (report, steps) = operate::plan(instance)?;
     if !report.empty {
         let question = format!(
             "This removes {} with {} machines and all their data.",

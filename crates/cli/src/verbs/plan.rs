@@ -3,7 +3,8 @@ use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display};
 use crate::project::request;
-use andamio_operate::{Instance, up};
+use crate::run;
+use andamio_operate::{Instance, hosts, up};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,9 @@ pub(crate) async fn plan(
     out: Option<&Path>,
     exit_code: bool,
 ) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    let look = run::meet(Instance::look(request(global, env)?).await?, &[], output).await?;
+    hosts::check(&look, &[], false).await?;
+    let instance = Arc::new(look);
     // So that a reviewed plan is the one that `up` makes.
     prepare(&instance, output).await?;
     let planned = up::plan(&instance, &[]).await?;
@@ -22,7 +25,11 @@ pub(crate) async fn plan(
     if let Some(file) = out {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
         std::fs::write(file, text + "\n").map_err(|e| {
-            Stop::failed("out", format!("cannot write {}: {e}", file.display()), "name another file")
+            Stop::failed(
+                "out",
+                format!("cannot write {}: {e}", file.display()),
+                "name another file",
+            )
         })?;
     }
     if output.json {

@@ -5,7 +5,7 @@ use crate::project::request;
 use crate::run;
 use andamio_engine::{Lock, PlanReport};
 use andamio_operate::release::Heard;
-use andamio_operate::{Failure, Instance, Request, release, up as operate};
+use andamio_operate::{Failure, Instance, Request, hosts, release, up as operate};
 use andamio_provision::local::install;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +18,20 @@ pub(crate) async fn up(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let request = request(global, env)?;
-    let look = Instance::look(request.clone()).await?;
+    let look = Instance::look(request).await?;
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
+    let look = run::meet(look, limit, output).await?;
+    let request = look.request.clone();
     host(&look, output).await?;
+    hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
     let result = locked(global, output, request, reviewed, limit).await;
+    if let (true, Ok(local)) = (result.is_err(), look.local()) {
+        // Refused or failed before anything was made: nothing stays behind.
+        local.abandon();
+    }
     release_lock(lock).await;
     result
 }
@@ -52,6 +59,7 @@ async fn locked(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
+    hosts::enrol(&instance, limit).await?;
     prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
@@ -65,23 +73,18 @@ async fn locked(
         return Err(Stop::new(Exit::Refused, &refusal.code, &refusal.message, &refusal.help));
     }
     if report.asks() {
-        let question = format!(
-            "This interrupts users or removes data of {}.",
-            instance.name()
-        );
+        let question = format!("This interrupts users or removes data of {}.", instance.name());
         run::confirm(&question, global.yes)?;
     }
     if report.empty && !output.json {
         output.answer(&display(report, output.style));
     }
-    let (outcome, record) =
-        run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
+    let (outcome, record) = run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
     let env = &instance.topology.env;
-    let next = [
-        format!("andamio status {env}"),
-        format!("andamio logs {env} -f"),
-        format!("andamio down {env}"),
-    ];
+    let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
+    if instance.local().is_ok() {
+        next.push(format!("andamio down {env}"));
+    }
     let exit = run::finish(output, &record, &outcome, &next)?;
     if !output.json && !report.empty {
         output.answer(&closing(&instance, outcome.changed, &record, &next));
@@ -121,7 +124,10 @@ fn same(report: &PlanReport, file: &Path) -> Result<(), Stop> {
     Err(Stop::new(
         Exit::Refused,
         "stale-plan",
-        format!("the live state has moved: plan {} was reviewed, it would be {} now", reviewed.id, report.id),
+        format!(
+            "the live state has moved: plan {} was reviewed, it would be {} now",
+            reviewed.id, report.id
+        ),
         "review it again with `andamio plan --out`",
     ))
 }
@@ -144,7 +150,9 @@ fn closing(
     let ended = record.ended.unwrap_or(record.started);
     let seconds = ended.duration_since(record.started).as_secs_f64();
     let mut out = format!("\n{} is live: {changed} changes in {seconds:.1} s\n\n", instance.name());
-    out.push_str(&format!("  {}\n\n", instance.topology.url));
+    if !instance.topology.url.is_empty() {
+        out.push_str(&format!("  {}\n\n", instance.topology.url));
+    }
     for line in table(&["MACHINE", "ADDRESS", "ROLES"], &rows).lines() {
         out.push_str(&format!("  {line}\n"));
     }

@@ -173,14 +173,18 @@ mod tests {
             let long = "d".repeat(90);
             fs::create_dir_all(folder.path().join(&long)).unwrap();
             fs::write(folder.path().join(&long).join("x".repeat(60)), "deep").unwrap();
-            fs::write(folder.path().join("Containerfile"), "FROM scratch\nCOPY --from=target r/app /\n")
-                .unwrap();
+            fs::write(
+                folder.path().join("Containerfile"),
+                "FROM scratch\nCOPY --from=target r/app /\n",
+            )
+            .unwrap();
             fs::create_dir_all(folder.path().join("target/r")).unwrap();
             fs::write(folder.path().join("target/r/app"), "binary").unwrap();
             folder
         };
         let (one, two) = (make(), make());
-        let read = |f: &tempfile::TempDir| Context::read(f.path(), &f.path().join("target")).unwrap();
+        let read =
+            |f: &tempfile::TempDir| Context::read(f.path(), &f.path().join("target")).unwrap();
         assert_eq!(read(&one).digest(), read(&two).digest());
         let archive = one.path().join("all.tar");
         fs::write(&archive, read(&two).tar()).unwrap();

@@ -7,8 +7,8 @@ use andamio_engine::{
 };
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
-use andamio_spec::topology::{Machine, Role};
 use andamio_spec::price::cost_of;
+use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
     Currency, Environment, Group, Layout, Refusal, Topology, check_budget, check_limits, counts,
 };
@@ -25,6 +25,8 @@ pub(super) struct Input<'a> {
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
     pub(super) project: &'a str,
+    /// Machines are Andamio's: it pays for them and restarts them. Not those that somebody has already.
+    pub(super) own_machines: bool,
 }
 
 /// What has to be done, machine by machine.
@@ -59,9 +61,10 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         let note = "not declared any more; its disk is removed".to_owned();
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
-    let new_machines = !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
-    work.image = !work.create.is_empty() && !input.observed.image_built;
-    work.network = !input.observed.network_up || new_machines;
+    let new_machines =
+        !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
+    work.image = !work.create.is_empty() && !input.observed.ground.image;
+    work.network = !input.observed.ground.network || new_machines;
     let has_role = |name: &String, role: Role| {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
@@ -83,7 +86,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
-    let (cost, over) = money(input);
+    let (cost, over) = if input.own_machines { money(input) } else { (None, None) };
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
         .chain(over)
@@ -148,7 +151,7 @@ fn one(
             }
             Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
-                if *hangs {
+                if *hangs && input.own_machines {
                     note.push_str("; it is restarted, its disk stays");
                     work.restart.push(name.clone());
                 }
@@ -261,7 +264,9 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
     if !work.create.is_empty() {
-        for budget in input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0) {
+        for budget in
+            input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
+        {
             notes.push(budget.reason.clone());
         }
     }

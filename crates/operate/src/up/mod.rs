@@ -12,6 +12,7 @@ use crate::{Failure, Kind, release};
 use andamio_converge::{Inputs, Phase, Release, manifests_of};
 use andamio_engine::{PlanReport, Step};
 use andamio_manifest::Manifest;
+use andamio_provision::Provider;
 use std::sync::Arc;
 
 /// A plan with everything that is needed to run it.
@@ -54,13 +55,11 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
+        own_machines: !matches!(instance.provider, Provider::Hosts(_)),
     });
-    let steps = steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
-    Ok(Planned {
-        report: judged.report,
-        steps,
-        release,
-    })
+    let steps =
+        steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
+    Ok(Planned { report: judged.report, steps, release })
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.

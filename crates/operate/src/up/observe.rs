@@ -5,7 +5,7 @@ use crate::failure::UNREACHABLE;
 use crate::instance::Shared;
 use crate::node::Said;
 use andamio_manifest::Manifest;
-use andamio_provision::{Inventory, MachineState};
+use andamio_provision::{Ground, Inventory, MachineState};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
@@ -14,15 +14,17 @@ use std::collections::BTreeMap;
 pub enum Checked {
     Answered(Said),
     /// It runs and could not be asked: why, and whether it does not answer at all.
-    Silent { why: String, hangs: bool },
+    Silent {
+        why: String,
+        hangs: bool,
+    },
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     pub inventory: Inventory,
     pub checks: BTreeMap<String, Checked>,
-    pub image_built: bool,
-    pub network_up: bool,
+    pub ground: Ground,
 }
 
 pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observed {
@@ -42,18 +44,15 @@ pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observ
         };
         let checked = match answer {
             Ok(said) => Checked::Answered(said),
-            Err(fault) => {
-                Checked::Silent { hangs: fault.code == UNREACHABLE, why: fault.message }
-            }
+            Err(fault) => Checked::Silent { hangs: fault.code == UNREACHABLE, why: fault.message },
         };
         (manifest.machine.clone(), checked)
     });
     let checks = join_all(asked).await.into_iter().collect();
     Observed {
         checks,
-        image_built: instance.image.is_built(),
         // Again: one that ended while it was asked is not one that hangs.
         inventory: instance.inventory(),
-        network_up: instance.local.network_is_up(),
+        ground: instance.provider.ground(),
     }
 }

@@ -58,9 +58,8 @@ pub(super) fn build(
         ids.into_iter().filter(|id| steps.iter().any(|s| s.id == *id)).collect()
     };
     let group = |name: &str| instance.topology.machine(name).map(|m| m.group);
-    let is_app = |name: &str| {
-        instance.topology.machine(name).is_some_and(|m| m.roles.contains(&Role::App))
-    };
+    let is_app =
+        |name: &str| instance.topology.machine(name).is_some_and(|m| m.roles.contains(&Role::App));
     let mut data = Vec::new();
     for name in work.converge.iter().filter(|n| !is_app(n)) {
         let id = format!("converge:{name}");
@@ -170,7 +169,7 @@ type Done<'a> = BoxFuture<'a, Result<Outcome, Fault>>;
 impl Action for BuildImage {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            let built = self.0.image.build(|text| context.doing(text)).await;
+            let built = self.0.local()?.image.build(|text| context.doing(text)).await;
             Ok(if built.map_err(|e| fault(&e))? { Outcome::Changed(1) } else { Outcome::Ok })
         })
     }
@@ -179,8 +178,9 @@ impl Action for BuildImage {
 impl Action for Network {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            let was = self.0.local.network_is_up();
-            self.0.local.network_up().await.map_err(|e| fault(&e))?;
+            let local = self.0.local()?;
+            let was = local.network_is_up();
+            local.network_up().await.map_err(|e| fault(&e))?;
             Ok(if was { Outcome::Ok } else { Outcome::Changed(1) })
         })
     }
@@ -189,7 +189,7 @@ impl Action for Network {
 impl Action for Delete {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            self.0.local.destroy(&self.1).await.map_err(|e| fault(&e))?;
+            self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })
     }
@@ -202,6 +202,7 @@ impl Action for Machine {
             let machine = instance.topology.machine(name).ok_or_else(|| {
                 Fault::new("machine", format!("no machine {name}"), "run `andamio plan` again")
             })?;
+            let local = instance.local()?;
             match how {
                 How::Create => {
                     let key = KeyPair::generate().map_err(|e| remote_fault(&e))?;
@@ -212,18 +213,16 @@ impl Action for Machine {
                         resolver: &crate::node::resolver(),
                     };
                     // Whatever was left of a machine of that name has no disk that counts.
-                    instance.local.kill(name).await.map_err(|e| fault(&e))?;
-                    let image = &instance.image.folder;
-                    instance.local.create(machine, image, &seed).map_err(|e| fault(&e))?;
+                    local.kill(name).await.map_err(|e| fault(&e))?;
+                    local.create(machine, &seed).map_err(|e| fault(&e))?;
                 }
-                How::Restart => instance.local.kill(name).await.map_err(|e| fault(&e))?,
+                How::Restart => local.kill(name).await.map_err(|e| fault(&e))?,
                 How::Start => {}
             }
             instance.nodes.forget(name).await;
             let program = instance.request.program.display().to_string();
             let launcher = [program, "machine".to_owned(), "launch".to_owned()];
-            let mut started =
-                instance.local.start(machine, &launcher).map_err(|e| fault(&e))?;
+            let mut started = local.start(machine, &launcher).map_err(|e| fault(&e))?;
             context.doing("waiting for SSH");
             let inventory = instance.inventory();
             let found = inventory.get(name).ok_or_else(|| {
@@ -313,7 +312,11 @@ impl Action for Migrate {
             }
             let said = String::from_utf8_lossy(&output.stdout);
             let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(Fault::new("migrate", message, "mend the migration, then run the same command again"))
+            Err(Fault::new(
+                "migrate",
+                message,
+                "mend the migration, then run the same command again",
+            ))
         })
     }
 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 impl Local {
-    pub(super) fn record(&self, machine: &Machine, image: &Path) -> Record {
+    pub(super) fn record(&self, machine: &Machine) -> Record {
         let folder = self.machine_folder(&machine.name);
         Record {
             name: machine.name.clone(),
@@ -17,7 +17,7 @@ impl Local {
             address: machine.address,
             gateway: self.network.gateway(),
             bridge: self.bridge(),
-            image: image.to_owned(),
+            image: self.image.folder.clone(),
             vcpu: machine.size.vcpu,
             memory_bytes: machine.size.memory_bytes,
             // Overlay on overlay does not work: container storage is the host's own file system.
@@ -35,18 +35,13 @@ impl Local {
     ///
     /// # Errors
     /// When the host's disk cannot be written.
-    pub fn create(
-        &self,
-        machine: &Machine,
-        image: &Path,
-        seed: &Seed<'_>,
-    ) -> Result<(), LocalError> {
+    pub fn create(&self, machine: &Machine, seed: &Seed<'_>) -> Result<(), LocalError> {
         disk::make(&self.roots.data, 0o700)?;
         let folder = self.machine_folder(&machine.name);
         if let Some(parent) = folder.parent() {
             disk::make(parent, 0o700)?;
         }
-        disk::create(&folder, &self.record(machine, image), seed)
+        disk::create(&folder, &self.record(machine), seed)
     }
 
     /// Starts it, detached from this process. It is up when it answers SSH, which the caller waits

@@ -21,7 +21,7 @@ pub use launch::launch;
 pub use network::allocate;
 
 use crate::{Found, Inventory, MachineState};
-use andamio_spec::topology::{Machine, Network, Topology};
+use andamio_spec::topology::{Machine, Network, Topology, ports};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,7 @@ pub struct Local {
     /// Six hex digits, the same for the same state and instance.
     pub id: String,
     pub network: Network,
+    pub image: Image,
 }
 
 /// The id of an instance: two checkouts with environments of the same name do not meet.
@@ -72,8 +73,8 @@ impl Local {
 
     /// What is there now.
     #[must_use]
-    pub fn observe(&self, topology: &Topology, image: &Path) -> Inventory {
-        let machines = topology.machines.iter().map(|m| self.found(m, image)).collect();
+    pub fn observe(&self, topology: &Topology) -> Inventory {
+        let machines = topology.machines.iter().map(|m| self.found(m)).collect();
         let surplus = list(&self.instance_folder().join("machines"))
             .into_iter()
             .filter(|name| topology.machine(name).is_none() && !name.contains('.'))
@@ -81,7 +82,7 @@ impl Local {
         Inventory { machines, surplus }
     }
 
-    fn found(&self, machine: &Machine, image: &Path) -> Found {
+    fn found(&self, machine: &Machine) -> Found {
         let folder = self.machine_folder(&machine.name);
         let state = if !folder.join(disk::RECORD).exists() {
             MachineState::Missing
@@ -94,9 +95,11 @@ impl Local {
         Found {
             name: machine.name.clone(),
             address: machine.address,
+            port: ports::SSH,
+            user: "root".to_owned(),
             state,
             host_key: std::fs::read_to_string(folder.join(disk::HOST_KEY)).unwrap_or_default(),
-            outdated: record.is_ok_and(|r| !r.same_shape(&self.record(machine, image))),
+            outdated: record.is_ok_and(|r| !r.same_shape(&self.record(machine))),
         }
     }
 

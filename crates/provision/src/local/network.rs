@@ -102,7 +102,8 @@ fn interface_with(network: Network) -> Option<String> {
         let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u32::swap_bytes);
         let destination = number(fields.next()?)?;
         let mask = number(fields.nth(5)?)?;
-        let overlaps = mask != 0 && (wanted & mask & 0xffff_ff00) == (destination & mask & 0xffff_ff00);
+        let overlaps =
+            mask != 0 && (wanted & mask & 0xffff_ff00) == (destination & mask & 0xffff_ff00);
         overlaps.then(|| interface.to_owned())
     })
 }

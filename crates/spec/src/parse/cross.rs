@@ -147,7 +147,7 @@ fn tls(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
 
 /// An environment on servers that exist already needs one of them for each of its machines.
 fn hosts(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
-    let Some(Place::Hosts { machines }) = spec.places.get(&env.on) else { return };
+    let Some(Place::Hosts { machines, .. }) = spec.places.get(&env.on) else { return };
     let mut enough = true;
     for (group, declared) in &env.groups {
         let there = machines.iter().filter(|host| host.groups.contains(group)).count();

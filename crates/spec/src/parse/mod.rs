@@ -6,6 +6,7 @@ mod check;
 mod cross;
 mod environment;
 mod group;
+mod hosts;
 mod places;
 mod project;
 mod reader;

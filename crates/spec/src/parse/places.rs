@@ -1,11 +1,10 @@
 //! `[places.*]`: where machines come from.
 
-use super::check;
-use super::reader::{Field, Reader, Table};
+use super::reader::{Reader, Table};
+use super::{check, hosts};
 use crate::defaults;
-use crate::model::{Group, Host, Place};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use crate::model::Place;
+use std::collections::BTreeMap;
 
 const KINDS: &[&str] = &["local", "hosts", "linode"];
 
@@ -69,7 +68,7 @@ fn place(reader: &mut Reader<'_>, name: &str, table: &Table<'_>) -> Option<Place
         },
     };
     match kind {
-        "hosts" => Some(Place::Hosts { machines: hosts(reader, table) }),
+        "hosts" => Some(hosts::read(reader, table)),
         "linode" => Some(linode(reader, table)),
         _ => {
             reader.known(table, &["kind"]);
@@ -103,81 +102,4 @@ fn linode(reader: &mut Reader<'_>, table: &Table<'_>) -> Place {
         Some(text.to_owned())
     });
     Place::Linode { region, state }
-}
-
-fn hosts(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Host> {
-    reader.known(table, &["kind", "machines"]);
-    let help = "write machines = [{ address = \"10.0.0.11\", groups = [\"app\"] }]";
-    let Some(field) = table.get("machines") else {
-        reader.missing(table, "machines", help);
-        return Vec::new();
-    };
-    let items = reader.array(&field, help);
-    if items.is_empty() && field.value.is_array() {
-        reader.error("empty", field.at(), "`machines` is empty", help);
-    }
-    let mut hosts: Vec<Host> = Vec::new();
-    let mut addresses = BTreeSet::new();
-    for item in items {
-        let Some(table) = reader.table(&item, help) else { continue };
-        let host = host(reader, &table, &mut addresses);
-        hosts.push(host);
-    }
-    hosts
-}
-
-fn host<'t>(reader: &mut Reader<'_>, table: &Table<'t>, addresses: &mut BTreeSet<&'t str>) -> Host {
-    reader.known(table, &["address", "groups"]);
-    let mut host = Host { address: String::new(), groups: Vec::new() };
-    match table.get("address") {
-        Some(field) => {
-            if let Some(address) = reader.string(&field) {
-                check_address(reader, &field, address, addresses);
-                address.clone_into(&mut host.address);
-            }
-        }
-        None => reader.missing(table, "address", "add address = \"10.0.0.11\""),
-    }
-    let Some(field) = table.get("groups") else {
-        reader.missing(table, "groups", "add groups = [\"app\"]: what the machine is for");
-        return host;
-    };
-    let names = Group::ALL.map(Group::as_str);
-    let items = reader.strings(&field);
-    if items.is_empty() {
-        reader.error("empty", field.at(), "`groups` names nothing", "for example [\"app\"]");
-    }
-    for (name, item) in items {
-        match Group::from_name(name) {
-            Some(group) if host.groups.contains(&group) => {
-                let message = format!("`{name}` is here already");
-                reader.error("duplicate", item.at(), message, "leave one of the two out");
-            }
-            Some(group) => host.groups.push(group),
-            None => {
-                let message = format!("no service `{name}`");
-                reader.unknown("unknown-service", item.at(), &message, name, &names);
-            }
-        }
-    }
-    host
-}
-
-fn check_address<'t>(
-    reader: &mut Reader<'_>,
-    field: &Field<'t>,
-    address: &'t str,
-    addresses: &mut BTreeSet<&'t str>,
-) {
-    // The topology, and every file rendered from it, speaks IPv4.
-    if address.parse::<Ipv4Addr>().is_err() {
-        let message = format!("`{address}` is not an IPv4 address");
-        let help =
-            "write the address that the machines reach each other by, for example \"10.0.0.11\"";
-        reader.error("invalid-address", field.at(), message, help);
-    } else if !addresses.insert(address) {
-        let message = format!("`{address}` is another machine's address already");
-        let help = "one entry for each machine, with all its groups";
-        reader.error("duplicate-address", field.at(), message, help);
-    }
 }

@@ -8,10 +8,11 @@ pub(super) fn compute(
     topology: &Topology,
     public: Option<(&str, &Process)>,
     tls: &Tls,
+    ssh: u16,
 ) -> Vec<Flow> {
     let mut flows = Flows { topology, flows: Vec::new() };
     for machine in &topology.machines {
-        flows.open(Peer::Operator, &machine.name, ports::SSH, "ssh");
+        flows.open(Peer::Operator, &machine.name, ssh, "ssh");
     }
     entry(&mut flows, public.and_then(|(_, process)| process.port), tls);
     mariadb(&mut flows);

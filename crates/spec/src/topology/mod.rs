@@ -78,7 +78,9 @@ pub fn compute_with(
 ) -> Result<Topology, TopologyError> {
     let environment = find(spec, env)?;
     let mut hosts = match spec.places.get(place) {
-        Some(Place::Hosts { machines }) => Some(Hosts { place, machines, taken: BTreeMap::new() }),
+        Some(Place::Hosts { machines, .. }) => {
+            Some(Hosts { place, machines, taken: BTreeMap::new() })
+        }
         Some(Place::Local | Place::Linode { .. }) => None,
         None => return Err(TopologyError::UnknownPlace(place.to_owned())),
     };
@@ -110,7 +112,11 @@ pub fn compute_with(
         budgets: Vec::new(),
         url: String::new(),
     };
-    topology.flows = flows::compute(&topology, public, &environment.tls);
+    let ssh = match spec.places.get(place) {
+        Some(Place::Hosts { port, .. }) => *port,
+        _ => ports::SSH,
+    };
+    topology.flows = flows::compute(&topology, public, &environment.tls, ssh);
     topology.budgets = budgets::compute(&topology);
     topology.url = url(&topology, environment, public);
     Ok(topology)

@@ -37,6 +37,10 @@ const PACKAGES: &[&str] = &[
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
     out.packages(PACKAGES);
+    if cx.is_host() {
+        // The list of hosts has the names of this environment; the server's own stays known by this.
+        out.packages(&["libnss-myhostname"]);
+    }
     out.add(directory("/etc/andamio", 0o700, ("root", "root")));
     out.file(file("/etc/hosts", hosts(cx)));
     for (key, value) in SYSCTLS {
@@ -82,6 +86,7 @@ fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
             address => cx.machine.address.to_string(),
             operator => cx.inputs.topology.network.gateway().to_string(),
             local => cx.is_local(),
+            host => cx.is_host(),
         },
     )?;
     // The drop-in is a complete configuration of its own for the test: every keyword that it sets
@@ -90,10 +95,13 @@ fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
         validate: strings(&["/usr/sbin/sshd", "-t", "-f", "{}"]),
         ..file("/etc/ssh/sshd_config.d/10-andamio.conf", text)
     });
-    out.add(directory("/root/.ssh", 0o700, ("root", "root")));
-    let mut keys = cx.inputs.operator_keys.join("\n");
-    keys.push('\n');
-    out.file(File { mode: 0o600, ..file("/root/.ssh/authorized_keys", keys) });
+    // The file holds exactly these keys, so it is only for machines that are Andamio's alone.
+    if !cx.is_host() {
+        out.add(directory("/root/.ssh", 0o700, ("root", "root")));
+        let mut keys = cx.inputs.operator_keys.join("\n");
+        keys.push('\n');
+        out.file(File { mode: 0o600, ..file("/root/.ssh/authorized_keys", keys) });
+    }
     out.unit(Unit { reload_on: vec![config], ..unit("ssh.service") });
     Ok(())
 }

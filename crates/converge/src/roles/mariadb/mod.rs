@@ -18,6 +18,7 @@ use andamio_spec::model::Layout;
 use andamio_spec::topology::{Role, ports};
 use minijinja::context;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 const SOCKET: &str = "/run/mysqld/mysqld.sock";
 const ACCOUNT: &str = "app";
@@ -140,7 +141,9 @@ fn accounts(cx: &Cx<'_>) -> Vec<MariadbAccount> {
 fn client_hosts(topology: &Topology) -> Vec<String> {
     let [a, b, c, _] = topology.network.base.octets();
     let machines: Vec<_> = topology.with_role(Role::App).collect();
-    if machines.iter().all(|machine| machine.address.octets().starts_with(&[a, b, c])) {
+    let inside = |address: Ipv4Addr| address.octets().starts_with(&[a, b, c]);
+    // Servers that exist already have addresses of their own, in no network that is the environment's.
+    if !topology.network.base.is_unspecified() && machines.iter().all(|m| inside(m.address)) {
         vec![format!("{a}.{b}.{c}.%")]
     } else {
         machines.iter().map(|machine| machine.address.to_string()).collect()

@@ -82,6 +82,7 @@ mod tests {
         };
         Manifest {
             v: 1,
+            keeps_hostname: false,
             machine: "app-1".into(),
             instance: "dev@local".into(),
             generation: 1,

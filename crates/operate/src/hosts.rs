@@ -1,0 +1,225 @@
+//! Servers that exist already: whose keys are known, what they lack, and the first contact.
+
+use crate::instance::{Instance, Request};
+use crate::{Failure, Kind};
+use andamio_engine::{Fault, Store};
+use andamio_provision::hosts::{FACTS, Hosts, Known, judge};
+use andamio_provision::{Found, MachineState, Provider};
+use andamio_remote::{HostKey, RemoteError, Session, known, quote, shown};
+use andamio_spec::{Place, Topology};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const PINS: &str = "hosts";
+
+/// Host keys of servers that a run has been on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Pins {
+    v: u32,
+    keys: BTreeMap<Ipv4Addr, String>,
+}
+
+/// A server whose key nobody vouches for yet.
+pub struct Stranger {
+    pub machine: String,
+    pub address: Ipv4Addr,
+    pub key: HostKey,
+}
+
+/// The place with the host keys that are known. The file's own word goes before the pin: it is how a
+/// person says that a server was replaced.
+pub(crate) async fn open(request: &Request, place: &str, store: &Store) -> Result<Hosts, Failure> {
+    let Some(Place::Hosts { machines, user, port }) = request.spec.places.get(place) else {
+        return Err(cannot(place).into());
+    };
+    let pins = pins(store).await?;
+    let access = &request.access;
+    let file = access.known_hosts.as_deref();
+    let mut keys = BTreeMap::new();
+    for host in machines {
+        let Ok(address) = host.address.parse::<Ipv4Addr>() else { continue };
+        let pin = pins.keys.get(&address);
+        let key = host
+            .host_key
+            .clone()
+            .or_else(|| pin.cloned())
+            .or_else(|| access.accepted.get(&address).cloned())
+            .or_else(|| known(file?, address, *port));
+        if let Some(key) = key {
+            keys.insert(address, Known { pinned: pin == Some(&key), key });
+        }
+    }
+    Ok(Hosts { place: place.to_owned(), user: user.clone(), port: *port, keys })
+}
+
+async fn pins(store: &Store) -> Result<Pins, Failure> {
+    let Some((_, body)) = store.newest(PINS).await? else { return Ok(Pins::default()) };
+    serde_json::from_slice(&body).map_err(|e| {
+        let help = "restore the folder `hosts` of the state from a copy, or remove it: keys are \
+                    then asked for again";
+        Failure::error(Kind::Failed, "state", &e, help)
+    })
+}
+
+/// An address of no network in particular cannot move between two servers.
+pub(crate) fn check_topology(provider: &Provider, topology: &Topology) -> Result<(), Failure> {
+    if matches!(provider, Provider::Hosts(_)) && topology.floating_address().is_some() {
+        return Err(Failure::new(
+            Kind::Refused,
+            "floating",
+            "an address that moves between balancers needs a network of Andamio's own",
+            "use one balancer, or put your own address before two: leave `layout` out",
+        ));
+    }
+    Ok(())
+}
+
+/// What is refused where machines are not Andamio's to make.
+pub(crate) fn cannot(place: &str) -> Fault {
+    Fault::new(
+        "hosts",
+        format!(
+            "the servers of `{place}` exist already: Andamio converges them, and neither creates, \
+             starts, resizes nor removes them"
+        ),
+        "do that where they come from, then run `andamio up`",
+    )
+}
+
+/// Servers that have to be vouched for before anything else, with the keys they show. Empty in other
+/// places.
+///
+/// # Errors
+/// [`Kind::Host`] when one of them does not answer.
+pub async fn strangers(instance: &Instance, limit: &[String]) -> Result<Vec<Stranger>, Failure> {
+    let Provider::Hosts(_) = &instance.provider else { return Ok(Vec::new()) };
+    let machines = wanted(instance, limit);
+    let unknown = machines.iter().filter(|m| m.state == MachineState::Missing);
+    let looks = join_all(unknown.map(|machine| async move {
+        let at = (machine.address, machine.port).into();
+        let key = shown(&machine.name, at, PATIENCE).await.map_err(|e| says(machine, &e))?;
+        Ok(Stranger { machine: machine.name.clone(), address: machine.address, key })
+    }));
+    all(looks.await)
+}
+
+/// Logs in everywhere and asks what is missing there, all of it in one failure. Changes nothing.
+/// `known`: also where an earlier run has been.
+///
+/// # Errors
+/// [`Kind::Host`] with everything that is missing.
+pub async fn check(instance: &Instance, limit: &[String], known: bool) -> Result<(), Failure> {
+    let Provider::Hosts(hosts) = &instance.provider else { return Ok(()) };
+    let machines = wanted(instance, limit);
+    let asked = machines.iter().filter(|m| known || !hosts.is_pinned(m.address));
+    all(join_all(asked.map(|machine| ask(instance, machine))).await).map(|_: Vec<()>| ())
+}
+
+async fn ask(instance: &Instance, machine: &Found) -> Result<(), String> {
+    let session = instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
+    let said = session.output(FACTS, &[]).await.map_err(|e| says(machine, &e))?;
+    let text = String::from_utf8_lossy(&said.stdout);
+    let complaint = String::from_utf8_lossy(&said.stderr);
+    let problems = judge(&machine.user, &text, &complaint);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} ({}): {}", machine.name, machine.address, problems.join(", ")))
+}
+
+/// Leaves the instance's key on servers that it has not opened yet, and pins their host keys.
+///
+/// # Errors
+/// [`Kind::Host`] when a server takes no key, or the pins cannot be written.
+pub async fn enrol(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
+    let Provider::Hosts(hosts) = &instance.provider else { return Ok(()) };
+    let machines = wanted(instance, limit);
+    let work = machines.iter().map(|machine| async move {
+        let session =
+            instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
+        // Only the first identity is the instance's own.
+        if session.identity() > 0 {
+            leave_key(instance, machine, &session).await?;
+        }
+        Ok((machine.address, machine.host_key.clone()))
+    });
+    let keys: Vec<(Ipv4Addr, String)> = all(join_all(work).await)?;
+    if keys.iter().all(|(address, _)| hosts.is_pinned(*address)) {
+        return Ok(());
+    }
+    let mut pins = Pins { v: 1, ..pins(&instance.store).await? };
+    pins.keys.extend(keys);
+    let body = serde_json::to_vec(&pins)
+        .map_err(|e| Failure::error(Kind::Failed, "state", &e, "this is a fault of Andamio"))?;
+    instance.store.append(PINS, body).await?;
+    Ok(())
+}
+
+async fn leave_key(
+    instance: &Instance,
+    machine: &Found,
+    session: &Arc<Session>,
+) -> Result<(), String> {
+    let key = quote(&[format!("{} {}", instance.secrets.ssh_public(), instance.name())]);
+    let user = quote(&[&machine.user]);
+    // As root, on behalf of the user: their file keeps its other keys and its owner.
+    let script = format!(
+        "set -e; h=$(getent passwd {user} | cut -d: -f6); g=$(id -gn {user}); \
+         [ -d \"$h/.ssh\" ] || install -d -m 700 -o {user} -g \"$g\" \"$h/.ssh\"; \
+         f=$h/.ssh/authorized_keys; \
+         [ -e \"$f\" ] || install -m 600 -o {user} -g \"$g\" /dev/null \"$f\"; \
+         grep -qxF {key} \"$f\" || {{ [ -z \"$(tail -c1 \"$f\")\" ] || echo >> \"$f\"; \
+         echo {key} >> \"$f\"; sync \"$f\"; }}"
+    );
+    let output = session.output(&script, &[]).await.map_err(|e| says(machine, &e))?;
+    if output.exit.success() {
+        return Ok(());
+    }
+    Err(format!("{} ({}) takes no key: {}", machine.name, machine.address, output.complaint()))
+}
+
+fn wanted(instance: &Instance, limit: &[String]) -> Vec<Found> {
+    let machines = instance.inventory().machines;
+    machines.into_iter().filter(|m| limit.is_empty() || limit.contains(&m.name)).collect()
+}
+
+fn says(machine: &Found, error: &RemoteError) -> String {
+    match error {
+        RemoteError::Unreachable { .. } => {
+            format!("{} does not answer SSH at {}:{}", machine.name, machine.address, machine.port)
+        }
+        RemoteError::Refused { .. } => {
+            format!("{} ({}) lets {} in with no key", machine.name, machine.address, machine.user)
+        }
+        RemoteError::HostKey { .. } => {
+            format!(
+                "{} ({}) shows another host key than the known one",
+                machine.name, machine.address
+            )
+        }
+        other => format!("{} ({}): {other}", machine.name, machine.address),
+    }
+}
+
+/// All answers, or everything that went wrong in one failure.
+fn all<T>(answers: Vec<Result<T, String>>) -> Result<Vec<T>, Failure> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(value) => good.push(value),
+            Err(why) => bad.push(why),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(good);
+    }
+    let help = "a server needs: Debian 13 on x86-64, SSH with a key (ANDAMIO_SSH_KEY or \
+                ~/.ssh/id_ed25519), root or sudo without a password; a replaced one needs its new \
+                `host_key` in andamio.toml";
+    Err(Failure::new(Kind::Host, "hosts", bad.join("; "), help))
+}
