@@ -320,7 +320,11 @@ impl Instance {
         self.secrets.save(&self.store, &recipients).await
     }
 
-    fn declared(&self, name: &str) -> Result<(), Failure> {
+    /// Is it a secret of the application?
+    ///
+    /// # Errors
+    /// When it is not, with a near name.
+    pub fn declared(&self, name: &str) -> Result<(), Failure> {
         let names: Vec<&str> = self.request.spec.app.secrets.iter().map(String::as_str).collect();
         if names.contains(&name) {
             return Ok(());

@@ -18,7 +18,9 @@ pub(crate) async fn up(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let request = request(global, env)?;
+    let reviewed = reviewed.map(read_plan).transpose()?;
     let look = Instance::look(request).await?;
+    operate::check_limit(&look, limit)?;
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
@@ -27,7 +29,7 @@ pub(crate) async fn up(
     host(&look, output).await?;
     hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
-    let result = locked(global, output, request, reviewed, limit).await;
+    let result = locked(global, output, request, reviewed.as_ref(), limit).await;
     if let (true, Ok(local)) = (result.is_err(), look.local()) {
         // Refused or failed before anything was made: nothing stays behind.
         local.abandon();
@@ -55,7 +57,7 @@ async fn locked(
     global: &Global,
     output: &Output,
     request: Request,
-    reviewed: Option<&Path>,
+    reviewed: Option<&PlanReport>,
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
@@ -63,8 +65,8 @@ async fn locked(
     prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
-    if let Some(file) = reviewed {
-        same(report, file)?;
+    if let Some(reviewed) = reviewed {
+        same(report, reviewed)?;
     }
     if !output.json && !report.empty {
         output.note(&display(report, output.style));
@@ -110,14 +112,17 @@ pub(crate) async fn prepare(instance: &Instance, output: &Output) -> Result<(), 
     Ok(())
 }
 
-/// Reviewed is applied: the plan of the file, or nothing.
-fn same(report: &PlanReport, file: &Path) -> Result<(), Stop> {
+/// The plan that was reviewed, as `plan --out` wrote it.
+fn read_plan(file: &Path) -> Result<PlanReport, Stop> {
     let unreadable = |e: String| {
         Stop::usage(format!("{}: {e}", file.display()), "name a file that `plan --out` wrote")
     };
     let text = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
-    let reviewed: PlanReport =
-        serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))
+}
+
+/// Reviewed is applied: that plan, or nothing.
+fn same(report: &PlanReport, reviewed: &PlanReport) -> Result<(), Stop> {
     if reviewed.id == report.id {
         return Ok(());
     }

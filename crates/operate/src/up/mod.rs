@@ -8,7 +8,7 @@ mod steps;
 pub use observe::{Checked, Observed};
 
 use crate::instance::Shared;
-use crate::{Failure, Kind, release};
+use crate::{Failure, Instance, Kind, release};
 use andamio_converge::{Inputs, Phase, Release, manifests_of};
 use andamio_engine::{PlanReport, Step};
 use andamio_manifest::Manifest;
@@ -90,7 +90,11 @@ pub(crate) fn inputs<'a>(
     }
 }
 
-fn check_limit(instance: &Shared, limit: &[String]) -> Result<(), Failure> {
+/// Are all machines of `--limit` declared?
+///
+/// # Errors
+/// Names the first that is not, with a near one.
+pub fn check_limit(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
     let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
     for name in limit {
         if !names.contains(&name.as_str()) {
@@ -101,7 +105,7 @@ fn check_limit(instance: &Shared, limit: &[String]) -> Result<(), Failure> {
 }
 
 /// The machine is not declared; names a near one.
-pub(crate) fn no_machine(instance: &crate::Instance, name: &str) -> Failure {
+pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
     let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
     let all = names.join(", ");
     let help = match andamio_spec::suggest(name, &names) {
