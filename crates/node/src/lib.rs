@@ -11,6 +11,7 @@
 mod diff;
 mod disk;
 mod facts;
+mod health;
 mod failure;
 mod machine;
 mod net;
@@ -21,12 +22,15 @@ mod resource;
 mod run;
 mod secret;
 mod serve;
+mod task;
 
 pub use facts::{Facts, facts};
 pub use failure::Failure;
+pub use health::health;
 pub use operator::confirm::{Reverted, confirm, undo_firewall};
 pub use run::{Mode, Out, apply};
 pub use serve::serve;
+pub use task::task;
 
 /// What the node remembers between runs: owner and generation, stamps of units, the firewall's live
 /// form. Losing it costs one restart of each service, nothing else.

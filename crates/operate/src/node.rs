@@ -1,7 +1,7 @@
 //! Talking to the node on every machine: one connection each, the agent copied once a digest.
 
 use andamio_engine::Fault;
-use andamio_manifest::{Event, Manifest, Report};
+use andamio_manifest::{Event, Manifest, Report, Task};
 use andamio_provision::Found;
 use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
 use crate::SSH_PORT;
@@ -171,6 +171,37 @@ impl Nodes {
             return Ok(said);
         }
         Err(Fault::new("agent", format!("{} cannot run the agent", machine.name), "is it x86-64?"))
+    }
+
+    /// Has a cluster's member do something by itself; the answer is the task's own.
+    ///
+    /// # Errors
+    /// When the machine cannot be reached, or the task fails.
+    pub async fn task<T: serde::de::DeserializeOwned>(
+        &self,
+        machine: &Found,
+        task: &Task,
+    ) -> Result<T, Fault> {
+        let patience = Duration::from_secs(10);
+        let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
+        let agent = self.agent().await?;
+        let command = quote(&[agent.path.as_str(), "node", "task"]);
+        let input = serde_json::to_vec(task)
+            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))?;
+        let mut output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
+        if NOT_THERE.contains(&output.exit.0) {
+            self.copy_agent(&session, agent).await?;
+            output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
+        }
+        if !output.exit.success() {
+            return Err(Fault::new(
+                "task",
+                format!("{}: {}", machine.name, output.complaint()),
+                "look at the machine with `andamio logs`, then run the same command again",
+            ));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))
     }
 
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {

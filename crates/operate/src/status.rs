@@ -117,6 +117,7 @@ async fn ask(
         instance: instance.name(),
         // Only probes: nothing that a newer declaration could be undone by.
         generation: u64::MAX,
+        part: false,
         resources,
     };
     let said =
