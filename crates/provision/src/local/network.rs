@@ -193,7 +193,7 @@ table {table} {{
     }
 
     /// The value that a setting had before the first instance; given back after the last.
-    fn record(&self, setting: &Setting) -> PathBuf {
+    fn before(&self, setting: &Setting) -> PathBuf {
         let name = setting.path.rsplit('/').next().unwrap_or_default();
         self.roots.data.join(format!("{name}.before"))
     }
@@ -203,7 +203,7 @@ table {table} {{
         if before.trim().parse::<u64>().is_ok_and(|value| value >= setting.least) {
             return Ok(());
         }
-        let record = self.record(setting);
+        let record = self.before(setting);
         fs::write(&record, before).map_err(LocalError::io("write", &record))?;
         fs::write(setting.path, setting.least.to_string())
             .map_err(LocalError::io("write", setting.path))
@@ -214,9 +214,9 @@ table {table} {{
             return;
         }
         for setting in &SETTINGS {
-            if let Ok(before) = fs::read_to_string(self.record(setting)) {
+            if let Ok(before) = fs::read_to_string(self.before(setting)) {
                 let _ = fs::write(setting.path, before);
-                let _ = fs::remove_file(self.record(setting));
+                let _ = fs::remove_file(self.before(setting));
             }
         }
     }
