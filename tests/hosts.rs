@@ -21,6 +21,10 @@ const TOML: &str = "[project]\nname = \"rack\"\n\
     [environments.servers]\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n\
     [environments.shop]\non = \"rack\"\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
 
+/// So that the file is valid before the servers are known; nothing answers there (RFC 5737).
+const NOWHERE: &str = "[places.rack]\nkind = \"hosts\"\nmachines = [\n  \
+    { address = \"192.0.2.1\", groups = [\"redis\"] },\n  { address = \"192.0.2.2\", groups = [\"mariadb\"] },\n]\n";
+
 struct Rack {
     sandbox: Sandbox,
     servers: Vec<Server>,
@@ -33,7 +37,7 @@ struct Server {
 }
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::new(TOML);
+    let sandbox = Sandbox::new(&format!("{TOML}{NOWHERE}"));
     let servers = steps.must("two servers are there", || start(&sandbox))?;
     let rack = Rack { sandbox, servers };
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
@@ -98,7 +102,7 @@ fn start(sandbox: &Sandbox) -> Vec<Server> {
     let person = KeyPair::generate().unwrap();
     fs::write(sandbox.folder.join("id"), &person.private).unwrap();
     let launcher = [&run::built("andamio").display().to_string(), "machine", "launch"];
-    let spec = andamio_spec::parse("andamio.toml", TOML).spec.unwrap();
+    let spec = andamio_spec::parse("andamio.toml", &format!("{TOML}{NOWHERE}")).spec.unwrap();
     let machines = compute(&spec, "servers", "local", network).unwrap().machines;
     runtime.block_on(async {
         local.image.build(|_| {}).await.unwrap();
