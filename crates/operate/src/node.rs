@@ -117,7 +117,7 @@ impl Nodes {
         mut each: impl FnMut(&Event),
     ) -> Result<Said, Fault> {
         // A person who only looks waits less: the answer is that the machine is silent.
-        let patience = Duration::from_secs(if check { 4 } else { 10 });
+        let patience = Duration::from_secs(if check { 4 } else { 60 });
         let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];

@@ -163,6 +163,11 @@ fn one(
                     MachineAction::None
                 }
             }
+            Some(Checked::Silent { hangs: true, .. }) if found.is_some_and(|f| f.booting) => {
+                "it is still starting".clone_into(&mut note);
+                work.converge.push(name.clone());
+                MachineAction::Start
+            }
             Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
                 if *hangs && input.own_machines {
