@@ -22,6 +22,8 @@ pub(super) struct Input<'a> {
     /// Machines whose declared state is the one they were last sent.
     pub(super) same_declaration: &'a BTreeMap<String, bool>,
     pub(super) release_changes: bool,
+    /// Users may be there: a release is live, or there is no application to judge by.
+    pub(super) live: bool,
     /// Machines to stay with; empty: all.
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
@@ -218,7 +220,8 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
         action: action.to_owned(),
         reason,
         diff,
-        disrupts: *disrupts,
+        // Before the first release is live there are no users.
+        disrupts: *disrupts && input.live,
     })
 }
 

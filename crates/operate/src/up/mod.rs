@@ -55,7 +55,10 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         environment: &instance.environment,
         observed: &observed,
         same_declaration: &known,
-        release_changes: release.as_ref().is_some_and(|r| live.is_none_or(|l| l.id != r.id)),
+        live: live.is_some() || release.is_none(),
+        release_changes: release
+            .as_ref()
+            .is_some_and(|r| live.as_ref().is_none_or(|l| l.id != r.id)),
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
