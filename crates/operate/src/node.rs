@@ -12,8 +12,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell, mpsc};
 
-/// What `sh` answers when the program is not there, or not executable.
-const NOT_THERE: [u32; 2] = [126, 127];
+/// What `sh` answers when the program is not there or not executable, and what an agent that is not whole
+/// ends with: a signal.
+const NOT_THERE: [u32; 3] = [126, 127, 128];
 const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.

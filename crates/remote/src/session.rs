@@ -167,10 +167,12 @@ impl Session {
         mode: u32,
     ) -> Result<Output, RemoteError> {
         let target = crate::quote(&[path]);
+        // An operator that is killed in the middle looks like the end of the input.
+        let length = content.len();
         // The shell is the one thing every machine has before Andamio is on it.
         let script = format!(
             "umask 077; d=$(dirname {target}); mkdir -p \"$d\" && t=$(mktemp \"$d\"/.andamio.XXXXXX) \
-             && cat > \"$t\" && chmod {mode:o} \"$t\" && sync \"$t\" && mv -f \"$t\" {target} \
+             && cat > \"$t\" && [ \"$(wc -c < \"$t\")\" -eq {length} ] && chmod {mode:o} \"$t\" && sync \"$t\" && mv -f \"$t\" {target} \
              || {{ s=$?; rm -f \"$t\"; exit $s; }}"
         );
         self.output(&script, content).await
