@@ -52,7 +52,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps
         .step("a machine that takes more memory than it has is stopped at its limit", || memory(s));
-    steps.step("after a power cut: status 7, the plan says start, up starts it", || power_cut(s));
+    steps.step("after a power cut: status 7, the plan says so, up starts it", || power_cut(s));
     steps.step("after its disk is gone: the plan says what is lost, up makes it new", || {
         lost_disk(s)
     });
@@ -238,7 +238,8 @@ fn power_cut(s: &Sandbox) {
     let status = s.run(&["status", "one", "--json"]).expect(7).json();
     assert_eq!(machine(&status)["state"], "stopped");
     let plan = s.run(&["plan", "one", "--exit-code", "--json"]).expect(2).json();
-    assert_eq!(machine(&plan)["action"], "start");
+    assert_eq!(machine(&plan)["action"], "unreachable");
+    assert!(machine(&plan)["note"].as_str().unwrap().contains("its disk is there"), "{plan}");
     drop(s.ok(&["up", "one"]));
     is_empty(s);
     assert_eq!(s.on("one", M, "cat /root/kept"), "kept\n");

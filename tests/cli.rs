@@ -254,7 +254,7 @@ const DOCUMENTS: &[(&[&str], i32, &str)] = &[
     (&["secret", "list", "one"], 0, "secrets"),
     (&["key", "list"], 0, "keys"),
     (&["key", "remove", "nobody"], 64, "result"),
-    (&["unlock", "one", "-y"], 0, "result"),
+    (&["unlock", "one", "-y"], 0, "unlock"),
     (&["down", "one", "-y"], 0, "result"),
     (&["up", "oen"], 64, "result"),
 ];

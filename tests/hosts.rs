@@ -5,8 +5,10 @@
 use andamio_provision::local::{Image, Local, Roots, Seed, allocate};
 use andamio_remote::KeyPair;
 use andamio_spec::topology::compute;
-use andamio_testkit::{Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, wait::until};
 use andamio_testkit::sandbox::DEADLINE;
+use andamio_testkit::{
+    Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, wait::until,
+};
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
@@ -70,7 +72,10 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps.step("a user without sudo, and another key than the known one: 6, all at once", || {
         for server in ["redis-1", "mariadb-1"] {
-            rack.on(server, "useradd -m deb && cp -r /root/.ssh /home/deb/ && chown -R deb: /home/deb");
+            rack.on(
+                server,
+                "useradd -m deb && cp -r /root/.ssh /home/deb/ && chown -R deb: /home/deb",
+            );
         }
         rack.declare("deb", |server| server.group == "redis");
         let ended = rack.with_key(&["up", "shop"]).expect(6);
@@ -133,7 +138,10 @@ fn unknown(rack: &Rack) {
     for verb in ["plan", "up"] {
         let ended = rack.with_key(&["-y", verb, "shop"]).expect(6);
         assert!(ended.stderr.contains("nobody vouches for the host key of"), "{ended}");
-        assert!(ended.stderr.contains("SHA256:") && ended.stderr.contains("host_key = "), "{ended}");
+        assert!(
+            ended.stderr.contains("SHA256:") && ended.stderr.contains("host_key = "),
+            "{ended}"
+        );
     }
     let last = rack.with_key(&["-y", "up", "shop", "--json"]).expect(6).lines().pop().unwrap();
     assert_eq!(last["type"], "result", "{last}");
@@ -165,11 +173,15 @@ impl Rack {
                 (false, "root") => String::new(),
                 (false, _) => format!(", host_key = \"{}\"", KeyPair::generate().unwrap().public),
             };
-            format!("  {{ address = \"{}\", groups = [\"{}\"]{key} }},\n", server.address, server.group)
+            format!(
+                "  {{ address = \"{}\", groups = [\"{}\"]{key} }},\n",
+                server.address, server.group
+            )
         };
         let entries: String = self.servers.iter().map(entry).collect();
-        let place =
-            format!("[places.rack]\nkind = \"hosts\"\nuser = \"{user}\"\nmachines = [\n{entries}]\n");
+        let place = format!(
+            "[places.rack]\nkind = \"hosts\"\nuser = \"{user}\"\nmachines = [\n{entries}]\n"
+        );
         self.sandbox.rewrite(&format!("{TOML}{place}"));
     }
 

@@ -18,7 +18,9 @@ pub(crate) fn write(name: &str, steps: &Steps) {
         "skipped": steps.skipped,
         "figures": steps.figures,
     });
-    let file = run::checkout().join("results").join(format!("{name}.json"));
+    let folder = run::checkout().join("results");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{name}.json"));
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     fs::write(&file, text).unwrap();
     println!("  wrote    {}", file.display());

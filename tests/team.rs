@@ -73,7 +73,11 @@ impl Drop for Checkout {
 fn checkout(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> Checkout {
     let folder = sandbox.folder.join(name);
     fs::create_dir_all(&folder).unwrap();
-    run::note_instance(&sandbox.id("dev"));
+    let file = folder.join("andamio.toml").display().to_string();
+    let state = sandbox.state().display().to_string();
+    let program = run::built("andamio").display().to_string();
+    let down = [&program, "-f", &file, "--state", &state, "down", "dev", "-y"];
+    run::note_instance(&sandbox.id("dev"), &down.map(str::to_owned));
     for (file, text) in files {
         fs::write(folder.join(file), text).unwrap();
     }

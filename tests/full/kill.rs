@@ -31,7 +31,10 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         let mut row = json!({ "verb": "up", "k": k, "after_ms": ms(after) });
         steps.step(&format!("up killed after {k}/{PARTS}, {} ms", ms(after)), || {
             row["ended_by_itself"] = interrupt(s, &["up", "dev", "--json"], after).into();
-            let again = s.ok(&["up", "dev", "--json"]);
+            let again = s.run(&["up", "dev", "--json"]);
+            if again.code != Some(0) {
+                panic!("{again}\n{}", s.run(&["plan", "dev"]));
+            }
             row["again_ms"] = ms(again.took).into();
             row["took_over"] = again.stderr.contains("taking over").into();
             drop(s.run(&["plan", "dev", "--exit-code"]).expect(0));

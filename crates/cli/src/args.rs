@@ -56,14 +56,18 @@ pub(crate) enum Verb {
                             it makes your identity only.")]
     Init,
     /// Check andamio.toml
-    #[command(after_help = "Examples:\n  andamio check\n  andamio check --explain\n  andamio check --json | jq .findings")]
+    #[command(
+        after_help = "Examples:\n  andamio check\n  andamio check --explain\n  andamio check --json | jq .findings"
+    )]
     Check {
         /// Show every setting with its value and why it has it
         #[arg(long)]
         explain: bool,
     },
     /// Show what `up` would change
-    #[command(after_help = "Examples:\n  andamio plan dev\n  andamio plan prod --exit-code\n  andamio plan prod --out reviewed.json")]
+    #[command(
+        after_help = "Examples:\n  andamio plan dev\n  andamio plan prod --exit-code\n  andamio plan prod --out reviewed.json"
+    )]
     Plan {
         env: String,
         /// Write the plan to a file that `up --plan` takes
@@ -74,7 +78,9 @@ pub(crate) enum Verb {
         exit_code: bool,
     },
     /// Make an environment real
-    #[command(after_help = "Examples:\n  andamio up dev\n  andamio up prod --on local\n  andamio up prod --plan reviewed.json\n  andamio up dev --limit app-1")]
+    #[command(
+        after_help = "Examples:\n  andamio up dev\n  andamio up prod --on local\n  andamio up prod --plan reviewed.json\n  andamio up dev --limit app-1"
+    )]
     Up {
         env: String,
         /// Do exactly what this plan says, or refuse when the live state has moved
@@ -91,7 +97,9 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  andamio status dev\n  andamio status prod --json")]
     Status { env: String },
     /// Show the journals of all machines, merged by time
-    #[command(after_help = "Examples:\n  andamio logs dev -f\n  andamio logs prod --unit mariadb.service --level warning --since '1 hour ago'")]
+    #[command(
+        after_help = "Examples:\n  andamio logs dev -f\n  andamio logs prod --unit mariadb.service --level warning --since '1 hour ago'"
+    )]
     Logs {
         env: String,
         #[arg(long, value_name = "MACHINE")]
@@ -120,7 +128,9 @@ pub(crate) enum Verb {
         command: Vec<String>,
     },
     /// Run a command on a machine, or on the machines of a group, as root
-    #[command(after_help = "Examples:\n  andamio exec dev app-1 -- systemctl --failed\n  andamio exec prod mariadb --all -- uptime")]
+    #[command(
+        after_help = "Examples:\n  andamio exec dev app-1 -- systemctl --failed\n  andamio exec prod mariadb --all -- uptime"
+    )]
     Exec {
         env: String,
         /// A machine, or a group
@@ -139,7 +149,9 @@ pub(crate) enum Verb {
         command: Vec<String>,
     },
     /// Open the database, or run a statement
-    #[command(after_help = "Examples:\n  andamio db dev\n  andamio db dev -- 'SELECT COUNT(*) FROM employees'")]
+    #[command(
+        after_help = "Examples:\n  andamio db dev\n  andamio db dev -- 'SELECT COUNT(*) FROM employees'"
+    )]
     Db {
         env: String,
         #[arg(last = true)]
@@ -162,20 +174,26 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
     Cost { env: Option<String> },
     /// Set, list and remove the application's secrets
-    #[command(after_help = "Examples:\n  andamio secret set dev SESSION_KEY < key.txt\n  andamio secret list dev")]
+    #[command(
+        after_help = "Examples:\n  andamio secret set dev SESSION_KEY < key.txt\n  andamio secret list dev"
+    )]
     Secret {
         #[command(subcommand)]
         what: SecretVerb,
     },
     /// Say who can read the secrets
-    #[command(after_help = "Examples:\n  andamio key list\n  andamio key add age1… --name Marta\n  \
-                            andamio key remove Marta")]
+    #[command(
+        after_help = "Examples:\n  andamio key list\n  andamio key add age1… --name Marta\n  \
+                            andamio key remove Marta"
+    )]
     Key {
         #[command(subcommand)]
         what: KeyVerb,
     },
     /// Print a shell's completions
-    #[command(after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio")]
+    #[command(
+        after_help = "Examples:\n  andamio completions bash > /etc/bash_completion.d/andamio"
+    )]
     Completions { shell: Shell },
     /// Write the manual pages, one a verb (for packagers)
     #[command(hide = true, after_help = "Examples:\n  andamio man --out /usr/local/share/man/man1")]
@@ -224,8 +242,10 @@ pub(crate) enum KeyVerb {
         name: Option<String>,
     },
     /// Take a public key away
-    #[command(after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
-                            A member who is removed has seen the values there were: the answer says which to change.")]
+    #[command(
+        after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
+                            A member who is removed has seen the values there were: the answer says which to change."
+    )]
     Remove {
         /// A key, the beginning of one, or a name
         #[arg(required = true, num_args = 1..)]

@@ -52,8 +52,15 @@ impl From<Exit> for ExitCode {
 /// Why a verb ended early.
 pub(crate) enum Stop {
     /// `andamio.toml` has errors; its name and text go with them.
-    Findings { file: String, text: String, findings: Vec<Finding> },
-    Fault { exit: Exit, fault: Fault },
+    Findings {
+        file: String,
+        text: String,
+        findings: Vec<Finding>,
+    },
+    Fault {
+        exit: Exit,
+        fault: Fault,
+    },
     /// Everything is said already.
     Said(Exit),
 }

@@ -10,11 +10,7 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 
 /// Takes the lock of the instance; says so when a dead holder had it.
-pub(crate) async fn lock(
-    instance: &Instance,
-    verb: &str,
-    output: &Output,
-) -> Result<Lock, Stop> {
+pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Result<Lock, Stop> {
     let purpose = format!("{verb} {}", instance.name());
     let store = instance.writable()?;
     let (lock, former) = Lock::take(&store, instance.holder(), &purpose)

@@ -132,7 +132,6 @@ impl Ledger {
 }
 
 fn parse(number: u64, body: &[u8]) -> Result<RunRecord, LedgerError> {
-    serde_json::from_slice(body).map_err(|e| {
-        StoreError::Garbled(format!("ledger entry {number}"), e.to_string()).into()
-    })
+    serde_json::from_slice(body)
+        .map_err(|e| StoreError::Garbled(format!("ledger entry {number}"), e.to_string()).into())
 }

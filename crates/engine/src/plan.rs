@@ -122,9 +122,6 @@ impl PlanReport {
     #[must_use]
     pub fn asks(&self) -> bool {
         self.changes.iter().any(|c| c.disrupts)
-            || self
-                .machines
-                .iter()
-                .any(|m| m.action.interrupts())
+            || self.machines.iter().any(|m| m.action.interrupts())
     }
 }

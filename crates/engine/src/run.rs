@@ -119,13 +119,8 @@ async fn one<'a>(
     let machine = step.machine.as_deref();
     events.send(&step.id, machine, None, State::Started, 0, &step.title, "");
     let begun = Instant::now();
-    let context = StepContext {
-        step: &step.id,
-        machine,
-        events,
-        cancel,
-        changed: AtomicU32::new(0),
-    };
+    let context =
+        StepContext { step: &step.id, machine, events, cancel, changed: AtomicU32::new(0) };
     let result = step.action.apply(&context).await;
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (state, message) = match &result {

@@ -130,10 +130,12 @@ impl Store {
     /// When the backend fails.
     pub async fn numbers(&self, series: &str) -> Result<Vec<u64>, StoreError> {
         let prefix = self.path(series);
-        let listed: Vec<_> =
-            self.backend.list(Some(&prefix)).try_collect().await.map_err(|source| {
-                StoreError::Read { key: series.to_owned(), source }
-            })?;
+        let listed: Vec<_> = self
+            .backend
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|source| StoreError::Read { key: series.to_owned(), source })?;
         let mut numbers: Vec<u64> = listed
             .iter()
             .filter_map(|meta| meta.location.filename()?.strip_suffix(".json")?.parse().ok())

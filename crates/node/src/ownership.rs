@@ -153,7 +153,12 @@ mod tests {
     use super::*;
 
     fn generation(generation: u64, digest: &str) -> Generation {
-        Generation { instance: "dev@local".into(), machine: "app-1".into(), generation, digest: digest.into() }
+        Generation {
+            instance: "dev@local".into(),
+            machine: "app-1".into(),
+            generation,
+            digest: digest.into(),
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use crate::instance::Shared;
 use crate::release;
 use crate::up::manifest;
 use crate::{Failure, Kind};
-use andamio_provision::Provider;
 use andamio_engine::{
     Action, BoxFuture, Fault, MachineAction, MachineChange, Outcome, PlanReport, Step, StepContext,
 };
+use andamio_provision::Provider;
 use std::sync::Arc;
 
 /// What would be removed, and the steps that do it.
@@ -63,7 +63,8 @@ fn stays(instance: &Shared, place: &str) -> Failure {
          are, with packages, services, data and the operator's key",
         machines.join(", ")
     );
-    let help = "stop services with `andamio exec`, remove data by hand, or install the servers anew";
+    let help =
+        "stop services with `andamio exec`, remove data by hand, or install the servers anew";
     Failure::new(Kind::Refused, "hosts", message, help)
 }
 
@@ -71,10 +72,7 @@ struct Destroy(Shared, String);
 struct Rest(Shared);
 
 impl Action for Destroy {
-    fn apply<'a>(
-        &'a self,
-        _: &'a StepContext<'a>,
-    ) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
             self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
@@ -83,10 +81,7 @@ impl Action for Destroy {
 }
 
 impl Action for Rest {
-    fn apply<'a>(
-        &'a self,
-        _: &'a StepContext<'a>,
-    ) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
             for machine in &self.0.topology.machines {
                 manifest::forget(&self.0, &machine.name).await.map_err(|f| f.fault)?;

@@ -121,8 +121,7 @@ pub async fn check(instance: &Instance, limit: &[String], known: bool) -> Result
 }
 
 async fn ask(instance: &Instance, machine: &Found) -> Result<(), String> {
-    let session =
-        instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
+    let session = instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
     let said = session.output(FACTS, &[]).await.map_err(|e| says(machine, &e))?;
     let text = String::from_utf8_lossy(&said.stdout);
     let complaint = String::from_utf8_lossy(&said.stderr);
@@ -198,7 +197,10 @@ fn says(machine: &Found, error: &RemoteError) -> String {
             format!("{} ({}) lets {} in with no key", machine.name, machine.address, machine.user)
         }
         RemoteError::HostKey { .. } => {
-            format!("{} ({}) shows another host key than the known one", machine.name, machine.address)
+            format!(
+                "{} ({}) shows another host key than the known one",
+                machine.name, machine.address
+            )
         }
         other => format!("{} ({}): {other}", machine.name, machine.address),
     }

@@ -4,7 +4,9 @@
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
-use andamio_provision::local::{Image, Local, Roots, allocate, instance_id, missing_packages, preflight};
+use andamio_provision::local::{
+    Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
+};
 use andamio_provision::{Inventory, MachineState, Provider};
 use andamio_remote::Identity;
 use andamio_spec::topology::Network;
@@ -318,7 +320,11 @@ impl Instance {
         self.secrets.save(&self.store, &recipients).await
     }
 
-    fn declared(&self, name: &str) -> Result<(), Failure> {
+    /// Is it a secret of the application?
+    ///
+    /// # Errors
+    /// When it is not, with a near name.
+    pub fn declared(&self, name: &str) -> Result<(), Failure> {
         let names: Vec<&str> = self.request.spec.app.secrets.iter().map(String::as_str).collect();
         if names.contains(&name) {
             return Ok(());

@@ -104,7 +104,8 @@ async fn one(
 }
 
 fn journalctl(filter: &Filter, follow: bool) -> String {
-    let mut argv = vec!["journalctl".to_owned(), "--output=json".to_owned(), "--no-pager".to_owned()];
+    let mut argv =
+        vec!["journalctl".to_owned(), "--output=json".to_owned(), "--no-pager".to_owned()];
     argv.push("--output-fields=MESSAGE,PRIORITY,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER,UNIT".to_owned());
     argv.push(format!("--lines={}", filter.lines));
     for (option, value) in
@@ -136,7 +137,8 @@ fn parse(machine: &str, text: &[u8]) -> Option<Line> {
         }
         _ => String::new(),
     };
-    let unit = field("UNIT").or_else(|| field("_SYSTEMD_UNIT")).or_else(|| field("SYSLOG_IDENTIFIER"));
+    let unit =
+        field("UNIT").or_else(|| field("_SYSTEMD_UNIT")).or_else(|| field("SYSLOG_IDENTIFIER"));
     let time = andamio_engine::Timestamp::from_microsecond(at).ok()?;
     Some(Line {
         v: 1,

@@ -1,10 +1,10 @@
 //! Talking to the node on every machine: one connection each, the agent copied once a digest.
 
+use crate::failure::remote_fault;
 use andamio_engine::Fault;
 use andamio_manifest::{Event, Manifest, Report};
 use andamio_provision::Found;
 use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
-use crate::failure::remote_fault;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -120,11 +120,12 @@ async fn ask(
         generation: u64::MAX,
         resources,
     };
-    let said =
-        instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
+    let said = instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
     let answer = |probe: &str| {
         said.events.iter().find_map(|event| match event {
-            Event::Resource { resource, outcome, message, .. } if *resource == format!("probe:{probe}") => {
+            Event::Resource { resource, outcome, message, .. }
+                if *resource == format!("probe:{probe}") =>
+            {
                 Some((*outcome, message.clone()))
             }
             _ => None,

@@ -28,11 +28,7 @@ impl Output {
     pub fn complaint(&self) -> String {
         let text = String::from_utf8_lossy(&self.stderr);
         let text = text.trim();
-        if text.is_empty() {
-            format!("exit status {}", self.exit.0)
-        } else {
-            text.to_owned()
-        }
+        if text.is_empty() { format!("exit status {}", self.exit.0) } else { text.to_owned() }
     }
 }
 

@@ -151,8 +151,15 @@ pub struct Limits {
 pub enum Place {
     Local,
     /// Servers that exist already, and how to log in there.
-    Hosts { machines: Vec<Host>, user: String, port: u16 },
-    Linode { region: String, state: Option<String> },
+    Hosts {
+        machines: Vec<Host>,
+        user: String,
+        port: u16,
+    },
+    Linode {
+        region: String,
+        state: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

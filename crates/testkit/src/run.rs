@@ -79,7 +79,7 @@ fn instances() -> BTreeMap<String, Vec<String>> {
 #[must_use]
 pub fn leftovers() -> Vec<String> {
     let mut left: Vec<String> = instances().keys().flat_map(|id| host::leftovers(id)).collect();
-    left.extend(host::processes_that_mention(&folder().display().to_string()));
+    left.extend(host::processes_that_mention(&format!("{}/", folder().display())));
     left
 }
 

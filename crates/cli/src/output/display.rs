@@ -19,8 +19,13 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
             MachineAction::Delete => (style.red("-"), "delete"),
             MachineAction::Unreachable => (style.red("?"), "unreachable"),
         };
-        let note = if machine.note.is_empty() { String::new() } else { format!(" ({})", machine.note) };
-        out.push_str(&format!("  {sign} {word} {}{}\n", style.bold(&machine.name), style.dim(&note)));
+        let note =
+            if machine.note.is_empty() { String::new() } else { format!(" ({})", machine.note) };
+        out.push_str(&format!(
+            "  {sign} {word} {}{}\n",
+            style.bold(&machine.name),
+            style.dim(&note)
+        ));
     }
     for change in &report.changes {
         let reason = match change.reason {
@@ -55,7 +60,12 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
         ));
     }
     for refusal in &report.refusals {
-        out.push_str(&format!("  {} {}\n        {}\n", style.red("refused:"), refusal.message, refusal.help));
+        out.push_str(&format!(
+            "  {} {}\n        {}\n",
+            style.red("refused:"),
+            refusal.message,
+            refusal.help
+        ));
     }
     let count = |action| report.machines.iter().filter(|m| m.action == action).count();
     out.push_str(&format!(

@@ -54,11 +54,11 @@ fn one(out: &mut String, setting: &Explained, width: usize, style: Style) {
     out.push('\n');
 }
 
-/// Breaks at spaces; a longer word stays whole.
+/// Breaks at spaces, and a word that is wider than the terminal where the terminal ends.
 fn wrap(text: &str, width: usize) -> String {
     let (mut out, mut column) = (String::new(), 0);
     // Two spaces separate a value from its reason and stay.
-    for word in text.split(' ') {
+    for word in text.split(' ').flat_map(|word| pieces(word, width)) {
         let length = word.chars().count();
         if column > 0 && column + 1 + length > width {
             out.truncate(out.trim_end().len());
@@ -68,10 +68,19 @@ fn wrap(text: &str, width: usize) -> String {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        out.push_str(&word);
         column += length;
     }
     out
+}
+
+/// A word in parts of at most `width` characters.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.is_empty() {
+        return vec![String::new()];
+    }
+    letters.chunks(width).map(|part| part.iter().collect()).collect()
 }
 
 #[cfg(test)]

@@ -145,9 +145,7 @@ pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> S
         let mut diagnostic = MietteDiagnostic::new(&finding.message)
             .with_code(finding.code)
             .with_severity(severity)
-            .with_label(LabeledSpan::underline(
-                finding.offset..finding.offset + finding.length,
-            ));
+            .with_label(LabeledSpan::underline(finding.offset..finding.offset + finding.length));
         if !finding.help.is_empty() {
             diagnostic = diagnostic.with_help(&finding.help);
         }

@@ -80,7 +80,9 @@ impl<'a> Progress<'a> {
                     }
                 } else {
                     let lines = event.diff.lines().count();
-                    text.push_str(&self.style.dim(&format!(" ({lines} lines differ; -v shows them)")));
+                    text.push_str(
+                        &self.style.dim(&format!(" ({lines} lines differ; -v shows them)")),
+                    );
                 }
                 // A fresh machine changes everything: what is worth reading is said when it is done.
                 if self.output.verbose || !self.fresh(&event.step) {
@@ -96,7 +98,9 @@ impl<'a> Progress<'a> {
             (State::Ok | State::Changed, None) => {
                 self.clear(&who);
                 self.doing.remove(&event.step);
-                let seconds = self.style.dim(&format!("{:.1} s", Duration::from_millis(event.ms).as_secs_f64()));
+                let seconds = self
+                    .style
+                    .dim(&format!("{:.1} s", Duration::from_millis(event.ms).as_secs_f64()));
                 self.line(&format!("{} {} {seconds}", self.style.green("✓"), event.message));
             }
             (State::Failed, None) => {
@@ -122,7 +126,8 @@ impl<'a> Progress<'a> {
         };
         let bar = self.lines.entry(who.to_owned()).or_insert_with(|| {
             let bar = bars.add(ProgressBar::new_spinner());
-            let template = ProgressStyle::with_template("  {spinner} {prefix:12} {wide_msg} {elapsed}");
+            let template =
+                ProgressStyle::with_template("  {spinner} {prefix:12} {wide_msg} {elapsed}");
             if let Ok(template) = template {
                 bar.set_style(template);
             }

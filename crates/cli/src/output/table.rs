@@ -26,7 +26,8 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn columns_line_up_by_characters() {
-        let rows = vec![vec!["ñandú".to_owned(), "1".to_owned()], vec!["a".to_owned(), "22".to_owned()]];
+        let rows =
+            vec![vec!["ñandú".to_owned(), "1".to_owned()], vec!["a".to_owned(), "22".to_owned()]];
         assert_eq!(super::table(&["NAME", "N"], &rows), "NAME   N\nñandú  1\na      22\n");
     }
 }

@@ -16,7 +16,12 @@ pub(crate) fn cost(global: &Global, output: &Output, env: Option<&str>) -> Resul
         let cost = price(&spec, name)
             .map_err(|e| Stop::new(Exit::Usage, "environment", e, "name one of andamio.toml"))?;
         if output.json {
-            documents.push(json!(cost));
+            let mut document = json!({ "v": 1, "type": "cost" });
+            if let (Some(whole), Some(fields)) = (document.as_object_mut(), json!(cost).as_object())
+            {
+                whole.extend(fields.clone());
+            }
+            documents.push(document);
             continue;
         }
         let rows: Vec<Vec<String>> = cost

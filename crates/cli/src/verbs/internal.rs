@@ -28,7 +28,9 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
         }
         NodeVerb::UndoFirewall { token, after } => {
             let seconds = after.trim_end_matches('s').parse().unwrap_or(20);
-            andamio_node::undo_firewall(token, Duration::from_secs(seconds)).await.map_err(failed)?;
+            andamio_node::undo_firewall(token, Duration::from_secs(seconds))
+                .await
+                .map_err(failed)?;
             Ok(Exit::Done)
         }
         NodeVerb::Facts => {

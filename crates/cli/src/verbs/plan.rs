@@ -1,3 +1,4 @@
+use super::up::prepare;
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display};
@@ -17,12 +18,18 @@ pub(crate) async fn plan(
     let look = run::meet(Instance::look(request(global, env)?).await?, &[], output).await?;
     hosts::check(&look, &[], false).await?;
     let instance = Arc::new(look);
+    // So that a reviewed plan is the one that `up` makes.
+    prepare(&instance, output).await?;
     let planned = up::plan(&instance, &[]).await?;
     let report = planned.report;
     if let Some(file) = out {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
         std::fs::write(file, text + "\n").map_err(|e| {
-            Stop::failed("out", format!("cannot write {}: {e}", file.display()), "name another file")
+            Stop::failed(
+                "out",
+                format!("cannot write {}: {e}", file.display()),
+                "name another file",
+            )
         })?;
     }
     if output.json {

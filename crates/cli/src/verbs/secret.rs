@@ -27,6 +27,9 @@ pub(crate) async fn secret(
         }
         return Ok(Exit::Done);
     }
+    if let SecretVerb::Set { name, .. } | SecretVerb::Rm { name, .. } = what {
+        look.declared(name)?;
+    }
     let value = match what {
         SecretVerb::Set { .. } => Some(read_value()?),
         _ => None,

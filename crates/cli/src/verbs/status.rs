@@ -2,8 +2,8 @@ use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, table};
 use crate::project::request;
-use andamio_operate::status::{Status, status as operate};
 use andamio_operate::Instance;
+use andamio_operate::status::{Status, status as operate};
 use std::sync::Arc;
 
 pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {

@@ -26,7 +26,9 @@ pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Resul
         return Ok(Exit::Done);
     }
     output.answer(&match ended {
-        Some(record) => format!("The lock of {} on {} is ended.", record.holder.by, instance.name()),
+        Some(record) => {
+            format!("The lock of {} on {} is ended.", record.holder.by, instance.name())
+        }
         None => format!("{} is not locked.", instance.name()),
     });
     Ok(Exit::Done)

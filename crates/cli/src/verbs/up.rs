@@ -18,7 +18,9 @@ pub(crate) async fn up(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let request = request(global, env)?;
+    let reviewed = reviewed.map(read_plan).transpose()?;
     let look = Instance::look(request).await?;
+    operate::check_limit(&look, limit)?;
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
@@ -27,7 +29,11 @@ pub(crate) async fn up(
     host(&look, output).await?;
     hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
-    let result = locked(global, output, request, reviewed, limit).await;
+    let result = locked(global, output, request, reviewed.as_ref(), limit).await;
+    if let (true, Ok(local)) = (result.is_err(), look.local()) {
+        // Refused or failed before anything was made: nothing stays behind.
+        local.abandon();
+    }
     release_lock(lock).await;
     result
 }
@@ -51,26 +57,16 @@ async fn locked(
     global: &Global,
     output: &Output,
     request: Request,
-    reviewed: Option<&Path>,
+    reviewed: Option<&PlanReport>,
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
     hosts::enrol(&instance, limit).await?;
-    if release::context(&instance)?.is_some() && !instance.request.spec.app.prepare.is_empty() {
-        output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
-        release::prepare(&instance, |heard| match heard {
-            Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
-            Heard::Still { seconds, last } if !output.verbose => {
-                output.note(&format!("  {seconds} s: {last}"));
-            }
-            _ => {}
-        })
-        .await?;
-    }
+    prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
-    if let Some(file) = reviewed {
-        same(report, file)?;
+    if let Some(reviewed) = reviewed {
+        same(report, reviewed)?;
     }
     if !output.json && !report.empty {
         output.note(&display(report, output.style));
@@ -79,17 +75,13 @@ async fn locked(
         return Err(Stop::new(Exit::Refused, &refusal.code, &refusal.message, &refusal.help));
     }
     if report.asks() {
-        let question = format!(
-            "This interrupts users or removes data of {}.",
-            instance.name()
-        );
+        let question = format!("This interrupts users or removes data of {}.", instance.name());
         run::confirm(&question, global.yes)?;
     }
     if report.empty && !output.json {
         output.answer(&display(report, output.style));
     }
-    let (outcome, record) =
-        run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
+    let (outcome, record) = run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
     let env = &instance.topology.env;
     let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
     if instance.local().is_ok() {
@@ -102,21 +94,45 @@ async fn locked(
     Ok(exit)
 }
 
-/// Reviewed is applied: the plan of the file, or nothing.
-fn same(report: &PlanReport, file: &Path) -> Result<(), Stop> {
+/// Builds the application's program, where the project says how: what would be deployed is only known
+/// afterwards.
+pub(crate) async fn prepare(instance: &Instance, output: &Output) -> Result<(), Stop> {
+    if release::context(instance)?.is_none() || instance.request.spec.app.prepare.is_empty() {
+        return Ok(());
+    }
+    output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));
+    release::prepare(instance, |heard| match heard {
+        Heard::Line(line) if output.verbose => output.note(&format!("  {line}")),
+        Heard::Still { seconds, last } if !output.verbose => {
+            output.note(&format!("  {seconds} s: {last}"));
+        }
+        _ => {}
+    })
+    .await?;
+    Ok(())
+}
+
+/// The plan that was reviewed, as `plan --out` wrote it.
+fn read_plan(file: &Path) -> Result<PlanReport, Stop> {
     let unreadable = |e: String| {
         Stop::usage(format!("{}: {e}", file.display()), "name a file that `plan --out` wrote")
     };
     let text = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
-    let reviewed: PlanReport =
-        serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))
+}
+
+/// Reviewed is applied: that plan, or nothing.
+fn same(report: &PlanReport, reviewed: &PlanReport) -> Result<(), Stop> {
     if reviewed.id == report.id {
         return Ok(());
     }
     Err(Stop::new(
         Exit::Refused,
         "stale-plan",
-        format!("the live state has moved: plan {} was reviewed, it would be {} now", reviewed.id, report.id),
+        format!(
+            "the live state has moved: plan {} was reviewed, it would be {} now",
+            reviewed.id, report.id
+        ),
         "review it again with `andamio plan --out`",
     ))
 }

@@ -33,7 +33,10 @@ fn renders_its_own_names() {
         secret_names(&fixture.spec, &fixture.topology).into_iter().map(|s| s.name).collect();
     assert_eq!(names, ["mariadb_app_password", "API_TOKEN"]);
     let variables: Vec<String> = app_environment(&fixture.inputs()).into_keys().collect();
-    assert_eq!(variables, ["ANDAMIO_ENV", "API_TOKEN", "DATABASE_URL", "DRAIN_SECONDS", "TRUSTED_PROXIES"]);
+    assert_eq!(
+        variables,
+        ["ANDAMIO_ENV", "API_TOKEN", "DATABASE_URL", "DRAIN_SECONDS", "TRUSTED_PROXIES"]
+    );
 }
 
 #[test]

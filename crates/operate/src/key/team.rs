@@ -73,7 +73,7 @@ pub fn without(text: &str, key: &str) -> Result<String, Failure> {
 fn edit(text: &str, change: impl FnOnce(&mut Vec<Entry>)) -> Result<String, Failure> {
     let mut document = parse(text)?;
     let project = project(&mut document)?;
-    let mut array = match project.get_mut("team").and_then(|team| team.as_array_mut()) {
+    let array = match project.get_mut("team").and_then(|team| team.as_array_mut()) {
         Some(array) => array,
         None => {
             project.insert("team", toml_edit::value(Array::new()));
@@ -83,7 +83,7 @@ fn edit(text: &str, change: impl FnOnce(&mut Vec<Entry>)) -> Result<String, Fail
     };
     let (mut entries, end) = split(array);
     change(&mut entries);
-    join(&mut array, entries, &end);
+    join(array, entries, &end);
     Ok(document.to_string())
 }
 

@@ -121,8 +121,8 @@ fn header(name: &str, executable: bool, size: usize) -> Option<[u8; 512]> {
     let (prefix, short) = if name.len() <= 100 {
         ("", name)
     } else {
-        let cut = name.char_indices().filter(|&(i, c)| c == '/' && i <= 155).map(|(i, _)| i);
-        let at = cut.filter(|i| name.len() - i - 1 <= 100).last()?;
+        let mut cut = name.char_indices().filter(|&(i, c)| c == '/' && i <= 155).map(|(i, _)| i);
+        let at = cut.rfind(|i| name.len() - i - 1 <= 100)?;
         (&name[..at], &name[at + 1..])
     };
     let mut put = |at: usize, bytes: &[u8]| {
@@ -173,14 +173,18 @@ mod tests {
             let long = "d".repeat(90);
             fs::create_dir_all(folder.path().join(&long)).unwrap();
             fs::write(folder.path().join(&long).join("x".repeat(60)), "deep").unwrap();
-            fs::write(folder.path().join("Containerfile"), "FROM scratch\nCOPY --from=target r/app /\n")
-                .unwrap();
+            fs::write(
+                folder.path().join("Containerfile"),
+                "FROM scratch\nCOPY --from=target r/app /\n",
+            )
+            .unwrap();
             fs::create_dir_all(folder.path().join("target/r")).unwrap();
             fs::write(folder.path().join("target/r/app"), "binary").unwrap();
             folder
         };
         let (one, two) = (make(), make());
-        let read = |f: &tempfile::TempDir| Context::read(f.path(), &f.path().join("target")).unwrap();
+        let read =
+            |f: &tempfile::TempDir| Context::read(f.path(), &f.path().join("target")).unwrap();
         assert_eq!(read(&one).digest(), read(&two).digest());
         let archive = one.path().join("all.tar");
         fs::write(&archive, read(&two).tar()).unwrap();

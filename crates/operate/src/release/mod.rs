@@ -1,8 +1,8 @@
 //! The application's image: what goes into it, and building it on a machine of the instance.
 
 mod build;
-mod context;
 pub(crate) mod containerfile;
+mod context;
 
 pub use build::{ARCHIVES, Build};
 pub use context::Context;
@@ -63,10 +63,7 @@ pub enum Heard<'a> {
 ///
 /// # Errors
 /// When it cannot be started or fails; with its last lines.
-pub async fn prepare(
-    instance: &Instance,
-    mut heard: impl FnMut(Heard<'_>),
-) -> Result<(), Failure> {
+pub async fn prepare(instance: &Instance, mut heard: impl FnMut(Heard<'_>)) -> Result<(), Failure> {
     let command = &instance.request.spec.app.prepare;
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let line = command.join(" ");
@@ -112,9 +109,10 @@ pub async fn prepare(
     for reader in readers.into_iter().flatten() {
         let _ = reader.await;
     }
-    let status = child.wait().await.map_err(|e| {
-        Failure::new(Kind::Failed, "prepare", format!("`{line}`: {e}"), help)
-    })?;
+    let status = child
+        .wait()
+        .await
+        .map_err(|e| Failure::new(Kind::Failed, "prepare", format!("`{line}`: {e}"), help))?;
     if status.success() {
         return Ok(());
     }
@@ -122,10 +120,7 @@ pub async fn prepare(
     Err(Failure::new(Kind::Failed, "prepare", message, help))
 }
 
-async fn forward(
-    stream: impl AsyncRead + Unpin,
-    to: tokio::sync::mpsc::UnboundedSender<String>,
-) {
+async fn forward(stream: impl AsyncRead + Unpin, to: tokio::sync::mpsc::UnboundedSender<String>) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let _ = to.send(line);

@@ -7,10 +7,10 @@ use andamio_engine::{
 };
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
-use andamio_spec::topology::{Machine, Role};
 use andamio_spec::price::cost_of;
+use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
-    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts,
+    Currency, Environment, Group, Layout, Refusal, Topology, check_budget, check_limits, counts,
 };
 use std::collections::BTreeMap;
 
@@ -21,8 +21,6 @@ pub(super) struct Input<'a> {
     /// Machines whose declared state is the one they were last sent.
     pub(super) same_declaration: &'a BTreeMap<String, bool>,
     pub(super) release_changes: bool,
-    /// The application's build has not been prepared yet.
-    pub(super) unprepared: bool,
     /// Machines to stay with; empty: all.
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
@@ -63,7 +61,8 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         let note = "not declared any more; its disk is removed".to_owned();
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
-    let new_machines = !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
+    let new_machines =
+        !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
     work.image = !work.create.is_empty() && !input.observed.ground.image;
     work.network = !input.observed.ground.network || new_machines;
     let has_role = |name: &String, role: Role| {
@@ -91,6 +90,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
         .chain(over)
+        .chain(not_yet(input.topology))
         .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
         .collect();
     let report = PlanReport::new(
@@ -226,6 +226,27 @@ fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
     (Some(change), check_budget(&after))
 }
 
+/// What this version can declare, show and price, and cannot make live yet: machines that would start
+/// and never become one cluster are worse than a refusal.
+fn not_yet(topology: &Topology) -> Option<Refusal> {
+    let clustered = |m: &&Machine| {
+        matches!(m.layout, Layout::Replica | Layout::Galera | Layout::Cluster | Layout::Floating)
+            || m.group == Group::Balancer
+    };
+    let mut groups: Vec<&str> =
+        topology.machines.iter().filter(clustered).map(|m| m.group.as_str()).collect();
+    groups.dedup();
+    (!groups.is_empty()).then(|| Refusal {
+        code: "not-yet",
+        message: format!(
+            "this version does not form clusters yet, and {} has some: {}",
+            topology.instance(),
+            groups.join(", ")
+        ),
+        help: "declare one machine of each, and no balancer".to_owned(),
+    })
+}
+
 /// What another release changes: image, container files, and the units made of them.
 fn of_release(project: &str, resource: &str) -> bool {
     let Some((kind, name)) = resource.split_once(':') else { return false };
@@ -242,11 +263,10 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
     if work.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
-    if input.unprepared {
-        notes.push("the application is built first (`prepare`)".to_owned());
-    }
     if !work.create.is_empty() {
-        for budget in input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0) {
+        for budget in
+            input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
+        {
             notes.push(budget.reason.clone());
         }
     }

@@ -8,7 +8,7 @@ mod steps;
 pub use observe::{Checked, Observed};
 
 use crate::instance::Shared;
-use crate::{Failure, Kind, release};
+use crate::{Failure, Instance, Kind, release};
 use andamio_converge::{Inputs, Phase, Release, manifests_of};
 use andamio_engine::{PlanReport, Step};
 use andamio_manifest::Manifest;
@@ -29,6 +29,14 @@ pub struct Planned {
 pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
     check_limit(instance, limit)?;
     let context = release::context(instance)?;
+    if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
+        return Err(Failure::new(
+            Kind::Failed,
+            "unprepared",
+            format!("the Containerfile copies {}, and it is not there", missing.display()),
+            "correct `prepare` in andamio.toml or the path in the Containerfile",
+        ));
+    }
     let release = context.as_ref().map(|c| release::of(instance, c));
     let whole = render(instance, release.as_ref(), Phase::App)?;
     let (observed, live) =
@@ -38,25 +46,20 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     for manifest in &whole {
         known.insert(manifest.machine.clone(), manifest::recorded(instance, manifest).await?);
     }
-    let unprepared = context.as_ref().is_some_and(|c| !c.unprepared.is_empty());
     let judged = judge::judge(&judge::Input {
         topology: &instance.topology,
         environment: &instance.environment,
         observed: &observed,
         same_declaration: &known,
         release_changes: release.as_ref().is_some_and(|r| live.is_none_or(|l| l.id != r.id)),
-        unprepared,
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
         own_machines: !matches!(instance.provider, Provider::Hosts(_)),
     });
-    let steps = steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
-    Ok(Planned {
-        report: judged.report,
-        steps,
-        release,
-    })
+    let steps =
+        steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
+    Ok(Planned { report: judged.report, steps, release })
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.
@@ -87,7 +90,11 @@ pub(crate) fn inputs<'a>(
     }
 }
 
-fn check_limit(instance: &Shared, limit: &[String]) -> Result<(), Failure> {
+/// Are all machines of `--limit` declared?
+///
+/// # Errors
+/// Names the first that is not, with a near one.
+pub fn check_limit(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
     let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
     for name in limit {
         if !names.contains(&name.as_str()) {
@@ -98,7 +105,7 @@ fn check_limit(instance: &Shared, limit: &[String]) -> Result<(), Failure> {
 }
 
 /// The machine is not declared; names a near one.
-pub(crate) fn no_machine(instance: &crate::Instance, name: &str) -> Failure {
+pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
     let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
     let all = names.join(", ");
     let help = match andamio_spec::suggest(name, &names) {

@@ -14,7 +14,10 @@ use std::collections::BTreeMap;
 pub enum Checked {
     Answered(Said),
     /// It runs and could not be asked: why, and whether it does not answer at all.
-    Silent { why: String, hangs: bool },
+    Silent {
+        why: String,
+        hangs: bool,
+    },
 }
 
 #[derive(Debug, Clone, Default)]
@@ -41,9 +44,7 @@ pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observ
         };
         let checked = match answer {
             Ok(said) => Checked::Answered(said),
-            Err(fault) => {
-                Checked::Silent { hangs: fault.code == UNREACHABLE, why: fault.message }
-            }
+            Err(fault) => Checked::Silent { hangs: fault.code == UNREACHABLE, why: fault.message },
         };
         (manifest.machine.clone(), checked)
     });

@@ -58,9 +58,8 @@ pub(super) fn build(
         ids.into_iter().filter(|id| steps.iter().any(|s| s.id == *id)).collect()
     };
     let group = |name: &str| instance.topology.machine(name).map(|m| m.group);
-    let is_app = |name: &str| {
-        instance.topology.machine(name).is_some_and(|m| m.roles.contains(&Role::App))
-    };
+    let is_app =
+        |name: &str| instance.topology.machine(name).is_some_and(|m| m.roles.contains(&Role::App));
     let mut data = Vec::new();
     for name in work.converge.iter().filter(|n| !is_app(n)) {
         let id = format!("converge:{name}");
@@ -223,8 +222,7 @@ impl Action for Machine {
             instance.nodes.forget(name).await;
             let program = instance.request.program.display().to_string();
             let launcher = [program, "machine".to_owned(), "launch".to_owned()];
-            let mut started =
-                local.start(machine, &launcher).map_err(|e| fault(&e))?;
+            let mut started = local.start(machine, &launcher).map_err(|e| fault(&e))?;
             context.doing("waiting for SSH");
             let inventory = instance.inventory();
             let found = inventory.get(name).ok_or_else(|| {
@@ -314,7 +312,11 @@ impl Action for Migrate {
             }
             let said = String::from_utf8_lossy(&output.stdout);
             let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(Fault::new("migrate", message, "mend the migration, then run the same command again"))
+            Err(Fault::new(
+                "migrate",
+                message,
+                "mend the migration, then run the same command again",
+            ))
         })
     }
 }

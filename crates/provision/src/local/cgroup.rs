@@ -170,7 +170,12 @@ fn write(group: &Path, file: &str, value: impl std::fmt::Display) -> Result<(), 
     let path = group.join(file);
     match std::fs::write(&path, value.to_string()) {
         // The controller is not there: the machine runs without that limit, as `status` shows.
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EACCES)) && file != "cgroup.kill" => Ok(()),
+        Err(e)
+            if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EACCES))
+                && file != "cgroup.kill" =>
+        {
+            Ok(())
+        }
         other => other.map_err(LocalError::io("write", path)),
     }
 }

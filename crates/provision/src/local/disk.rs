@@ -67,9 +67,14 @@ pub(super) fn create(folder: &Path, record: &Record, seed: &Seed<'_>) -> Result<
         make(&fresh.join(part), 0o755)?;
     }
     let upper = fresh.join("upper");
-    for (dir, mode) in
-        [("etc", 0o755), ("etc/ssh", 0o755), ("etc/systemd", 0o755), ("etc/systemd/network", 0o755), ("root", 0o700), ("root/.ssh", 0o700)]
-    {
+    for (dir, mode) in [
+        ("etc", 0o755),
+        ("etc/ssh", 0o755),
+        ("etc/systemd", 0o755),
+        ("etc/systemd/network", 0o755),
+        ("root", 0o700),
+        ("root/.ssh", 0o700),
+    ] {
         make(&upper.join(dir), mode)?;
     }
     let network = format!(

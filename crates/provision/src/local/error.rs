@@ -25,7 +25,10 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
@@ -39,14 +42,18 @@ impl LocalError {
             }
             Self::Io { .. } => "run as root, check the folder, then run the same command again",
             Self::Spawn { .. } => "install the program, then run the same command again",
-            Self::Tool { .. } | Self::Start { .. } => "mend what it says, then run the same command again",
+            Self::Tool { .. } | Self::Start { .. } => {
+                "mend what it says, then run the same command again"
+            }
             Self::Image { .. } => {
                 "check that the package mirror can be reached (apt-get update), then run the same command again"
             }
             Self::Stuck { .. } => {
                 "a process of it hangs in the kernel; look at it with ps, then run the same command again"
             }
-            Self::NetworkTaken { .. } => "choose another `network` for the environment, or take the other one down",
+            Self::NetworkTaken { .. } => {
+                "choose another `network` for the environment, or take the other one down"
+            }
             Self::NoNetwork => "take an instance down, or free an address range",
             Self::Record { .. } => "run `andamio down`, then `andamio up`",
         }

@@ -102,9 +102,8 @@ fn free_bytes(folder: &Path) -> u64 {
 #[must_use]
 pub fn missing_packages(search: &[PathBuf]) -> Vec<&'static str> {
     let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
-    let there = |program: &str| {
-        search.iter().chain(&system).any(|folder| folder.join(program).exists())
-    };
+    let there =
+        |program: &str| search.iter().chain(&system).any(|folder| folder.join(program).exists());
     PROGRAMS.iter().filter(|(program, _)| !there(program)).map(|&(_, package)| package).collect()
 }
 

@@ -14,23 +14,60 @@ const SUITE: &str = "trixie";
 /// Every role's packages, and what a bare machine needs. In one image because a shared lower layer
 /// costs nothing a machine, while installing costs minutes.
 const PACKAGES: &[&str] = &[
-    "apt-utils", "buildah", "ca-certificates", "dbus", "haproxy", "iproute2", "keepalived",
-    "libpam-systemd", "logrotate", "mariadb-backup", "mariadb-server", "netavark", "nftables",
-    "openssh-server", "podman", "procps", "rabbitmq-server", "redis-server", "redis-tools",
-    "systemd", "systemd-sysv", "systemd-timesyncd", "udev", "unattended-upgrades",
+    "apt-utils",
+    "buildah",
+    "ca-certificates",
+    "dbus",
+    "haproxy",
+    "iproute2",
+    "keepalived",
+    "libpam-systemd",
+    "logrotate",
+    "mariadb-backup",
+    "mariadb-server",
+    "netavark",
+    "nftables",
+    "openssh-server",
+    "podman",
+    "procps",
+    "rabbitmq-server",
+    "redis-server",
+    "redis-tools",
+    "systemd",
+    "systemd-sysv",
+    "systemd-timesyncd",
+    "udev",
+    "unattended-upgrades",
 ];
 /// Started only where a role asks for them.
 const OFF: &[&str] = &[
-    "apt-daily.timer", "apt-daily-upgrade.timer", "epmd.service", "epmd.socket", "haproxy.service",
-    "keepalived.service", "mariadb.service", "podman-auto-update.timer", "podman.socket",
-    "rabbitmq-server.service", "redis-server.service", "unattended-upgrades.service", "dpkg-db-backup.timer", "e2scrub_all.timer",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "epmd.service",
+    "epmd.socket",
+    "haproxy.service",
+    "keepalived.service",
+    "mariadb.service",
+    "podman-auto-update.timer",
+    "podman.socket",
+    "rabbitmq-server.service",
+    "redis-server.service",
+    "unattended-upgrades.service",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
 ];
 /// Make no sense in a container, or cost start time.
 const MASKED: &[&str] = &[
-    "e2scrub_reap.service", "fstrim.timer", "getty@tty1.service", "console-getty.service",
-    "sshd-keygen.service", "systemd-networkd-wait-online.service", "systemd-pstore.service",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "console-getty.service",
+    "sshd-keygen.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-pstore.service",
 ];
-const UNNEEDED: &[&str] = &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+const UNNEEDED: &[&str] =
+    &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
 /// How the image is made; its digest names the result.
 pub struct Recipe;
@@ -131,7 +168,8 @@ impl Image {
         if !status.success() {
             return Err(LocalError::Image { output: last.join(" / ") });
         }
-        fs::rename(&unfinished, &self.folder).map_err(LocalError::io("rename into", &self.folder))?;
+        fs::rename(&unfinished, &self.folder)
+            .map_err(LocalError::io("rename into", &self.folder))?;
         drop(lock);
         Ok(true)
     }
@@ -148,9 +186,7 @@ async fn lock(path: PathBuf, doing: &mut impl FnMut(&str)) -> Result<Flock<File>
         tokio::task::spawn_blocking(move || Flock::lock(file, FlockArg::LockExclusive)).await;
     match waited {
         Ok(Ok(lock)) => Ok(lock),
-        Ok(Err((_, errno))) => {
-            Err(LocalError::Io { action: "lock", path, source: errno.into() })
-        }
+        Ok(Err((_, errno))) => Err(LocalError::Io { action: "lock", path, source: errno.into() }),
         Err(_) => Err(LocalError::Io {
             action: "lock",
             path,

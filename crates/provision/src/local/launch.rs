@@ -1,8 +1,8 @@
 //! What runs in the process that becomes a machine: it joins the machine's control groups, makes
 //! mounts that nobody else sees, and turns into systemd-nspawn.
 
-use super::disk::Record;
 use super::LocalError;
+use super::disk::Record;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::setsid;

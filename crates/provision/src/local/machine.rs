@@ -113,11 +113,15 @@ impl Local {
         self.network_down().await?;
         cgroup::remove_instance(&self.id);
         disk::remove(&self.instance_folder())?;
-        // The folders themselves go with the last instance; one that is not empty stays.
+        self.remove_empty_folders();
+        Ok(())
+    }
+
+    /// The folders themselves go with the last instance; one that is not empty stays.
+    pub(super) fn remove_empty_folders(&self) {
         for folder in ["instances", "networks", ""] {
             let _ = std::fs::remove_dir(self.roots.data.join(folder));
         }
-        Ok(())
     }
 
     /// Resident memory of a machine, bytes.

@@ -102,7 +102,8 @@ fn interface_with(network: Network) -> Option<String> {
         let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u32::swap_bytes);
         let destination = number(fields.next()?)?;
         let mask = number(fields.nth(5)?)?;
-        let overlaps = mask != 0 && (wanted & mask & 0xffff_ff00) == (destination & mask & 0xffff_ff00);
+        let overlaps =
+            mask != 0 && (wanted & mask & 0xffff_ff00) == (destination & mask & 0xffff_ff00);
         overlaps.then(|| interface.to_owned())
     })
 }
@@ -168,6 +169,22 @@ table {table} {{
         // `add` makes the deletion safe to repeat.
         let table = format!("inet andamio_{}", self.id);
         feed("nft", &["-f", "-"], &format!("add table {table}\ndelete table {table}\n")).await?;
+        self.forget_network()?;
+        self.stop_forwarding();
+        Ok(())
+    }
+
+    /// Gives the claim back when nothing was made with it: a run that was refused leaves nothing.
+    pub fn abandon(&self) {
+        let machines = list(&self.instance_folder().join("machines"));
+        if machines.is_empty() && !self.network_is_up() {
+            let _ = self.forget_network();
+            let _ = disk::remove(&self.instance_folder());
+            self.remove_empty_folders();
+        }
+    }
+
+    fn forget_network(&self) -> Result<(), LocalError> {
         let networks = self.roots.data.join("networks");
         for name in list(&networks) {
             let place = networks.join(&name);
@@ -175,7 +192,6 @@ table {table} {{
                 disk::remove(&place)?;
             }
         }
-        self.stop_forwarding();
         Ok(())
     }
 

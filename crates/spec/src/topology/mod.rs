@@ -78,7 +78,9 @@ pub fn compute_with(
 ) -> Result<Topology, TopologyError> {
     let environment = find(spec, env)?;
     let mut hosts = match spec.places.get(place) {
-        Some(Place::Hosts { machines, .. }) => Some(Hosts { place, machines, taken: BTreeMap::new() }),
+        Some(Place::Hosts { machines, .. }) => {
+            Some(Hosts { place, machines, taken: BTreeMap::new() })
+        }
         Some(Place::Local | Place::Linode { .. }) => None,
         None => return Err(TopologyError::UnknownPlace(place.to_owned())),
     };

@@ -190,10 +190,12 @@ fn servers_that_exist_already_keep_their_addresses() {
 
 #[test]
 fn servers_say_how_to_log_in() {
-    let text = RACK.replace("kind = \"hosts\"", "kind = \"hosts\"\nuser = \"debian\"\nport = 2222").replace(
-        "groups = [\"mariadb\"]",
-        "groups = [\"mariadb\"], host_key = \"ssh-ed25519 AAAAC3Nza\"",
-    );
+    let text = RACK
+        .replace("kind = \"hosts\"", "kind = \"hosts\"\nuser = \"debian\"\nport = 2222")
+        .replace(
+            "groups = [\"mariadb\"]",
+            "groups = [\"mariadb\"], host_key = \"ssh-ed25519 AAAAC3Nza\"",
+        );
     let spec = spec(&text);
     let Some(Place::Hosts { machines, user, port }) = spec.places.get("rack") else {
         panic!("{:?}", spec.places)
@@ -215,10 +217,16 @@ fn a_server_carries_one_service() {
     let rack = spec(RACK);
     let mut shared = rack.clone();
     let machines = vec![
-        Host { address: "10.0.0.11".to_owned(), groups: vec![Group::App, Group::Mariadb], host_key: None },
+        Host {
+            address: "10.0.0.11".to_owned(),
+            groups: vec![Group::App, Group::Mariadb],
+            host_key: None,
+        },
         Host { address: "10.0.0.12".to_owned(), groups: vec![Group::App], host_key: None },
     ];
-    shared.places.insert("rack".to_owned(), Place::Hosts { machines, user: "root".to_owned(), port: 22 });
+    shared
+        .places
+        .insert("rack".to_owned(), Place::Hosts { machines, user: "root".to_owned(), port: 22 });
     let error = compute(&shared, "prod", "rack", network()).unwrap_err();
     assert!(matches!(error, TopologyError::SharedHost { .. }), "{error}");
 }
