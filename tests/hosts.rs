@@ -17,9 +17,10 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "hosts", need: Need::Mach
 
 /// `servers` is never brought up: it lends its network, and `down` removes what was started below
 /// its id.
-const TOML: &str = "[project]\nname = \"rack\"\n\
-    [environments.servers]\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n\
-    [environments.shop]\non = \"rack\"\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
+const SERVERS: &str = "[project]\nname = \"rack\"\n[environments.servers]\n\
+    redis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
+const SHOP: &str = "[environments.shop]\non = \"rack\"\n\
+    redis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
 
 struct Rack {
     sandbox: Sandbox,
@@ -33,7 +34,7 @@ struct Server {
 }
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::new(TOML);
+    let sandbox = Sandbox::new(SERVERS);
     let servers = steps.must("two servers are there", || start(&sandbox))?;
     let rack = Rack { sandbox, servers };
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
@@ -98,7 +99,7 @@ fn start(sandbox: &Sandbox) -> Vec<Server> {
     let person = KeyPair::generate().unwrap();
     fs::write(sandbox.folder.join("id"), &person.private).unwrap();
     let launcher = [&run::built("andamio").display().to_string(), "machine", "launch"];
-    let spec = andamio_spec::parse("andamio.toml", TOML).spec.unwrap();
+    let spec = andamio_spec::parse("andamio.toml", SERVERS).spec.unwrap();
     let machines = compute(&spec, "servers", "local", network).unwrap().machines;
     runtime.block_on(async {
         local.image.build(|_| {}).await.unwrap();
@@ -182,7 +183,7 @@ impl Rack {
         let place = format!(
             "[places.rack]\nkind = \"hosts\"\nuser = \"{user}\"\nmachines = [\n{entries}]\n"
         );
-        self.sandbox.rewrite(&format!("{TOML}{place}"));
+        self.sandbox.rewrite(&format!("{SERVERS}{SHOP}{place}"));
     }
 
     fn with_key(&self, words: &[&str]) -> Ended {
