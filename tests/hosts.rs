@@ -17,10 +17,13 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "hosts", need: Need::Mach
 
 /// `servers` is never brought up: it lends its network, and `down` removes what was started below
 /// its id.
-const SERVERS: &str = "[project]\nname = \"rack\"\n[environments.servers]\n\
-    redis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
-const SHOP: &str = "[environments.shop]\non = \"rack\"\n\
-    redis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
+const TOML: &str = "[project]\nname = \"rack\"\n\
+    [environments.servers]\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n\
+    [environments.shop]\non = \"rack\"\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
+
+/// So that the file is valid before the servers are known; nothing answers there (RFC 5737).
+const NOWHERE: &str = "[places.rack]\nkind = \"hosts\"\nmachines = [\n  \
+    { address = \"192.0.2.1\", groups = [\"redis\"] },\n  { address = \"192.0.2.2\", groups = [\"mariadb\"] },\n]\n";
 
 struct Rack {
     sandbox: Sandbox,
@@ -34,7 +37,7 @@ struct Server {
 }
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::new(SERVERS);
+    let sandbox = Sandbox::new(&format!("{TOML}{NOWHERE}"));
     let servers = steps.must("two servers are there", || start(&sandbox))?;
     let rack = Rack { sandbox, servers };
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
@@ -99,7 +102,7 @@ fn start(sandbox: &Sandbox) -> Vec<Server> {
     let person = KeyPair::generate().unwrap();
     fs::write(sandbox.folder.join("id"), &person.private).unwrap();
     let launcher = [&run::built("andamio").display().to_string(), "machine", "launch"];
-    let spec = andamio_spec::parse("andamio.toml", SERVERS).spec.unwrap();
+    let spec = andamio_spec::parse("andamio.toml", &format!("{TOML}{NOWHERE}")).spec.unwrap();
     let machines = compute(&spec, "servers", "local", network).unwrap().machines;
     runtime.block_on(async {
         local.image.build(|_| {}).await.unwrap();
@@ -183,7 +186,7 @@ impl Rack {
         let place = format!(
             "[places.rack]\nkind = \"hosts\"\nuser = \"{user}\"\nmachines = [\n{entries}]\n"
         );
-        self.sandbox.rewrite(&format!("{SERVERS}{SHOP}{place}"));
+        self.sandbox.rewrite(&format!("{TOML}{place}"));
     }
 
     fn with_key(&self, words: &[&str]) -> Ended {

@@ -282,6 +282,15 @@ pub(crate) enum NodeVerb {
         #[arg(long)]
         after: String,
     },
+    /// Read a task of a cluster's member on standard input and do it
+    Task,
+    /// Say over HTTP whether the local MariaDB may be written to
+    Health {
+        #[arg(long)]
+        listen: String,
+        #[arg(long)]
+        socket: String,
+    },
     /// Describe this machine
     Facts,
 }

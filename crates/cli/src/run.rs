@@ -8,6 +8,7 @@ use andamio_operate::{Failure, Instance, Request, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Takes the lock of the instance; says so when a dead holder had it.
 pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Result<Lock, Stop> {
@@ -102,10 +103,11 @@ pub(crate) async fn steps(
     steps: &[Step],
     output: &Output,
 ) -> Result<(RunOutcome, RunRecord), Stop> {
+    let signals = signals();
     let record = instance.begin(verb, plan).await?;
     let (events, receiver) = Events::new(&record.run);
     let cancel = Cancel::default();
-    let watcher = tokio::spawn(watch(cancel.clone()));
+    let watcher = tokio::spawn(watch(cancel.clone(), signals));
     let mut progress = Progress::new(output);
     let work = async {
         let outcome = run(steps, &events, &cancel).await;
@@ -173,14 +175,14 @@ pub(crate) fn finish(
     }
 }
 
+/// From here on a signal is heard and no longer ends the process by itself.
+fn signals() -> Option<(Signal, Signal)> {
+    Some((signal(SignalKind::interrupt()).ok()?, signal(SignalKind::terminate()).ok()?))
+}
+
 /// First Ctrl-C (or SIGTERM): come to an end. Second: leave at once, which is as safe as a kill.
-async fn watch(cancel: Cancel) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
+async fn watch(cancel: Cancel, signals: Option<(Signal, Signal)>) {
+    let Some((mut interrupt, mut terminate)) = signals else { return };
     for again in [false, true] {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -4,6 +4,7 @@
 //! role is one folder below `roles/` and holds all that the system knows about it: packages, files,
 //! units, accounts, the secrets it needs, and how its health is asked.
 
+mod cluster;
 mod cx;
 mod error;
 mod inputs;
@@ -13,10 +14,13 @@ mod render;
 mod roles;
 mod secrets;
 
+pub use cluster::{Part, parts};
 pub use error::Error;
 pub use inputs::{Inputs, Release};
 pub use phase::{Phase, stages};
 pub use roles::app::{ENV_FILE, app_environment, one_off};
+pub use roles::mariadb::{galera, replica};
+pub use roles::rabbitmq::member as rabbitmq_member;
 pub use roles::redis::{RedisNode, redis_nodes};
 pub use roles::{Service, health};
 pub use secrets::{SecretKind, SecretSpec, secret_names};
@@ -52,6 +56,7 @@ pub fn manifests_of(inputs: &Inputs<'_>, phase: Phase) -> Result<Vec<Manifest>, 
                 keeps_hostname: cx.is_host(),
                 instance: inputs.topology.instance(),
                 generation: inputs.generation,
+                part: false,
                 resources: roles::resources(&cx)?,
             })
         })

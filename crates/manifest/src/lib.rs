@@ -8,9 +8,11 @@
 
 mod event;
 mod resource;
+mod task;
 
 pub use event::{Event, Outcome, Report};
 pub use resource::*;
+pub use task::*;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -33,7 +35,16 @@ pub struct Manifest {
     /// Grows with every change of the declared state. A node refuses an older one, and the same one
     /// with other content.
     pub generation: u64,
+    /// Only what a cluster as a whole has to be, asked of one of its members: the machine's own
+    /// declared state and its generation stay what they are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub part: bool,
     pub resources: Vec<Resource>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Manifest {

@@ -27,6 +27,8 @@ pub enum Kind {
     Mariadb(Mariadb),
     Redis(Redis),
     Rabbitmq(Rabbitmq),
+    RedisCluster(RedisCluster),
+    RabbitmqCluster(RabbitmqCluster),
     Probe(Probe),
 }
 
@@ -151,6 +153,10 @@ pub struct Mariadb {
     /// `innodb_flush_log_at_trx_commit` = `1`.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// Databases and accounts are written on every server by itself and stay out of its binary log:
+    /// a replica that wrote its own would differ from its primary for ever.
+    #[serde(default)]
+    pub unlogged: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,6 +186,35 @@ pub struct Redis {
     /// Slot ranges (inclusive) that a new, empty cluster gives to this server. Empty: none.
     #[serde(default)]
     pub slots: Vec<(u16, u16)>,
+}
+
+/// The Redis servers of all machines as one cluster, seen from one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RedisCluster {
+    pub password: Text,
+    pub members: Vec<RedisMember>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RedisMember {
+    /// `host:port`.
+    pub address: String,
+    /// First and last slot, of a planned master.
+    #[serde(default)]
+    pub slots: Option<(u16, u16)>,
+    /// `host:port` of the planned master, of a planned copy.
+    #[serde(default)]
+    pub copy_of: Option<String>,
+}
+
+/// The members of a RabbitMQ cluster and a copy of every quorum queue on each, asked of one member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RabbitmqCluster {
+    pub management: String,
+    pub admin: String,
+    pub admin_password: Text,
+    /// `rabbit@rabbitmq-1`, …
+    pub members: Vec<String>,
 }
 
 /// Users and permissions of a local RabbitMQ, asked over its management interface on loopback.
@@ -238,6 +273,8 @@ pub enum Check {
     Unit(String),
     /// A MariaDB socket answers, with the values given (for example `wsrep_ready` = `ON`).
     Mariadb { socket: String, status: BTreeMap<String, String> },
+    /// A MariaDB server is the writable one of its pair, or copies the other without a fault.
+    Replication { socket: String },
     /// Redis answers and, in a cluster, `cluster_state:ok`.
     Redis { address: String, password: Text },
     /// RabbitMQ's `/api/health/checks/alarms` is fine.
@@ -266,6 +303,8 @@ impl Resource {
             Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
             Kind::Redis(r) => format!("redis:{}", r.port),
             Kind::Rabbitmq(_) => "rabbitmq:accounts".to_owned(),
+            Kind::RedisCluster(_) => "redis:cluster".to_owned(),
+            Kind::RabbitmqCluster(_) => "rabbitmq:cluster".to_owned(),
             Kind::Probe(p) => format!("probe:{}", p.name),
         }
     }

@@ -12,6 +12,7 @@ mod diff;
 mod disk;
 mod facts;
 mod failure;
+mod health;
 mod machine;
 mod net;
 mod operator;
@@ -21,12 +22,15 @@ mod resource;
 mod run;
 mod secret;
 mod serve;
+mod task;
 
 pub use facts::{Facts, facts};
 pub use failure::Failure;
+pub use health::health;
 pub use operator::confirm::{Reverted, confirm, undo_firewall};
 pub use run::{Mode, Out, apply};
 pub use serve::serve;
+pub use task::task;
 
 /// What the node remembers between runs: owner and generation, stamps of units, the firewall's live
 /// form. Losing it costs one restart of each service, nothing else.

@@ -75,7 +75,9 @@ impl Run<'_, '_> {
             Mode::Check => None,
             Mode::Apply => {
                 let lock = ownership::lock(|doing| self.started("node", doing)).await?;
-                ownership::claim(&manifest)?;
+                if !manifest.part {
+                    ownership::claim(&manifest)?;
+                }
                 Some(lock)
             }
         };
@@ -122,6 +124,8 @@ impl Run<'_, '_> {
             Kind::Mariadb(item) => self.one(resource, item, machine).await,
             Kind::Redis(item) => self.one(resource, item, machine).await,
             Kind::Rabbitmq(item) => self.one(resource, item, machine).await,
+            Kind::RedisCluster(item) => self.one(resource, item, machine).await,
+            Kind::RabbitmqCluster(item) => self.one(resource, item, machine).await,
             Kind::Probe(item) => {
                 let (say, lines) = channel();
                 let work = probe::wait(item, machine, &say);

@@ -20,6 +20,8 @@ impl Mask {
                 Kind::File(file) => mask.add_lines(file.content.as_ref()),
                 Kind::Mariadb(m) => m.accounts.iter().for_each(|a| mask.add(&a.password)),
                 Kind::Redis(r) => mask.add(&r.password),
+                Kind::RedisCluster(c) => mask.add(&c.password),
+                Kind::RabbitmqCluster(c) => mask.add(&c.admin_password),
                 Kind::Rabbitmq(r) => {
                     mask.add(&r.admin_password);
                     r.users.iter().for_each(|u| mask.add(&u.password));
@@ -28,7 +30,11 @@ impl Mask {
                     Check::Redis { password, .. } | Check::Rabbitmq { password, .. } => {
                         mask.add(password);
                     }
-                    Check::Tcp(_) | Check::Http(_) | Check::Unit(_) | Check::Mariadb { .. } => {}
+                    Check::Tcp(_)
+                    | Check::Http(_)
+                    | Check::Unit(_)
+                    | Check::Mariadb { .. }
+                    | Check::Replication { .. } => {}
                 },
                 _ => {}
             }

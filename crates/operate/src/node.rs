@@ -2,7 +2,7 @@
 
 use crate::failure::remote_fault;
 use andamio_engine::Fault;
-use andamio_manifest::{Event, Manifest, Report};
+use andamio_manifest::{Event, Manifest, Report, Task};
 use andamio_provision::Found;
 use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
 use sha2::{Digest, Sha256};
@@ -117,7 +117,7 @@ impl Nodes {
         mut each: impl FnMut(&Event),
     ) -> Result<Said, Fault> {
         // A person who only looks waits less: the answer is that the machine is silent.
-        let patience = Duration::from_secs(if check { 4 } else { 10 });
+        let patience = Duration::from_secs(if check { 4 } else { 60 });
         let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
@@ -195,6 +195,37 @@ impl Nodes {
     fn unreadable(&self, error: &std::io::Error) -> Fault {
         let message = format!("cannot read {}: {error}", self.program.display());
         Fault::new("agent", message, "run a complete build of andamio")
+    }
+
+    /// Has a cluster's member do something by itself; the answer is the task's own.
+    ///
+    /// # Errors
+    /// When the machine cannot be reached, or the task fails.
+    pub async fn task<T: serde::de::DeserializeOwned>(
+        &self,
+        machine: &Found,
+        task: &Task,
+    ) -> Result<T, Fault> {
+        let patience = Duration::from_secs(10);
+        let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
+        let agent = self.agent().await?;
+        let command = quote(&[agent.path.as_str(), "node", "task"]);
+        let input = serde_json::to_vec(task)
+            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))?;
+        let mut output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
+        if NOT_THERE.contains(&output.exit.0) {
+            self.copy_agent(&session, agent).await?;
+            output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
+        }
+        if !output.exit.success() {
+            return Err(Fault::new(
+                "task",
+                format!("{}: {}", machine.name, output.complaint()),
+                "look at the machine with `andamio logs`, then run the same command again",
+            ));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))
     }
 
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {

@@ -118,6 +118,7 @@ async fn ask(
         instance: instance.name(),
         // Only probes: nothing that a newer declaration could be undone by.
         generation: u64::MAX,
+        part: false,
         resources,
     };
     let said = instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;

@@ -89,6 +89,8 @@ pub struct Found {
     pub host_key: String,
     /// Declared size and image differ from what it was made with; it has to be restarted to follow.
     pub outdated: bool,
+    /// It was started less than a minute ago: not answering yet is no sign that it hangs.
+    pub booting: bool,
 }
 
 /// What a place has for one instance. Stale by nature: true when it was read.

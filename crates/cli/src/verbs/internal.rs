@@ -2,7 +2,7 @@
 
 use crate::args::NodeVerb;
 use crate::exit::{Exit, Stop};
-use andamio_node::{Mode, facts, serve};
+use andamio_node::{Mode, facts, health, serve, task};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,15 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
             andamio_node::undo_firewall(token, Duration::from_secs(seconds))
                 .await
                 .map_err(failed)?;
+            Ok(Exit::Done)
+        }
+        NodeVerb::Task => {
+            let answer = task(std::io::stdin()).await.map_err(failed)?;
+            crate::output::line(&answer.to_string());
+            Ok(Exit::Done)
+        }
+        NodeVerb::Health { listen, socket } => {
+            health(listen, socket).await.map_err(failed)?;
             Ok(Exit::Done)
         }
         NodeVerb::Facts => {

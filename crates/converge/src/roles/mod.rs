@@ -1,9 +1,11 @@
 //! The roles, and what they have in common.
 
 pub(crate) mod app;
+mod balancer;
 mod base;
-mod mariadb;
-mod rabbitmq;
+mod haproxy;
+pub(crate) mod mariadb;
+pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 
 use crate::cx::Cx;
@@ -32,8 +34,9 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             Role::Redis => redis::resources(cx)?,
             Role::Rabbitmq => rabbitmq::resources(cx)?,
             Role::App => app::resources(cx)?,
-            // Nothing of theirs is rendered yet.
-            Role::Balancer | Role::Ops => Vec::new(),
+            Role::Balancer => balancer::resources(cx)?,
+            // Nothing of it is rendered yet.
+            Role::Ops => Vec::new(),
         });
     }
     Ok(all)
@@ -48,7 +51,8 @@ pub fn health(inputs: &Inputs<'_>, machine: &Machine) -> Vec<Service> {
         Role::Redis => redis::health(&cx),
         Role::Rabbitmq => rabbitmq::health(&cx),
         Role::App => app::health(&cx),
-        Role::Base | Role::Balancer | Role::Ops => Vec::new(),
+        Role::Balancer => balancer::health(&cx),
+        Role::Base | Role::Ops => Vec::new(),
     };
     machine.roles.iter().flat_map(of).collect()
 }

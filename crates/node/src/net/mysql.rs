@@ -5,6 +5,7 @@
 
 use crate::failure::{Context, Failure, Result};
 use sha1::{Digest, Sha1};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -31,11 +32,19 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub(crate) async fn root(socket: &str) -> Result<Self> {
+        Self::user(socket, "root").await
+    }
+
+    /// Signs in as an account that the server knows by the uid of this process.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub(crate) async fn user(socket: &str, user: &str) -> Result<Self> {
         let what = format!("mariadb at {socket}");
         let connect = async {
             let stream = UnixStream::connect(socket).await.during("connecting")?;
             let mut client = Self { stream: BufReader::new(stream), sequence: 0 };
-            client.handshake("root", "").await?;
+            client.handshake(user, "").await?;
             client.query("SET NAMES utf8mb4").await?;
             Ok::<_, Failure>(client)
         };
@@ -45,38 +54,61 @@ impl Client {
         }
     }
 
-    /// Runs one statement and returns its rows. The statement is not repeated in a failure.
-    pub(crate) async fn query(&mut self, statement: &str) -> Result<Vec<Row>> {
+    /// Runs one statement and returns its first row by the names of its columns; empty without one.
+    pub(crate) async fn named(&mut self, statement: &str) -> Result<BTreeMap<String, String>> {
         match tokio::time::timeout(ANSWER, self.exchange(statement)).await {
-            Ok(rows) => rows,
+            Ok(answer) => {
+                let (names, rows) = answer?;
+                let row = rows.into_iter().next().unwrap_or_default();
+                let row = row.into_iter().map(Option::unwrap_or_default);
+                Ok(names.into_iter().zip(row).collect())
+            }
             Err(_) => {
                 Err(Failure::new(format!("mariadb: no answer within {} s", ANSWER.as_secs())))
             }
         }
     }
 
-    async fn exchange(&mut self, statement: &str) -> Result<Vec<Row>> {
+    /// Runs one statement and returns its rows. The statement is not repeated in a failure.
+    pub(crate) async fn query(&mut self, statement: &str) -> Result<Vec<Row>> {
+        match tokio::time::timeout(ANSWER, self.exchange(statement)).await {
+            Ok(answer) => answer.map(|(_, rows)| rows),
+            Err(_) => {
+                Err(Failure::new(format!("mariadb: no answer within {} s", ANSWER.as_secs())))
+            }
+        }
+    }
+
+    async fn exchange(&mut self, statement: &str) -> Result<(Vec<String>, Vec<Row>)> {
         self.sequence = 0;
         let mut packet = vec![3];
         packet.extend_from_slice(statement.as_bytes());
         self.write(&packet).await?;
         let head = self.read().await?;
         match head.first() {
-            Some(0) => return Ok(Vec::new()),
+            Some(0) => return Ok(Default::default()),
             Some(0xff) => return Err(refusal(&head)),
             Some(0xfb) | None => return Err(odd()),
             Some(_) => {}
         }
         let columns = usize::try_from(Fields(&head).number()?).map_err(|_| odd())?;
         // Definitions of the columns, then their end.
-        for _ in 0..=columns {
-            self.read().await?;
+        let mut names = Vec::new();
+        for _ in 0..columns {
+            let packet = self.read().await?;
+            let mut fields = Fields(&packet);
+            // Catalogue, schema, table, table as written, name.
+            for _ in 0..4 {
+                fields.text()?;
+            }
+            names.push(fields.text()?.unwrap_or_default());
         }
+        self.read().await?;
         let mut rows = Vec::new();
         loop {
             let packet = self.read().await?;
             match packet.first() {
-                Some(0xfe) if packet.len() < 9 => return Ok(rows),
+                Some(0xfe) if packet.len() < 9 => return Ok((names, rows)),
                 Some(0xff) => return Err(refusal(&packet)),
                 _ => {}
             }

@@ -72,6 +72,7 @@ async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {
             Err(Failure::new(format!("{name} is {} ({})", unit.active, unit.sub)))
         }
         Check::Mariadb { socket, status } => mariadb(socket, status).await,
+        Check::Replication { socket } => crate::task::replica::judge(socket).await,
         Check::Redis { address, password } => redis(address, &password.text).await,
         Check::Rabbitmq { management, user, password } => {
             let login = Some((user.as_str(), password.text.as_str()));

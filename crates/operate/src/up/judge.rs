@@ -11,8 +11,9 @@ use andamio_spec::price::cost_of;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
     Currency, Environment, Group, Layout, Refusal, Topology, check_budget, check_limits, counts,
+    model::Tls,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Input<'a> {
     pub(super) topology: &'a Topology,
@@ -21,6 +22,8 @@ pub(super) struct Input<'a> {
     /// Machines whose declared state is the one they were last sent.
     pub(super) same_declaration: &'a BTreeMap<String, bool>,
     pub(super) release_changes: bool,
+    /// Users may be there: a release is live, or there is no application to judge by.
+    pub(super) live: bool,
     /// Machines to stay with; empty: all.
     pub(super) limit: &'a [String],
     pub(super) currency: Currency,
@@ -38,6 +41,10 @@ pub(super) struct Work {
     pub(super) start: Vec<String>,
     pub(super) restart: Vec<String>,
     pub(super) converge: Vec<String>,
+    /// Those of `converge` and `restart` that serve now: taken one after another.
+    pub(super) rolling: Vec<String>,
+    /// Groups whose cluster as a whole has to be put right, after its machines.
+    pub(super) clusters: BTreeSet<Group>,
     pub(super) delete: Vec<String>,
     pub(super) release: bool,
     pub(super) migrate: bool,
@@ -47,6 +54,8 @@ pub(super) struct Judged {
     pub(super) report: PlanReport,
     pub(super) work: Work,
 }
+
+const REPAIR: &str = "repair";
 
 pub(super) fn judge(input: &Input<'_>) -> Judged {
     let mut work = Work::default();
@@ -61,6 +70,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         let note = "not declared any more; its disk is removed".to_owned();
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
+    clusters(input, &mut work, &mut changes);
     let new_machines =
         !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
     work.image = !work.create.is_empty() && !input.observed.ground.image;
@@ -92,6 +102,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         .chain(over)
         .chain(not_yet(input.topology))
         .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
+        .chain(beyond_budget(input, &work, &changes))
         .collect();
     let report = PlanReport::new(
         &input.topology.env,
@@ -137,8 +148,13 @@ fn one(
                 for event in &said.events {
                     changes.extend(change(input, &name, event));
                 }
-                if changes.len() > before {
+                let own = changes.get(before..).unwrap_or_default();
+                if !own.is_empty() {
                     work.converge.push(name.clone());
+                }
+                // One whose service is down is nobody that has to be spared.
+                if own.iter().all(|change| change.action != REPAIR) {
+                    work.rolling.push(name.clone());
                 }
                 if found.is_some_and(|f| f.outdated) {
                     work.restart.push(name.clone());
@@ -148,6 +164,11 @@ fn one(
                 } else {
                     MachineAction::None
                 }
+            }
+            Some(Checked::Silent { hangs: true, .. }) if found.is_some_and(|f| f.booting) => {
+                "it is still starting".clone_into(&mut note);
+                work.converge.push(name.clone());
+                MachineAction::Start
             }
             Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
@@ -181,7 +202,7 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
         Outcome::Ok => return None,
         Outcome::Changed => "change",
         // A probe that fails now will be waited for; anything else is tried again.
-        Outcome::Failed => "repair",
+        Outcome::Failed => REPAIR,
         Outcome::Skipped => return None,
     };
     let known = input.same_declaration.get(machine).copied().unwrap_or_default();
@@ -199,8 +220,63 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
         action: action.to_owned(),
         reason,
         diff,
-        disrupts: *disrupts,
+        // Before the first release is live there are no users.
+        disrupts: *disrupts && input.live,
     })
+}
+
+/// What is not right with a cluster although each of its machines may be.
+fn clusters(input: &Input<'_>, work: &mut Work, changes: &mut Vec<Change>) {
+    let group = |name: &String| input.topology.machine(name).map(|m| m.group);
+    work.clusters.extend(work.converge.iter().filter_map(group));
+    for (group, machine, said) in &input.observed.clusters {
+        let wanted = input.limit.is_empty() || input.limit.contains(machine);
+        let differs: Vec<Change> =
+            said.events.iter().filter_map(|event| change(input, machine, event)).collect();
+        if wanted && !differs.is_empty() {
+            work.clusters.insert(*group);
+            changes.extend(differs);
+        }
+    }
+}
+
+/// A member that serves must not be restarted while as many are away as may be, and stay away.
+fn beyond_budget(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Refused> {
+    let mut refusals = Vec::new();
+    for budget in input.topology.budgets.iter().filter(|b| b.may_be_away > 0 && b.machines > 1) {
+        let names: Vec<&str> =
+            input.topology.group(budget.group).map(|m| m.name.as_str()).collect();
+        let serves =
+            |name: &&&str| matches!(input.observed.checks.get(**name), Some(Checked::Answered(_)));
+        let stay_away: Vec<&str> = names
+            .iter()
+            .filter(|name| !serves(name) && !work.converge.iter().any(|c| c == *name))
+            .copied()
+            .collect();
+        let restarts = |name: &&&str| {
+            let planned = work.rolling.iter().any(|r| r == *name);
+            let of_unit = |c: &Change| c.machine == **name && c.resource.starts_with("unit:");
+            planned && (changes.iter().any(of_unit) || work.restart.iter().any(|r| r == *name))
+        };
+        let next: Vec<&str> = names.iter().filter(restarts).copied().collect();
+        if u32::try_from(stay_away.len()).unwrap_or(u32::MAX) >= budget.may_be_away
+            && !next.is_empty()
+        {
+            refusals.push(Refused {
+                code: "members".to_owned(),
+                message: format!(
+                    "{} of {} {} away, and this would restart {} ({})",
+                    stay_away.join(", "),
+                    budget.group,
+                    if stay_away.len() == 1 { "is" } else { "are" },
+                    next.join(", "),
+                    budget.reason,
+                ),
+                help: format!("bring {} back first, or leave out --limit", stay_away.join(", ")),
+            });
+        }
+    }
+    refusals
 }
 
 /// What the machines cost at the list prices of Linode, also where they run on this host: a rehearsal
@@ -226,8 +302,8 @@ fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
     (Some(change), check_budget(&after))
 }
 
-/// What this version can declare, show and price, and cannot make live yet: machines that would start
-/// and never become one cluster are worse than a refusal.
+/// What this version can declare, show and price, and has not been seen to make live: a refusal is
+/// better than machines that start and do not become one cluster.
 fn not_yet(topology: &Topology) -> Option<Refusal> {
     let clustered = |m: &&Machine| {
         matches!(m.layout, Layout::Replica | Layout::Galera | Layout::Cluster | Layout::Floating)
@@ -267,8 +343,12 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
         for budget in
             input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
         {
-            notes.push(budget.reason.clone());
+            notes.push(format!("{}: {}", budget.group, budget.reason));
         }
+    }
+    let balanced = input.topology.with_role(Role::Balancer).next().is_some();
+    if balanced && input.environment.tls != Tls::Off {
+        notes.push("TLS is not there yet: the balancer serves plain HTTP on port 80".to_owned());
     }
     notes
 }

@@ -1,5 +1,7 @@
 //! `plan` and `up`: what is live, what would change, and the steps that change it.
 
+mod cluster;
+mod groups;
 mod judge;
 pub(crate) mod manifest;
 mod observe;
@@ -39,8 +41,10 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     }
     let release = context.as_ref().map(|c| release::of(instance, c));
     let whole = render(instance, release.as_ref(), Phase::App)?;
+    let keys = [instance.secrets.ssh_public()];
+    let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
     let (observed, live) =
-        tokio::join!(observe::observe(instance, &whole), release::current(instance));
+        tokio::join!(observe::observe(instance, &whole, &parts), release::current(instance));
     let live = live?;
     let mut known = std::collections::BTreeMap::new();
     for manifest in &whole {
@@ -51,14 +55,23 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         environment: &instance.environment,
         observed: &observed,
         same_declaration: &known,
-        release_changes: release.as_ref().is_some_and(|r| live.is_none_or(|l| l.id != r.id)),
+        live: live.is_some() || release.is_none(),
+        release_changes: release
+            .as_ref()
+            .is_some_and(|r| live.as_ref().is_none_or(|l| l.id != r.id)),
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
         own_machines: !matches!(instance.provider, Provider::Hosts(_)),
     });
-    let steps =
-        steps::build(instance, &judged.work, whole, release.as_ref(), context.map(Arc::new))?;
+    let steps = steps::build(
+        instance,
+        &judged.work,
+        whole,
+        parts,
+        release.as_ref(),
+        context.map(Arc::new),
+    )?;
     Ok(Planned { report: judged.report, steps, release })
 }
 

@@ -4,8 +4,10 @@ use super::manifest;
 use crate::failure::UNREACHABLE;
 use crate::instance::Shared;
 use crate::node::Said;
+use andamio_converge::Part;
 use andamio_manifest::Manifest;
 use andamio_provision::{Ground, Inventory, MachineState};
+use andamio_spec::Group;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
@@ -25,9 +27,11 @@ pub struct Observed {
     pub inventory: Inventory,
     pub checks: BTreeMap<String, Checked>,
     pub ground: Ground,
+    /// What a running machine says of its cluster as a whole.
+    pub clusters: Vec<(Group, String, Said)>,
 }
 
-pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observed {
+pub(super) async fn observe(instance: &Shared, manifests: &[Manifest], parts: &[Part]) -> Observed {
     let inventory = instance.inventory();
     let running = manifests.iter().filter_map(|manifest| {
         let found = inventory.get(&manifest.machine)?;
@@ -48,8 +52,22 @@ pub(super) async fn observe(instance: &Shared, manifests: &[Manifest]) -> Observ
         };
         (manifest.machine.clone(), checked)
     });
-    let checks = join_all(asked).await.into_iter().collect();
+    let checks: BTreeMap<String, Checked> = join_all(asked).await.into_iter().collect();
+    let answers = |machine: &str| matches!(checks.get(machine), Some(Checked::Answered(_)));
+    let asked = parts.iter().flat_map(|part| {
+        let live = part.manifests.iter().filter(|m| answers(&m.machine));
+        live.take(if part.each { usize::MAX } else { 1 }).map(move |m| (part.group, m))
+    });
+    let asked = asked.filter_map(|(group, manifest)| {
+        let found = inventory.get(&manifest.machine)?;
+        Some(async move {
+            let said = instance.nodes.apply(found, manifest, true, |_| {}).await.ok()?;
+            Some((group, manifest.machine.clone(), said))
+        })
+    });
+    let clusters = join_all(asked).await.into_iter().flatten().collect();
     Observed {
+        clusters,
         checks,
         // Again: one that ended while it was asked is not one that hangs.
         inventory: instance.inventory(),

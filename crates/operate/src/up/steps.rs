@@ -1,12 +1,12 @@
 //! The steps of `up`: image, network, machines, data services, release, migration, application.
 
 use super::judge::Work;
-use super::{manifest, render};
+use super::{groups, manifest, render};
 use crate::failure::{fault, remote_fault};
 use crate::instance::Shared;
 use crate::release::{Build, Context, record};
 use crate::{Failure, command};
-use andamio_converge::{Phase, Release};
+use andamio_converge::{Part, Phase, Release};
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, Step, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
 use andamio_provision::local::Seed;
@@ -23,6 +23,7 @@ pub(super) fn build(
     instance: &Shared,
     work: &Work,
     whole: Vec<Manifest>,
+    parts: Vec<Part>,
     release: Option<&Release>,
     context: Option<Arc<Context>>,
 ) -> Result<Vec<Step>, Failure> {
@@ -41,7 +42,6 @@ pub(super) fn build(
         let action = Delete(shared(), name.clone());
         steps.push(Step::new(format!("delete:{name}"), format!("remove {name}"), action).on(name));
     }
-    let mut up = Vec::new();
     for (names, how) in
         [(&work.create, How::Create), (&work.start, How::Start), (&work.restart, How::Restart)]
     {
@@ -50,30 +50,23 @@ pub(super) fn build(
             let title = format!("{} {name}", how.verb());
             let action = Machine(shared(), name.clone(), how);
             steps.push(Step::new(&id, title, action).on(name).after(ground.clone()));
-            up.push(id);
         }
     }
     // Only what is in this plan can be waited for; the rest is live already.
     let planned = |ids: Vec<String>, steps: &[Step]| -> Vec<String> {
         ids.into_iter().filter(|id| steps.iter().any(|s| s.id == *id)).collect()
     };
-    let group = |name: &str| instance.topology.machine(name).map(|m| m.group);
     let is_app =
         |name: &str| instance.topology.machine(name).is_some_and(|m| m.roles.contains(&Role::App));
+    let plan = groups::Plan { instance, work, whole: &whole, parts: &parts };
     let mut data = Vec::new();
-    for name in work.converge.iter().filter(|n| !is_app(n)) {
-        let id = format!("converge:{name}");
-        let after = planned(vec![format!("machine:{name}")], &steps);
-        if let Some(m) = whole.iter().find(|m| m.machine == **name) {
-            let action = Converge(shared(), m.clone());
-            steps.push(Step::new(&id, format!("converge {name}"), action).on(name).after(after));
-        }
-        if matches!(group(name), Some(Group::Mariadb | Group::Redis | Group::Rabbitmq)) {
-            data.push(id);
-        }
+    for group in [Group::Mariadb, Group::Redis, Group::Rabbitmq] {
+        data.extend(plan.data(group, &mut steps));
     }
+    plan.others(Group::Ops, &[], &mut steps);
     let apps: Vec<&String> = work.converge.iter().filter(|n| is_app(n)).collect();
     if apps.is_empty() {
+        plan.others(Group::Balancer, &data, &mut steps);
         return Ok(steps);
     }
     let mut prepared = Vec::new();
@@ -117,18 +110,24 @@ pub(super) fn build(
         }
         before_app.push("migrate".to_owned());
     }
-    let mut live = Vec::new();
-    for name in &apps {
+    let mut live: Vec<String> = Vec::new();
+    let fresh = |name: &&&String| !work.rolling.contains(**name);
+    for name in apps.iter().filter(fresh).chain(apps.iter().filter(|n| !fresh(n))) {
         let id = format!("converge:{name}");
         let mut after = planned(vec![format!("machine:{name}")], &steps);
         after.extend(prepared.clone());
         after.extend(before_app.clone());
+        // Those that serve are taken one by one, after those that do not yet.
+        if work.rolling.contains(*name) {
+            after.extend(live.clone());
+        }
         if let Some(m) = whole.iter().find(|m| m.machine == ***name) {
             let action = Converge(shared(), m.clone());
             steps.push(Step::new(&id, format!("converge {name}"), action).on(name).after(after));
             live.push(id);
         }
     }
+    plan.others(Group::Balancer, &live, &mut steps);
     if let Some(release) = release {
         let action = Live(shared(), release.clone());
         if !work.release && !work.migrate {
@@ -143,7 +142,7 @@ struct BuildImage(Shared);
 struct Network(Shared);
 struct Delete(Shared, String);
 struct Machine(Shared, String, How);
-struct Converge(Shared, Manifest);
+pub(super) struct Converge(pub(super) Shared, pub(super) Manifest);
 struct Migrate(Shared, String, Release);
 struct Live(Shared, Release);
 
@@ -244,7 +243,9 @@ impl Action for Converge {
         Box::pin(async move {
             let Self(instance, manifest) = self;
             let mut manifest = manifest.clone();
-            manifest::number(instance, &mut manifest).await.map_err(|f| f.fault)?;
+            if !manifest.part {
+                manifest::number(instance, &mut manifest).await.map_err(|f| f.fault)?;
+            }
             let inventory = instance.inventory();
             let found = inventory.get(&manifest.machine).ok_or_else(|| {
                 Fault::new("machine", "the machine is gone", "run the same command again")

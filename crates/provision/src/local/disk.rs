@@ -107,6 +107,12 @@ pub(super) fn create(folder: &Path, record: &Record, seed: &Seed<'_>) -> Result<
     Ok(())
 }
 
+/// Was the machine started so recently? Its console is made new at every start.
+pub(super) fn started_within(folder: &Path, span: std::time::Duration) -> bool {
+    let console = fs::metadata(folder.join(CONSOLE)).and_then(|meta| meta.modified());
+    console.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < span))
+}
+
 pub(super) fn remove(folder: &Path) -> Result<(), LocalError> {
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

@@ -25,6 +25,9 @@ use andamio_spec::topology::{Machine, Network, Topology, ports};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
+/// A machine that has not answered by then will not; alone it takes 1.3 s, beside many others longer.
+const BOOT: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Folders on the host. Values, so that a test can have its own.
 #[derive(Debug, Clone)]
 pub struct Roots {
@@ -100,6 +103,7 @@ impl Local {
             state,
             host_key: std::fs::read_to_string(folder.join(disk::HOST_KEY)).unwrap_or_default(),
             outdated: record.is_ok_and(|r| !r.same_shape(&self.record(machine))),
+            booting: state == MachineState::Running && disk::started_within(&folder, BOOT),
         }
     }
 

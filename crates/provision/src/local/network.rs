@@ -9,7 +9,18 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
+/// A setting of the host's kernel, and the least that machines need of it.
+struct Setting {
+    path: &'static str,
+    least: u64,
+}
+
+const SETTINGS: [Setting; 2] = [
+    Setting { path: "/proc/sys/net/ipv4/ip_forward", least: 1 },
+    // Root of every machine is root of the host, and all of them share this. A machine takes five to ten;
+    // with the kernel's 128 the systemd of the fifteenth ends at once, without a word.
+    Setting { path: "/proc/sys/fs/inotify/max_user_instances", least: 8192 },
+];
 /// Which instance a network belongs to.
 const OWNER: &str = "owner";
 
@@ -128,7 +139,9 @@ impl Local {
             );
             feed("ip", &["-batch", "-"], &batch).await?;
         }
-        self.forward()?;
+        for setting in &SETTINGS {
+            self.set(setting)?;
+        }
         // Atomic: made empty if absent, deleted, made anew. Nothing new comes in from outside or from
         // another instance, and machines cannot reach the host's own services.
         let table = format!("inet andamio_{}", self.id);
@@ -170,7 +183,7 @@ table {table} {{
         let table = format!("inet andamio_{}", self.id);
         feed("nft", &["-f", "-"], &format!("add table {table}\ndelete table {table}\n")).await?;
         self.forget_network()?;
-        self.stop_forwarding();
+        self.unset();
         Ok(())
     }
 
@@ -195,26 +208,32 @@ table {table} {{
         Ok(())
     }
 
-    /// The setting that forwarding had before the first instance; given back after the last.
-    fn forward_record(&self) -> PathBuf {
-        self.roots.data.join("ip_forward.before")
+    /// The value that a setting had before the first instance; given back after the last.
+    fn before(&self, setting: &Setting) -> PathBuf {
+        let name = setting.path.rsplit('/').next().unwrap_or_default();
+        self.roots.data.join(format!("{name}.before"))
     }
 
-    fn forward(&self) -> Result<(), LocalError> {
-        let before = fs::read_to_string(FORWARD).unwrap_or_default();
-        if before.trim() == "1" {
+    fn set(&self, setting: &Setting) -> Result<(), LocalError> {
+        let before = fs::read_to_string(setting.path).unwrap_or_default();
+        if before.trim().parse::<u64>().is_ok_and(|value| value >= setting.least) {
             return Ok(());
         }
-        let record = self.forward_record();
+        let record = self.before(setting);
         fs::write(&record, before).map_err(LocalError::io("write", &record))?;
-        fs::write(FORWARD, "1").map_err(LocalError::io("write", FORWARD))
+        fs::write(setting.path, setting.least.to_string())
+            .map_err(LocalError::io("write", setting.path))
     }
 
-    fn stop_forwarding(&self) {
-        let others = list(&self.roots.data.join("networks"));
-        if let (true, Ok(before)) = (others.is_empty(), fs::read_to_string(self.forward_record())) {
-            let _ = fs::write(FORWARD, before);
-            let _ = fs::remove_file(self.forward_record());
+    fn unset(&self) {
+        if !list(&self.roots.data.join("networks")).is_empty() {
+            return;
+        }
+        for setting in &SETTINGS {
+            if let Ok(before) = fs::read_to_string(self.before(setting)) {
+                let _ = fs::write(setting.path, before);
+                let _ = fs::remove_file(self.before(setting));
+            }
         }
     }
 }

@@ -89,10 +89,14 @@ fn entry(flows: &mut Flows<'_>, port: Option<u16>, tls: &Tls) {
 fn mariadb(flows: &mut Flows<'_>) {
     flows.between(Role::App, Role::Mariadb, ports::MARIADB, "mariadb");
     let layout = flows.topology.with_role(Role::Mariadb).map(|machine| machine.layout).next();
+    if matches!(layout, Some(Layout::Replica | Layout::Galera)) {
+        flows.between(Role::App, Role::Mariadb, ports::MARIADB_HEALTH, "mariadb-health");
+    }
     match layout {
         // Both ways: a promotion turns the direction of replication.
         Some(Layout::Replica) => {
             flows.among(Role::Mariadb, Protocol::Tcp, ports::MARIADB, "mariadb");
+            flows.among(Role::Mariadb, Protocol::Tcp, ports::MARIADB_COPY, "mariadb-copy");
         }
         Some(Layout::Galera) => {
             flows.among(Role::Mariadb, Protocol::Tcp, ports::GALERA, "galera");

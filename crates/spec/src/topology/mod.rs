@@ -12,7 +12,7 @@ pub use address::{FLOATING, address_range};
 pub use network::NetworkError;
 pub use types::*;
 
-use crate::model::{Environment, Group, GroupSpec, Host, Layout, Place, Process, Spec, Tls};
+use crate::model::{Environment, Group, GroupSpec, Host, Layout, Place, Process, Spec};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -118,7 +118,7 @@ pub fn compute_with(
     };
     topology.flows = flows::compute(&topology, public, &environment.tls, ssh);
     topology.budgets = budgets::compute(&topology);
-    topology.url = url(&topology, environment, public);
+    topology.url = url(&topology, public);
     Ok(topology)
 }
 
@@ -188,10 +188,10 @@ pub fn public_process(spec: &Spec) -> Option<(&str, &Process)> {
         .map(|(name, process)| (name.as_str(), process))
 }
 
-fn url(topology: &Topology, env: &Environment, public: Option<(&str, &Process)>) -> String {
-    let scheme = if env.tls == Tls::Off { "http" } else { "https" };
+fn url(topology: &Topology, public: Option<(&str, &Process)>) -> String {
     if let Some(address) = topology.entry_address() {
-        return format!("{scheme}://{address}");
+        // Whatever `tls` asks for: the balancer has no certificate yet, and the plan says so.
+        return format!("http://{address}");
     }
     // Without a balancer nothing terminates TLS.
     let Some(app) = topology.machine("app-1") else { return String::new() };

@@ -6,6 +6,10 @@ pub const SSH: u16 = 22;
 pub const HTTP: u16 = 80;
 pub const HTTPS: u16 = 443;
 pub const MARIADB: u16 = 3306;
+/// Answers 200 while a MariaDB server may be written to; asked by the proxies before it.
+pub const MARIADB_HEALTH: u16 = 9200;
+/// The whole data of a primary, while a replica is made from it.
+pub const MARIADB_COPY: u16 = 4444;
 /// Group communication of Galera.
 pub const GALERA: u16 = 4567;
 /// Incremental state transfer.

@@ -15,7 +15,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, unit};
 use crate::phase::{Phase, disrupts};
-use crate::roles::Service;
+use crate::roles::{Service, mariadb};
 use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Unit};
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
@@ -33,6 +33,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     out.packages(&["podman", "crun"]);
+    mariadb::proxy::add(cx, &mut out)?;
     out.file(file(
         "/etc/containers/containers.conf.d/10-andamio.conf",
         include_str!("containers.conf"),

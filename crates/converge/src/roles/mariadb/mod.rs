@@ -1,6 +1,13 @@
 //! MariaDB: one server, a primary with its replica, or a Galera cluster.
 //!
+//! How a cluster comes to life: [`galera`] and [`replica`]. What the application's machines have before
+//! several servers: [`proxy`].
+//!
 //! Listens on the machine's own address and its socket; administration is the socket's, as root.
+
+pub mod galera;
+pub(super) mod proxy;
+pub mod replica;
 
 use crate::cx::Cx;
 use crate::error::Error;
@@ -20,7 +27,7 @@ use minijinja::context;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-const SOCKET: &str = "/run/mysqld/mysqld.sock";
+pub(crate) const SOCKET: &str = "/run/mysqld/mysqld.sock";
 const ACCOUNT: &str = "app";
 const PASSWORD: &str = "mariadb_app_password";
 const REPLICATION_ACCOUNT: &str = "replication";
@@ -54,7 +61,23 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         databases: vec![cx.inputs.spec.project.name.clone()],
         accounts: accounts(cx),
         variables: live_variables(),
+        unlogged: cx.machine.layout == Layout::Replica,
     }));
+    if is_proxied(cx.inputs.topology) {
+        let health = out.file(file(
+            "/etc/systemd/system/andamio-health.service",
+            render(
+                "health.service",
+                include_str!("health.service"),
+                context! {
+                    address => cx.machine.address.to_string(),
+                    port => ports::MARIADB_HEALTH,
+                    socket => SOCKET,
+                },
+            )?,
+        ));
+        out.unit(Unit { restart_on: vec![health], ..unit("andamio-health.service") });
+    }
     Ok(out.into_list())
 }
 
@@ -75,7 +98,10 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
             name => cx.machine.name,
             address => cx.machine.address.to_string(),
             port => ports::MARIADB,
-            server_id => cx.machine.index,
+            // One history of the cluster, whoever wrote: all its members have one server id, and what a
+            // member writes by itself has a domain of its own.
+            server_id => if layout == Layout::Galera { 1 } else { cx.machine.index },
+            domain => if layout == Layout::Galera { 10 + cx.machine.index } else { 1 },
             pool_mib,
             log_mib => (pool_mib / 8).clamp(96, 1024),
             replica => layout == Layout::Replica,
@@ -176,14 +202,30 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    vec![Service { name: "mariadb".to_owned(), probes: vec![probe(cx, 5)] }]
+    let mut probes = vec![probe(cx, 5)];
+    probes.extend(replication(cx.machine.layout));
+    vec![Service { name: "mariadb".to_owned(), probes }]
 }
 
-/// `mysql://…` of the first server: the primary of a pair, a member of a cluster. An application that
-/// is to survive its loss needs a proxy before the servers, which is not rendered yet.
+/// That a server of a pair leads or copies; asked only when both have been told which.
+pub(crate) fn replication(layout: Layout) -> Option<Probe> {
+    let check = Check::Replication { socket: SOCKET.to_owned() };
+    let name = "replication".to_owned();
+    (layout == Layout::Replica).then_some(Probe { name, check, deadline_s: 30 })
+}
+
+/// `mysql://…` of the only server; of several, of the proxy on the application's own machine.
 pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
     let first = inputs.topology.with_role(Role::Mariadb).next()?;
+    let proxied = is_proxied(inputs.topology);
+    let host = if proxied { Ipv4Addr::LOCALHOST } else { first.address };
     let password = inputs.secret(PASSWORD);
     let database = &inputs.spec.project.name;
-    Some(format!("mysql://{ACCOUNT}:{password}@{}:{}/{database}", first.address, ports::MARIADB))
+    Some(format!("mysql://{ACCOUNT}:{password}@{host}:{}/{database}", ports::MARIADB))
+}
+
+/// Which of several servers takes writes changes; a proxy before them knows.
+fn is_proxied(topology: &Topology) -> bool {
+    let layout = topology.with_role(Role::Mariadb).map(|machine| machine.layout).next();
+    matches!(layout, Some(Layout::Galera | Layout::Replica))
 }

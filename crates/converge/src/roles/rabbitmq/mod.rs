@@ -11,7 +11,9 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
-use andamio_manifest::{Check, Kind, Probe, Rabbitmq, RabbitmqUser, Resource, Unit};
+use andamio_manifest::{
+    Check, Kind, Probe, Rabbitmq, RabbitmqCluster, RabbitmqUser, Resource, Unit,
+};
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
 use serde_json::json;
@@ -96,6 +98,7 @@ fn values(cx: &Cx<'_>) -> Value {
         distribution => if clustered { format!("{a},{b},{c},{d}") } else { "127,0,0,1".to_owned() },
         hosts,
         clustered,
+        pair => members.len() == 2,
         cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
         epmd => ports::EPMD,
         amqp => ports::AMQP,
@@ -174,6 +177,26 @@ fn accounts(inputs: &Inputs<'_>) -> Rabbitmq {
         }],
         policies: Vec::new(),
     }
+}
+
+/// The cluster of all of them; nothing where there is only one.
+pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
+    let members: Vec<String> =
+        inputs.topology.with_role(Role::Rabbitmq).map(|machine| member(&machine.name)).collect();
+    (members.len() > 1).then(|| {
+        Kind::RabbitmqCluster(RabbitmqCluster {
+            management: MANAGEMENT.to_owned(),
+            admin: ADMIN.to_owned(),
+            admin_password: sensitive(inputs.secret(ADMIN_PASSWORD)),
+            members,
+        })
+    })
+}
+
+/// A machine's name among the members.
+#[must_use]
+pub fn member(machine: &str) -> String {
+    format!("rabbit@{machine}")
 }
 
 fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {

@@ -15,7 +15,7 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
-use andamio_manifest::{Check, Kind, Probe, Redis, Resource, Unit};
+use andamio_manifest::{Check, Kind, Probe, Redis, RedisCluster, RedisMember, Resource, Unit};
 use andamio_spec::topology::Role;
 use minijinja::context;
 use sha2::{Digest, Sha256};
@@ -39,6 +39,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         .filter(|node| node.machine == cx.machine.name)
         .collect();
     let maxmemory = maxmemory_bytes(cx, nodes.len());
+    let alone = redis_nodes(cx.inputs.topology).len() == 1;
     for node in &nodes {
         let port = node.port;
         out.add(directory(&format!("/var/lib/redis/{port}"), 0o750, ("redis", "redis")));
@@ -58,16 +59,37 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             port,
             password: sensitive(cx.inputs.secret(PASSWORD)),
             config: live_config(maxmemory),
-            slots: node.slots.into_iter().collect(),
+            // In a cluster of several nobody takes slots alone: an empty server that came back would
+            // take those that another has by now.
+            slots: if alone { node.slots.into_iter().collect() } else { Vec::new() },
         }));
     }
-    // Members of a new cluster answer only after they have met, which is a step of its own.
-    if nodes.len() == 1 {
+    // Members of a new cluster are ready only after they have met, which is a step of its own.
+    if alone {
         for node in &nodes {
             out.add(Kind::Probe(probe(cx, node, 30)));
         }
     }
     Ok(out.into_list())
+}
+
+/// The cluster of all of them; nothing where there is only one.
+pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
+    let nodes = redis_nodes(inputs.topology);
+    let address = |address: std::net::Ipv4Addr, port: u16| format!("{address}:{port}");
+    (nodes.len() > 1).then(|| {
+        Kind::RedisCluster(RedisCluster {
+            password: sensitive(inputs.secret(PASSWORD)),
+            members: nodes
+                .iter()
+                .map(|node| RedisMember {
+                    address: address(node.address, node.port),
+                    slots: node.slots,
+                    copy_of: node.replica_of.map(|(host, port)| address(host, port)),
+                })
+                .collect(),
+        })
+    })
 }
 
 fn config(cx: &Cx<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error> {

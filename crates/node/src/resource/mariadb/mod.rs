@@ -40,6 +40,9 @@ impl Resource for Mariadb {
     async fn make(&self, _: &mut Machine, say: &Say) -> Result<String> {
         let work = work(self).await?;
         let mut client = Client::root(&self.socket).await?;
+        if self.unlogged {
+            client.query("SET SESSION sql_log_bin = 0").await?;
+        }
         for statement in work.statements {
             // What follows is the stored form of a password.
             let shown = statement.split(" IDENTIFIED ").next().unwrap_or_default().to_owned();
@@ -72,7 +75,7 @@ async fn work(declared: &Mariadb) -> Result<Work> {
     for (user, host) in privileges.keys().filter(|(user, _)| user.is_empty()) {
         let account = format!("{}@{}", literal(user), literal(host));
         work.diff.minus(format!("anonymous account {account}"));
-        work.statements.push(format!("DROP USER {account}"));
+        work.statements.push(format!("DROP USER IF EXISTS {account}"));
     }
     for account in &declared.accounts {
         let known = privileges.get(&(account.name.clone(), account.host.clone()));

@@ -83,6 +83,7 @@ mod tests {
         Manifest {
             v: 1,
             keeps_hostname: false,
+            part: false,
             machine: "app-1".into(),
             instance: "dev@local".into(),
             generation: 1,

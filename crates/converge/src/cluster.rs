@@ -1,0 +1,47 @@
+//! What a cluster as a whole has to be, beyond what each of its machines has by itself.
+
+use crate::cx;
+use crate::inputs::Inputs;
+use crate::phase::Phase;
+use crate::roles::{mariadb, rabbitmq, redis};
+use andamio_manifest::{Kind, Manifest, Resource, VERSION};
+use andamio_spec::Group;
+
+/// The cluster of one group.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub group: Group,
+    /// One manifest for each machine that can be asked.
+    pub manifests: Vec<Manifest>,
+    /// Each is asked about itself; otherwise any one of them speaks for all.
+    pub each: bool,
+}
+
+/// The clusters of an environment; none where every service has one server. They are looked at beside
+/// the machines' own manifests, and made true after these.
+#[must_use]
+pub fn parts(inputs: &Inputs<'_>) -> Vec<Part> {
+    let part = |group: Group, kind: Option<Kind>, each: bool| {
+        let kind = kind?;
+        let manifests = inputs.topology.group(group).map(|machine| Manifest {
+            v: VERSION,
+            machine: machine.name.clone(),
+            keeps_hostname: cx::Cx { inputs, machine, phase: Phase::App }.is_host(),
+            instance: inputs.topology.instance(),
+            generation: 0,
+            part: true,
+            resources: vec![Resource::new(group.as_str(), kind.clone())],
+        });
+        Some(Part { group, manifests: manifests.collect(), each })
+    };
+    let layout = inputs.topology.group(Group::Mariadb).next().map(|machine| machine.layout);
+    let replication = layout.and_then(mariadb::replication).map(Kind::Probe);
+    [
+        part(Group::Mariadb, replication, true),
+        part(Group::Redis, redis::cluster(inputs), false),
+        part(Group::Rabbitmq, rabbitmq::cluster(inputs), false),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,133 @@
+//! The balancers: HAProxy before the application's machines, and of two the one that has the floating
+//! address.
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::machine::{Resources, file, strings, unit};
+use crate::phase::disrupts;
+use crate::render::render;
+use crate::roles::{Service, haproxy};
+use andamio_manifest::{Check, File, Kind, Probe, Resource, Unit};
+use andamio_spec::topology::{Machine, Role, ports, public_process};
+use minijinja::{Value, context};
+
+/// Requests and connections that one address may have: an office of 500 behind one passes.
+const CONNECTIONS: u32 = 400;
+const REQUESTS_PER_S: u32 = 500;
+/// Of the exporter, on loopback until a flow opens it.
+const METRICS: u16 = 8405;
+/// Answered by the balancer itself, on loopback.
+const ALIVE: u16 = 8404;
+/// The interface that carries a machine's address in a container of systemd-nspawn, and on most clouds.
+const INTERFACES: (&str, &str) = ("host0", "eth0");
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let mut out = Resources::of("balancer");
+    let floating = cx.inputs.topology.floating_address();
+    // The address goes with the proxy: without it keepalived stops and gives the address away, and
+    // comes back with it. No check that starts a process, and none that could be late.
+    let also: &[&str] = if floating.is_some() { &["Upholds=keepalived.service"] } else { &[] };
+    let (config, unit_file) = haproxy::add(&mut out, config(cx)?, also);
+    out.unit(Unit {
+        restart_on: vec![unit_file],
+        reload_on: vec![config],
+        disrupts: disrupts(cx.inputs.topology, Role::Balancer),
+        ..unit("haproxy.service")
+    });
+    if floating.is_some() {
+        add_keepalived(cx, &mut out)?;
+    }
+    for probe in probes(cx, 30) {
+        out.add(Kind::Probe(probe));
+    }
+    Ok(out.into_list())
+}
+
+fn config(cx: &Cx<'_>) -> Result<String, Error> {
+    let topology = cx.inputs.topology;
+    let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
+    let apps = topology.with_role(Role::App);
+    let servers: Vec<Value> =
+        apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
+    let mut addresses = vec![cx.machine.address.to_string()];
+    addresses.extend(topology.floating_address().map(|address| address.to_string()));
+    render(
+        "balancer.cfg",
+        include_str!("balancer.cfg"),
+        context! {
+            name => cx.machine.name,
+            addresses,
+            http => ports::HTTP,
+            alive => ALIVE,
+            metrics => METRICS,
+            ready => cx.inputs.spec.app.ready,
+            port => port.unwrap_or(ports::HTTP),
+            servers => if port.is_some() { servers } else { Vec::new() },
+            connections => CONNECTIONS,
+            requests => REQUESTS_PER_S,
+        },
+    )
+}
+
+fn add_keepalived(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+    out.packages(&["keepalived"]);
+    let others: Vec<String> = cx
+        .inputs
+        .topology
+        .with_role(Role::Balancer)
+        .filter(|machine| machine.name != cx.machine.name)
+        .map(|machine| machine.address.to_string())
+        .collect();
+    let floating = cx.inputs.topology.floating_address().map(|address| address.to_string());
+    let text = render(
+        "keepalived.conf",
+        include_str!("keepalived.conf"),
+        context! {
+            name => cx.machine.name,
+            interface => if cx.is_local() { INTERFACES.0 } else { INTERFACES.1 },
+            address => cx.machine.address.to_string(),
+            others,
+            floating => floating.unwrap_or_default(),
+            priority => priority(cx.machine),
+        },
+    )?;
+    let config = out.file(File {
+        validate: strings(&["/usr/sbin/keepalived", "--config-test", "-f", "{}"]),
+        ..file("/etc/keepalived/keepalived.conf", text)
+    });
+    let unit_file = out.file(file(
+        "/etc/systemd/system/keepalived.service.d/10-andamio.conf",
+        include_str!("keepalived-unit.conf"),
+    ));
+    out.unit(Unit {
+        restart_on: vec![unit_file],
+        reload_on: vec![config],
+        ..unit("keepalived.service")
+    });
+    Ok(())
+}
+
+/// Of two that start at once the first begins; after that who has the address keeps it.
+fn priority(machine: &Machine) -> u32 {
+    110_u32.saturating_sub(machine.index)
+}
+
+fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
+    let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s };
+    // Through the whole of it: the balancer and an application behind it.
+    let url = format!("http://{}{}", cx.machine.address, cx.inputs.spec.app.ready);
+    let mut probes = Vec::new();
+    if cx.inputs.release.is_some() {
+        probes.push(probe("balancer", Check::Http(url)));
+    } else {
+        probes.push(probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}/"))));
+    }
+    if cx.inputs.topology.floating_address().is_some() {
+        probes.push(probe("keepalived", Check::Unit("keepalived.service".to_owned())));
+    }
+    probes
+}
+
+pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+    vec![Service { name: "balancer".to_owned(), probes: probes(cx, 5) }]
+}
