@@ -177,7 +177,12 @@ fn one(
                     work.restart.push(name.clone());
                 }
                 work.converge.push(name.clone());
-                MachineAction::Unreachable
+                // Only a restart of what users may be using has to be asked for.
+                if input.own_machines && (!hangs || !input.live) {
+                    MachineAction::Start
+                } else {
+                    MachineAction::Unreachable
+                }
             }
             // Started by somebody else between two looks.
             None => {
