@@ -231,7 +231,7 @@ impl Nodes {
 
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {
         let content = self.content(agent).await?;
-        let sent = session.upload(&content, &agent.path, 0o700).await;
+        let sent = session.upload(&content, &agent.path, 0o755).await;
         let output = sent.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
             // Agents of former versions are not needed any more.
