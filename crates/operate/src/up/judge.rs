@@ -152,8 +152,7 @@ fn one(
                 if !own.is_empty() {
                     work.converge.push(name.clone());
                 }
-                // One whose service is down is nobody that has to be spared.
-                if own.iter().all(|change| change.action != REPAIR) {
+                if serves(&said.events) {
                     work.rolling.push(name.clone());
                 }
                 if found.is_some_and(|f| f.outdated) {
@@ -197,6 +196,25 @@ fn one(
 
 fn answered(input: &Input<'_>, machine: &str) -> bool {
     matches!(input.observed.checks.get(machine), Some(Checked::Answered(_)))
+}
+
+/// Units that are a machine's purpose; of the application its probes speak.
+const SERVICES: [&str; 4] =
+    ["unit:mariadb.", "unit:redis-server@", "unit:rabbitmq-server.", "unit:haproxy."];
+
+/// Whether somebody would miss the machine: all that it is asked answers, and its services run. One that
+/// is down, or was never finished, is nobody that has to be spared, and may need the others to come up.
+fn serves(events: &[Event]) -> bool {
+    events.iter().all(|event| {
+        let Event::Resource { resource, outcome, diff, .. } = event else { return true };
+        if resource.starts_with("probe:") {
+            return *outcome == Outcome::Ok;
+        }
+        let service = SERVICES.iter().any(|unit| resource.starts_with(unit));
+        !service
+            || *outcome == Outcome::Ok
+            || *outcome == Outcome::Changed && !diff.lines().any(|line| line == "+ active")
+    })
 }
 
 fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
@@ -357,3 +375,6 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
     }
     notes
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Plans of a cluster whose members serve, are down, or are away.
+
+use super::*;
+use crate::node::Said;
+use andamio_provision::{Found, Inventory};
+use andamio_spec::Spec;
+
+const PROJECT: &str = include_str!("../../../../../andamio.toml");
+
+fn event(resource: &str, outcome: Outcome, diff: &str) -> Event {
+    Event::Resource {
+        v: 1,
+        resource: resource.to_owned(),
+        outcome,
+        diff: diff.to_owned(),
+        message: String::new(),
+        disrupts: false,
+        ms: 0,
+    }
+}
+
+fn restart() -> Vec<Event> {
+    vec![
+        event("file:/etc/mysql/x", Outcome::Changed, "+ y"),
+        event("unit:mariadb.service", Outcome::Changed, "+ restart: file:/etc/mysql/x"),
+        event("probe:mariadb", Outcome::Ok, ""),
+    ]
+}
+
+struct World {
+    spec: Spec,
+    topology: Topology,
+    observed: Observed,
+}
+
+impl World {
+    /// All machines run and have nothing to do.
+    fn new(env: &str) -> Self {
+        let spec = andamio_spec::parse("andamio.toml", PROJECT).spec.unwrap();
+        let network = "198.18.7.0/24".parse().unwrap();
+        let topology = andamio_spec::topology::compute(&spec, env, "local", network).unwrap();
+        let found = |m: &Machine| Found {
+            name: m.name.clone(),
+            address: m.address,
+            state: MachineState::Running,
+            host_key: String::new(),
+            outdated: false,
+        };
+        let machines = topology.machines.iter().map(found).collect();
+        let mut observed = Observed {
+            inventory: Inventory { machines, surplus: Vec::new() },
+            image_built: true,
+            network_up: true,
+            ..Observed::default()
+        };
+        for machine in &topology.machines {
+            observed.checks.insert(machine.name.clone(), Checked::Answered(Said::default()));
+        }
+        Self { spec, topology, observed }
+    }
+
+    fn says(&mut self, machine: &str, events: Vec<Event>) {
+        let said = Said { events, ..Said::default() };
+        self.observed.checks.insert(machine.to_owned(), Checked::Answered(said));
+    }
+
+    fn is_away(&mut self, machine: &str) {
+        let found = self.observed.inventory.machines.iter_mut().find(|m| m.name == machine);
+        found.unwrap().state = MachineState::Stopped;
+        self.observed.checks.remove(machine);
+    }
+
+    fn judge(&self, limit: &[&str]) -> Judged {
+        let environments = &self.spec.environments;
+        let limit: Vec<String> = limit.iter().map(|&name| name.to_owned()).collect();
+        judge(&Input {
+            topology: &self.topology,
+            environment: environments.iter().find(|e| e.name == self.topology.env).unwrap(),
+            observed: &self.observed,
+            same_declaration: &BTreeMap::new(),
+            release_changes: false,
+            limit: &limit,
+            currency: self.spec.project.currency,
+            project: &self.spec.project.name,
+        })
+    }
+}
+
+#[test]
+fn nothing_to_do_is_nothing() {
+    let judged = World::new("prod").judge(&[]);
+    assert!(judged.report.empty && judged.work.clusters.is_empty());
+}
+
+#[test]
+fn members_that_serve_are_taken_one_by_one() {
+    let mut world = World::new("prod");
+    for name in ["mariadb-1", "mariadb-2", "mariadb-3"] {
+        world.says(name, restart());
+    }
+    let work = world.judge(&[]).work;
+    assert!(work.converge.iter().all(|name| work.rolling.contains(name)));
+    let down = vec![
+        event("unit:mariadb.service", Outcome::Changed, "- failed (failed)\n+ active"),
+        event("probe:mariadb", Outcome::Failed, ""),
+    ];
+    world.says("mariadb-2", down);
+    let never = vec![event("probe:mariadb", Outcome::Skipped, ""), event("file:/a", Outcome::Changed, "+ b")];
+    world.says("mariadb-3", never);
+    let work = world.judge(&[]).work;
+    assert!(work.rolling.contains(&"mariadb-1".to_owned()));
+    assert!(!work.rolling.iter().any(|n| n == "mariadb-2" || n == "mariadb-3"));
+    assert_eq!(work.converge, ["mariadb-1", "mariadb-2", "mariadb-3"]);
+}
+
+#[test]
+fn the_majority_is_not_taken_away() {
+    let mut world = World::new("prod");
+    world.is_away("mariadb-3");
+    world.says("mariadb-1", restart());
+    let judged = world.judge(&["mariadb-1"]);
+    assert_eq!(judged.report.refusals[0].code, "members");
+    assert!(judged.report.refusals[0].message.contains("mariadb-3 of mariadb is away"));
+    // Brought back in the same plan, and before the other is touched.
+    assert!(world.judge(&[]).report.refusals.is_empty());
+}
+
+#[test]
+fn a_cluster_can_be_wrong_while_its_machines_are_not() {
+    let mut world = World::new("prod");
+    let events = vec![event("redis:cluster", Outcome::Changed, "+ a copy was planned as a master")];
+    let said = Said { events, ..Said::default() };
+    world.observed.clusters.push((Group::Redis, "redis-1".to_owned(), said));
+    let judged = world.judge(&[]);
+    assert!(!judged.report.empty && judged.work.clusters.contains(&Group::Redis));
+    assert!(judged.work.converge.is_empty());
+    assert!(world.judge(&["app-1"]).report.empty);
+}
