@@ -119,7 +119,7 @@ impl Nodes {
     ) -> Result<Said, Fault> {
         // A person who only looks waits less: the answer is that the machine is silent.
         let patience = Duration::from_secs(if check { 4 } else { 60 });
-        let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
+        let mut session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
         if check {
@@ -158,7 +158,17 @@ impl Nodes {
                 exit
             };
             let (exit, ()) = tokio::join!(work, self.confirm_all(machine, &agent.path, tokens));
-            let exit = exit.map_err(|e| remote_fault(&e))?;
+            let exit = match exit {
+                Ok(exit) => exit,
+                // A connection that was cut says nothing about the machine; what is done is not done again.
+                Err(RemoteError::Broken { .. } | RemoteError::Closed { .. }) if attempt == 0 => {
+                    self.forget(&machine.name).await;
+                    session =
+                        self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
+                    continue;
+                }
+                Err(error) => return Err(remote_fault(&error)),
+            };
             if NOT_THERE.contains(&exit.0) && attempt == 0 {
                 self.copy_agent(&session, agent).await?;
                 continue;

@@ -36,7 +36,7 @@ pub(crate) async fn plan(
         output.document(&report);
     } else {
         output.answer(&display(&report, output.style));
-        if !report.empty {
+        if !report.empty && report.refusals.is_empty() {
             output.note(&format!("`andamio up {env}` does it."));
         }
     }

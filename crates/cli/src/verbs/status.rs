@@ -21,14 +21,21 @@ fn render(status: &Status, output: &Output) -> String {
     let style = output.style;
     let word = if status.healthy { style.green("healthy") } else { style.red("unhealthy") };
     let release = status.release.as_deref().unwrap_or("none");
-    let mut out =
-        format!("{}@{} is {word}  {}  release {release}\n\n", status.env, status.place, status.url);
+    let mut out = format!("{}@{} is {word}", status.env, status.place);
+    if !status.url.is_empty() {
+        out.push_str(&format!("  {}", status.url));
+    }
+    out.push_str(&format!("  release {release}\n\n"));
     let machines: Vec<Vec<String>> = status
         .machines
         .iter()
         .map(|m| {
             // As in the file: a machine's GB has 1024 MB.
-            let memory = format!("{} of {} MB", m.memory_bytes >> 20, m.memory_limit_bytes >> 20);
+            let memory = match (m.memory_bytes >> 20, m.memory_limit_bytes >> 20) {
+                // Of servers that exist already neither is known.
+                (0, 0) => "-".to_owned(),
+                (used, limit) => format!("{used} of {limit} MB"),
+            };
             vec![m.name.clone(), m.address.clone(), m.state.to_owned(), memory, m.roles.join(" ")]
         })
         .collect();

@@ -88,7 +88,7 @@ async fn locked(
         next.push(format!("andamio down {env}"));
     }
     let exit = run::finish(output, &record, &outcome, &next)?;
-    if !output.json && !report.empty {
+    if !output.json && !output.quiet && !report.empty {
         output.answer(&closing(&instance, outcome.changed, &record, &next));
     }
     Ok(exit)

@@ -10,7 +10,7 @@ use andamio_provision::MachineState;
 use andamio_spec::price::cost_of;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
-    Currency, Environment, Group, Layout, Refusal, Topology, check_budget, check_limits, counts,
+    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts,
     model::Tls,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +100,6 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
         .chain(over)
-        .chain(not_yet(input.topology))
         .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
         .chain(beyond_budget(input, &work, &changes))
         .collect();
@@ -323,27 +322,6 @@ fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
         budget: input.environment.budget.map(f64::from),
     };
     (Some(change), check_budget(&after))
-}
-
-/// What this version can declare, show and price, and has not been seen to make live: a refusal is
-/// better than machines that start and do not become one cluster.
-fn not_yet(topology: &Topology) -> Option<Refusal> {
-    let clustered = |m: &&Machine| {
-        matches!(m.layout, Layout::Replica | Layout::Galera | Layout::Cluster | Layout::Floating)
-            || m.group == Group::Balancer
-    };
-    let mut groups: Vec<&str> =
-        topology.machines.iter().filter(clustered).map(|m| m.group.as_str()).collect();
-    groups.dedup();
-    (!groups.is_empty()).then(|| Refusal {
-        code: "not-yet",
-        message: format!(
-            "this version does not form clusters yet, and {} has some: {}",
-            topology.instance(),
-            groups.join(", ")
-        ),
-        help: "declare one machine of each, and no balancer".to_owned(),
-    })
 }
 
 /// What another release changes: image, container files, and the units made of them.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::node::Said;
-use andamio_provision::{Found, Inventory};
+use andamio_provision::{Found, Ground, Inventory};
 use andamio_spec::Spec;
 
 const PROJECT: &str = include_str!("../../../../../andamio.toml");
@@ -45,12 +45,14 @@ impl World {
             state: MachineState::Running,
             host_key: String::new(),
             outdated: false,
+            booting: false,
+            port: 22,
+            user: "root".to_owned(),
         };
         let machines = topology.machines.iter().map(found).collect();
         let mut observed = Observed {
             inventory: Inventory { machines, surplus: Vec::new() },
-            image_built: true,
-            network_up: true,
+            ground: Ground { image: true, network: true },
             ..Observed::default()
         };
         for machine in &topology.machines {
@@ -79,6 +81,8 @@ impl World {
             observed: &self.observed,
             same_declaration: &BTreeMap::new(),
             release_changes: false,
+            live: true,
+            own_machines: true,
             limit: &limit,
             currency: self.spec.project.currency,
             project: &self.spec.project.name,
