@@ -1,6 +1,7 @@
 //! The command line, as the contract has it. Help texts and completions come from here.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 #[derive(Parser)]
@@ -173,6 +174,25 @@ pub(crate) enum Verb {
     /// Show what an environment costs a month
     #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
     Cost { env: Option<String> },
+    /// Break something under load, put it back, and say what users and records saw of it
+    #[command(after_help = "Examples:\n  andamio drill prod database machine-kill\n  andamio drill dev queue process-kill --rate 50\n  \
+                            andamio drill prod --all\n\n\
+                            The machine whose loss is felt most is broken: who takes the writes, who has the floating address. The\n\
+                            load is the application's own: `seed` and `load` of its program, from the ops machine. It adds records\n\
+                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy.")]
+    Drill {
+        env: String,
+        #[arg(required_unless_present = "all")]
+        target: Option<Target>,
+        #[arg(required_unless_present = "all")]
+        fault: Option<Breakage>,
+        /// Every fault of every target, one after another
+        #[arg(long, conflicts_with_all = ["target", "fault"])]
+        all: bool,
+        /// Requests a second
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
+        rate: u32,
+    },
     /// Set, list and remove the application's secrets
     #[command(
         after_help = "Examples:\n  andamio secret set dev SESSION_KEY < key.txt\n  andamio secret list dev"
@@ -257,6 +277,34 @@ pub(crate) enum KeyVerb {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Target {
+    App,
+    /// The MariaDB server that takes the writes
+    Database,
+    Cache,
+    Queue,
+    /// The balancer that has the address
+    Balancer,
+    Ops,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Breakage {
+    /// Its service is told to stop
+    Stop,
+    /// Its service's processes are killed
+    ProcessKill,
+    /// A power cut
+    MachineKill,
+    /// It stops where it is, connections stay open
+    Freeze,
+    /// Its network cable is out
+    LinkDown,
+    /// Cut off from the others of its group only
+    Partition,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Shell {
     Bash,
     Elvish,
@@ -298,4 +346,6 @@ pub(crate) enum NodeVerb {
 #[derive(Subcommand)]
 pub(crate) enum Internal {
     Launch { folder: PathBuf, groups: Vec<PathBuf> },
+    /// Put a machine back that was broken, when standard input ends
+    Mend { instance: String, machine: String, interface: String, address: Ipv4Addr },
 }

@@ -71,6 +71,11 @@ impl StepContext<'_> {
         self.events.send(self.step, self.machine, Some(id), state, ms, message, diff);
     }
 
+    /// Ends once the person wants to stop.
+    pub async fn stopped(&self) {
+        self.cancel.wait().await;
+    }
+
     /// True once the person wants to stop; long steps look at it between two things they do.
     #[must_use]
     pub fn cancelled(&self) -> bool {

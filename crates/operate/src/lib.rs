@@ -7,6 +7,7 @@ mod secret;
 
 pub mod command;
 pub mod down;
+pub mod drill;
 pub mod hosts;
 pub mod init;
 pub mod key;

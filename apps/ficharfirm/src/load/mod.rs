@@ -68,6 +68,8 @@ pub(crate) struct Outcome {
     pub(crate) unread: u64,
     /// Failures by what they were: a status, `timeout`, `connection`.
     pub(crate) causes: std::collections::BTreeMap<String, u64>,
+    /// Answers in every [`stats::SLICE`] from the load's begin: how many were good, how many were not.
+    pub(crate) timeline: Vec<[u32; 2]>,
 }
 
 impl Outcome {

@@ -75,6 +75,7 @@ pub(crate) async fn run(load: Load) -> Result<ExitCode, LoadError> {
         acknowledged: acknowledged.len() as u64,
         missing,
         unread,
+        timeline: stats.timeline(),
         causes: stats.causes,
     };
     let printed = if load.json { output::json(&outcome) } else { output::line(&outcome.text()) };

@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Of the time line.
+pub(super) const SLICE: Duration = Duration::from_millis(250);
+
 /// How one request ended.
 pub(super) struct Sample {
     pub(super) ended: Instant,
@@ -18,6 +21,7 @@ pub(super) struct Stats {
     began: Instant,
     took: Vec<Duration>,
     successes: Vec<Instant>,
+    failed: Vec<Instant>,
     pub(super) failures: u64,
     pub(super) causes: BTreeMap<String, u64>,
 }
@@ -28,6 +32,7 @@ impl Stats {
             began,
             took: Vec::new(),
             successes: Vec::new(),
+            failed: Vec::new(),
             failures: 0,
             causes: BTreeMap::new(),
         }
@@ -39,6 +44,7 @@ impl Stats {
             None => self.successes.push(sample.ended),
             Some(cause) => {
                 self.failures += 1;
+                self.failed.push(sample.ended);
                 *self.causes.entry(cause).or_default() += 1;
             }
         }
@@ -59,6 +65,24 @@ impl Stats {
             last = last.max(*success);
         }
         longest
+    }
+
+    /// Good and bad answers, slice by slice.
+    pub(super) fn timeline(&self) -> Vec<[u32; 2]> {
+        let mut slices = Vec::new();
+        for (times, which) in [(&self.successes, 0), (&self.failed, 1)] {
+            for time in times {
+                let since = time.saturating_duration_since(self.began);
+                let index = (since.as_millis() / SLICE.as_millis()) as usize;
+                if slices.len() <= index {
+                    slices.resize(index + 1, [0, 0]);
+                }
+                if let Some(count) = slices.get_mut(index).and_then(|slice: &mut [u32; 2]| slice.get_mut(which)) {
+                    *count += 1;
+                }
+            }
+        }
+        slices
     }
 
     /// Of all requests, failed ones with the time that they took; milliseconds.

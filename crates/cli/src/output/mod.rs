@@ -1,6 +1,7 @@
 //! The one place that writes: answers to standard output, progress to standard error.
 
 mod display;
+mod drills;
 mod explain;
 mod more;
 mod progress;
@@ -8,6 +9,7 @@ mod style;
 mod table;
 
 pub(crate) use display::plan;
+pub(crate) use drills::drills;
 pub(crate) use explain::explain;
 pub(crate) use more::of as more;
 pub(crate) use progress::Progress;

@@ -1,8 +1,9 @@
 //! The other side: what this program does on a machine, and while it becomes one.
 
-use crate::args::NodeVerb;
+use crate::args::{Internal, NodeVerb};
 use crate::exit::{Exit, Stop};
 use andamio_node::{Mode, facts, health, serve, task};
+use andamio_provision::local::Injury;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,23 @@ pub(crate) fn launch(folder: &Path, groups: &[PathBuf]) -> Result<Exit, Stop> {
     match andamio_provision::local::launch(folder, groups) {
         Ok(never) => match never {},
         Err(error) => Err(andamio_operate::Failure::from(error).into()),
+    }
+}
+
+pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
+    match what {
+        // It becomes another program, which the runtime's threads would be in the way of.
+        Internal::Launch { folder, groups } => launch(folder, groups),
+        Internal::Mend { instance, machine, interface, address } => {
+            let injury = Injury {
+                instance: instance.clone(),
+                machine: machine.clone(),
+                interface: interface.clone(),
+                address: *address,
+            };
+            andamio_operate::drill::stand_by(&injury).await?;
+            Ok(Exit::Done)
+        }
     }
 }
 

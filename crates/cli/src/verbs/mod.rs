@@ -4,6 +4,7 @@ mod check;
 mod commands;
 mod cost;
 mod down;
+mod drill;
 mod history;
 mod init;
 pub(crate) mod internal;
@@ -54,13 +55,15 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         }
         Verb::Unlock { env } => unlock::unlock(global, output, env).await,
         Verb::Cost { env } => cost::cost(global, output, env.as_deref()),
+        Verb::Drill { env, target, fault, all: _, rate } => {
+            drill::drill(global, output, env, target.zip(*fault), *rate).await
+        }
         Verb::Secret { what } => secret::secret(global, output, what).await,
         Verb::Key { what } => key::key(global, output, what).await,
         Verb::Completions { shell } => Ok(completions(*shell)),
         Verb::Man { out } => man::man(output, out),
         Verb::Node { what } => internal::node(what).await,
-        // Handled before the runtime starts.
-        Verb::Machine { .. } => Ok(Exit::Usage),
+        Verb::Machine { what } => internal::machine(what).await,
     }
 }
 

@@ -118,6 +118,15 @@ pub(super) fn create(
     Ok(joined)
 }
 
+/// Stops every process of the machine where it is, or lets them go on; a machine that does not run stays so.
+pub(super) fn freeze(id: &str, machine: &str, frozen: bool) -> Result<(), LocalError> {
+    let group = unified(id, machine);
+    if !group.exists() {
+        return Ok(());
+    }
+    write(&group, "cgroup.freeze", u8::from(frozen))
+}
+
 /// Kills every process of the machine and removes its groups.
 pub(super) async fn kill(id: &str, machine: &str) -> Result<(), LocalError> {
     const PATIENCE: Duration = Duration::from_secs(15);

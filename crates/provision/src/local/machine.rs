@@ -26,7 +26,7 @@ impl Local {
     }
 
     /// systemd-nspawn names the host's interface `vb-GUEST`, cut at 15 characters.
-    fn guest(&self, machine: &Machine) -> String {
+    pub(super) fn guest(&self, machine: &Machine) -> String {
         let short: String = machine.name.chars().take(2).collect();
         format!("{}{short}{}", self.id, machine.index)
     }

@@ -7,6 +7,7 @@
 mod cgroup;
 mod disk;
 mod error;
+mod fault;
 mod host;
 mod image;
 mod launch;
@@ -15,6 +16,7 @@ mod network;
 
 pub use disk::Seed;
 pub use error::LocalError;
+pub use fault::{Cut, Injury};
 pub use host::{Missing, install, missing_packages, preflight};
 pub use image::{Image, Recipe};
 pub use launch::launch;

@@ -239,7 +239,7 @@ table {table} {{
 }
 
 /// Runs a tool with the given input; its complaint is the error.
-async fn feed(program: &str, arguments: &[&str], input: &str) -> Result<(), LocalError> {
+pub(super) async fn feed(program: &str, arguments: &[&str], input: &str) -> Result<(), LocalError> {
     let spawn = |source| LocalError::Spawn { program: program.to_owned(), source };
     let mut child = Command::new(program)
         .args(arguments)

@@ -9,7 +9,7 @@ mod process;
 
 pub use environment::app_environment;
 pub(crate) use environment::may_be_named;
-pub use one_off::one_off;
+pub use one_off::{one_off, outsider};
 
 use crate::cx::Cx;
 use crate::error::Error;

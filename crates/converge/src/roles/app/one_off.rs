@@ -1,7 +1,8 @@
-//! A command in the application's image, beside its processes: migrations and `andamio run`.
+//! A command in the application's image, beside its processes: migrations, `andamio run`, and the load of
+//! a drill.
 
 use super::{ENV_FILE, USER, host_path};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Release};
 
 /// The podman command line for an app machine on which [`crate::Phase::Base`] has been applied.
 /// Standard input goes to the command, and its output only to the caller, not to the journal: a
@@ -9,6 +10,24 @@ use crate::inputs::Inputs;
 #[must_use]
 pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     let Some(release) = inputs.release else { return Vec::new() };
+    let mut own = vec![
+        format!("--env-file={ENV_FILE}"),
+        format!("--env=ANDAMIO_RELEASE={}", release.id),
+    ];
+    for path in &inputs.spec.app.files {
+        own.push(format!("--volume={}:{path}", host_path(path)));
+    }
+    podman(release, own, command)
+}
+
+/// The same on any machine that has the image, for a command that looks at the application from outside:
+/// without its environment, secrets and files.
+#[must_use]
+pub fn outsider(release: &Release, command: &[String]) -> Vec<String> {
+    podman(release, Vec::new(), command)
+}
+
+fn podman(release: &Release, own: Vec<String>, command: &[String]) -> Vec<String> {
     let mut argv: Vec<String> = [
         "podman",
         "run",
@@ -25,18 +44,14 @@ pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     argv.push(format!("--user={USER}:{USER}"));
-    argv.push(format!("--env-file={ENV_FILE}"));
-    argv.push(format!("--env=ANDAMIO_RELEASE={}", release.id));
-    for path in &inputs.spec.app.files {
-        argv.push(format!("--volume={}:{path}", host_path(path)));
-    }
+    argv.extend(own);
     // The image's own entry point would take the command as arguments of something else.
-    if let Some((program, arguments)) = command.split_first() {
-        argv.push(format!("--entrypoint={program}"));
-        argv.push(release.image.clone());
-        argv.extend_from_slice(arguments);
-    } else {
-        argv.push(release.image.clone());
-    }
+    let (entry, arguments) = match command.split_first() {
+        Some((program, arguments)) => (Some(format!("--entrypoint={program}")), arguments),
+        None => (None, command),
+    };
+    argv.extend(entry);
+    argv.push(release.image.clone());
+    argv.extend_from_slice(arguments);
     argv
 }

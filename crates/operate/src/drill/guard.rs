@@ -1,0 +1,49 @@
+//! A process that puts a broken machine back when the drill ends, however it ends: it waits for the end of
+//! its input, which is also what it sees of a drill that was killed.
+
+use crate::Failure;
+use crate::failure::fault;
+use andamio_engine::Fault;
+use andamio_provision::local::Injury;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+pub(super) struct Guard(Child);
+
+impl Guard {
+    /// Starts it; from here on the machine is put back whatever happens.
+    pub(super) fn start(program: &Path, injury: &Injury) -> Result<Self, Fault> {
+        let child = Command::new(program)
+            .args(["machine", "mend", &injury.instance, &injury.machine, &injury.interface])
+            .arg(injury.address.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .process_group(0)
+            .spawn();
+        child.map(Self).map_err(|e| Fault::from_error("drill", &e, "run andamio by its full path"))
+    }
+
+    /// Has the machine put back and waits until it is.
+    pub(super) async fn end(mut self) -> Result<(), Fault> {
+        drop(self.0.stdin.take());
+        let ended = self.0.wait().await;
+        if ended.is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
+        let help = "stop and start the machine: `andamio up` does it after asking";
+        Err(Fault::new("drill", "the machine could not be put back", help))
+    }
+}
+
+/// What the guard does. Its process group is its own, so that Ctrl-C is not for it.
+///
+/// # Errors
+/// When the machine cannot be put back.
+pub async fn stand_by(injury: &Injury) -> Result<(), Failure> {
+    let mut rest = Vec::new();
+    let _ = tokio::io::stdin().read_to_end(&mut rest).await;
+    Ok(injury.mend().await.map_err(|e| fault(&e))?)
+}

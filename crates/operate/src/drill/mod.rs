@@ -1,0 +1,214 @@
+//! `drill`: breaks one thing under load, puts it back, and says what users and records saw of it.
+
+mod guard;
+mod load;
+mod run;
+mod victim;
+
+pub use guard::stand_by;
+pub use load::accounts;
+pub use run::drill;
+pub use victim::{Victim, victim};
+
+use crate::{Failure, Instance, Kind};
+use andamio_spec::Group;
+use andamio_spec::topology::Role;
+use serde::Serialize;
+
+/// What is broken: one machine of the group, the one whose loss is felt most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    App,
+    Database,
+    Cache,
+    Queue,
+    Balancer,
+    Ops,
+}
+
+/// How it is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Breakage {
+    /// The service is told to stop, and does so in its own time.
+    Stop,
+    /// The service's processes are killed; its machine starts them again.
+    ProcessKill,
+    /// A power cut: the machine is gone until it is put back.
+    MachineKill,
+    /// The machine stops where it is; its connections stay open and silent.
+    Freeze,
+    /// The machine's network cable is out.
+    LinkDown,
+    /// No packet between the machine and the others of its group; everybody else reaches it.
+    Partition,
+}
+
+/// The contract's `drill` object.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drill {
+    pub v: u32,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub target: Target,
+    pub fault: Breakage,
+    pub machine: String,
+    pub rate: u32,
+    pub requests: u64,
+    pub failures: u64,
+    pub longest_gap_ms: u64,
+    pub acknowledged: u64,
+    /// Acknowledged records that are not there any more.
+    pub lost: u64,
+    /// From the moment it was put back until every service is healthy and every cluster whole.
+    pub redundant_after_s: f64,
+    pub passed: bool,
+    /// Why not; empty when it passed.
+    pub why: String,
+    /// Good and bad answers in every quarter of a second.
+    pub timeline: Vec<[u32; 2]>,
+    /// Seconds after the load's begin at which it was broken and put back.
+    pub broken_at_s: f64,
+    pub mended_at_s: f64,
+}
+
+/// What a fault may cost at most: the promise that a drill checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// Longest time without any good answer, ms.
+    pub gap_ms: u64,
+    /// Whether requests may fail at all.
+    pub failures: bool,
+}
+
+impl Target {
+    pub const ALL: [Self; 6] =
+        [Self::App, Self::Database, Self::Cache, Self::Queue, Self::Balancer, Self::Ops];
+
+    /// The group of machines.
+    #[must_use]
+    pub fn group(self) -> Group {
+        match self {
+            Self::App => Group::App,
+            Self::Database => Group::Mariadb,
+            Self::Cache => Group::Redis,
+            Self::Queue => Group::Rabbitmq,
+            Self::Balancer => Group::Balancer,
+            Self::Ops => Group::Ops,
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::App => Role::App,
+            Self::Database => Role::Mariadb,
+            Self::Cache => Role::Redis,
+            Self::Queue => Role::Rabbitmq,
+            Self::Balancer => Role::Balancer,
+            Self::Ops => Role::Ops,
+        }
+    }
+
+    /// As on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Database => "database",
+            Self::Cache => "cache",
+            Self::Queue => "queue",
+            Self::Balancer => "balancer",
+            Self::Ops => "ops",
+        }
+    }
+
+    /// What is promised of an environment whose groups have more than one machine.
+    #[must_use]
+    pub fn promise(self, fault: Breakage) -> Promise {
+        let gap = |gap_ms| Promise { gap_ms, failures: true };
+        let none = Promise { gap_ms: 1000, failures: false };
+        match (self, fault) {
+            (Self::App, Breakage::Stop) | (Self::Cache | Self::Queue | Self::Ops, _) => none,
+            (Self::App, _) => gap(1000),
+            (Self::Database, Breakage::Partition) => gap(4000),
+            (Self::Database, _) => gap(3000),
+            (Self::Balancer, _) => gap(1500),
+        }
+    }
+}
+
+impl Breakage {
+    pub const ALL: [Self; 6] = [
+        Self::Stop,
+        Self::ProcessKill,
+        Self::MachineKill,
+        Self::Freeze,
+        Self::LinkDown,
+        Self::Partition,
+    ];
+
+    /// As on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::ProcessKill => "process-kill",
+            Self::MachineKill => "machine-kill",
+            Self::Freeze => "freeze",
+            Self::LinkDown => "link-down",
+            Self::Partition => "partition",
+        }
+    }
+}
+
+/// Every pair that makes sense in this environment: a group of one has nobody to be parted from, and the
+/// ops machine has no service of its own.
+#[must_use]
+pub fn cells(instance: &Instance) -> Vec<(Target, Breakage)> {
+    let mut cells = Vec::new();
+    for target in Target::ALL {
+        cells.extend(Breakage::ALL.map(|fault| (target, fault)));
+    }
+    cells.retain(|&(target, fault)| sense(instance, target, fault).is_ok());
+    cells
+}
+
+/// Whether this can be done here.
+///
+/// # Errors
+/// Says why not.
+pub fn sense(instance: &Instance, target: Target, fault: Breakage) -> Result<(), Failure> {
+    let refuse = |message: String, help: &str| {
+        Err(Failure::new(Kind::Refused, "drill", message, help))
+    };
+    if instance.local().is_err() {
+        return refuse(
+            format!("{} is not on this host, and only machines here can be broken", instance.name()),
+            "rehearse the environment here: --on local",
+        );
+    }
+    let machines = instance.topology.with_role(target.role()).count();
+    let alone = instance.topology.group(target.group()).count();
+    if machines == 0 {
+        return refuse(format!("{} has no {}", instance.name(), target.as_str()), "name another target");
+    }
+    let service = matches!(fault, Breakage::Stop | Breakage::ProcessKill);
+    if target == Target::Ops && service {
+        return refuse("the ops machine runs no service".to_owned(), "name a fault of the machine");
+    }
+    if fault == Breakage::Partition && (alone < 2 || matches!(target, Target::App | Target::Ops)) {
+        return refuse(
+            format!("no {} machine of {} talks to another one", target.as_str(), instance.name()),
+            "name another fault",
+        );
+    }
+    let first = instance.topology.with_role(target.role()).next().map_or("", |m| m.name.as_str());
+    if !service && load::source(instance, first).is_none() {
+        return refuse(
+            format!("{} has one machine, and the load comes from it", instance.name()),
+            "name a fault of a service: stop or process-kill",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! One drill, from the first request to the last machine that is back.
+
+use super::guard::Guard;
+use super::load::{Load, Measured, source};
+use super::{Breakage, Drill, Promise, Target, Victim, victim};
+use crate::failure::{fault as local_fault, remote_fault};
+use crate::instance::Shared;
+use crate::{command, up};
+use andamio_engine::{Cancel, Events, Fault, StepContext, run};
+use andamio_provision::local::Cut;
+use andamio_remote::quote;
+use std::time::{Duration, Instant};
+
+/// Before it is broken, while it is, and after.
+const CALM: Duration = Duration::from_secs(5);
+const BROKEN: Duration = Duration::from_secs(10);
+const AFTER: Duration = Duration::from_secs(15);
+/// Longest wait for full redundancy.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Breaks the target, puts it back, and measures. Whatever happens on the way, it is put back.
+///
+/// # Errors
+/// When it cannot be broken or put back, or the load does not run: then nothing was measured.
+pub async fn drill(
+    instance: &Shared,
+    target: Target,
+    fault: Breakage,
+    rate: u32,
+    accounts: &[u8],
+    context: &StepContext<'_>,
+) -> Result<Drill, Fault> {
+    let victim = victim(instance, target).await.map_err(|f| f.fault)?;
+    let name = victim.found.name.clone();
+    let from = source(instance, &name)
+        .or_else(|| source(instance, ""))
+        .and_then(|m| instance.inventory().get(&m.name).cloned())
+        .ok_or_else(|| Fault::new("drill", "no machine to send the load from", "run `andamio up`"))?;
+    let seconds = (CALM + BROKEN + AFTER).as_secs().try_into().unwrap_or(30);
+    context.doing(&format!("{rate} requests a second from {}", from.name));
+    let load = Load::start(instance, &from, accounts, rate, seconds).await.map_err(|f| f.fault)?;
+    let Load { begun, ended } = load;
+    if begun.await.is_err() {
+        // It ended before it began, and says why.
+        return Err(match ended.await {
+            Ok(Err(fault)) => fault,
+            _ => Fault::new("load", "the load did not begin", "run the same command again"),
+        });
+    }
+    let begin = Instant::now();
+    pause(CALM, context).await?;
+    let mut injury = Injured::new(instance, &victim, fault)?;
+    context.doing(&format!("{name}: {}", fault.as_str()));
+    let broken_at = begin.elapsed();
+    let broken = injury.inflict(instance, &victim).await;
+    let stopped = match broken {
+        Ok(()) => pause(BROKEN, context).await,
+        Err(fault) => Err(fault),
+    };
+    context.doing(&format!("putting {name} back"));
+    let mended_at = begin.elapsed();
+    injury.mend(instance, &victim).await?;
+    let redundant = redundant(instance, context).await?;
+    stopped?;
+    context.doing("waiting for the load to end");
+    let measured = ended
+        .await
+        .unwrap_or_else(|_| Err(Fault::new("load", "the load broke off", "run the same command again")))?;
+    let why = judge(instance, target, fault, &measured);
+    Ok(Drill {
+        v: 1,
+        kind: "drill",
+        target,
+        fault,
+        machine: name,
+        rate,
+        requests: measured.requests,
+        failures: measured.failures,
+        longest_gap_ms: measured.longest_gap_ms,
+        acknowledged: measured.acknowledged,
+        lost: measured.missing + measured.unread,
+        redundant_after_s: seconds_of(redundant),
+        passed: why.is_empty(),
+        why,
+        timeline: measured.timeline,
+        broken_at_s: seconds_of(broken_at),
+        mended_at_s: seconds_of(mended_at),
+    })
+}
+
+fn seconds_of(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
+
+async fn pause(time: Duration, context: &StepContext<'_>) -> Result<(), Fault> {
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        () = context.stopped() => Err(Fault::new("stopped", "stopped before it was over", "")),
+    }
+}
+
+/// What was promised and not kept. One machine of a kind promises only that no record is lost.
+fn judge(instance: &Shared, target: Target, fault: Breakage, measured: &Measured) -> String {
+    let lost = measured.missing + measured.unread;
+    if lost > 0 {
+        return format!("{lost} acknowledged records are lost");
+    }
+    if instance.topology.group(target.group()).count() < 2 && target != Target::Ops {
+        return String::new();
+    }
+    let Promise { gap_ms, failures } = target.promise(fault);
+    if measured.longest_gap_ms > gap_ms {
+        return format!("a gap of {} ms, at most {gap_ms} is promised", measured.longest_gap_ms);
+    }
+    if !failures && measured.failures > 0 {
+        return format!("{} requests failed, none is promised", measured.failures);
+    }
+    String::new()
+}
+
+/// A fault, and what takes it back.
+struct Injured {
+    fault: Breakage,
+    guard: Option<Guard>,
+}
+
+impl Injured {
+    fn new(instance: &Shared, victim: &Victim, fault: Breakage) -> Result<Self, Fault> {
+        let from_outside =
+            matches!(fault, Breakage::Freeze | Breakage::LinkDown | Breakage::Partition);
+        let mut guard = None;
+        if from_outside && let Some(machine) = instance.topology.machine(&victim.found.name) {
+            let injury = instance.local()?.injury(machine);
+            guard = Some(Guard::start(&instance.request.program, &injury)?);
+        }
+        Ok(Self { fault, guard })
+    }
+
+    async fn inflict(&mut self, instance: &Shared, victim: &Victim) -> Result<(), Fault> {
+        let name = &victim.found.name;
+        let topology = &instance.topology;
+        let machine = topology.machine(name).ok_or_else(|| {
+            Fault::new("drill", format!("no machine {name}"), "run the same command again")
+        })?;
+        let local = instance.local()?;
+        let cut = match self.fault {
+            Breakage::Stop => return self.service(instance, victim, &["stop"]).await,
+            Breakage::ProcessKill => {
+                return self.service(instance, victim, &["kill", "--signal=KILL"]).await;
+            }
+            Breakage::MachineKill => {
+                local.kill(name).await.map_err(|e| local_fault(&e))?;
+                instance.nodes.forget(name).await;
+                return Ok(());
+            }
+            Breakage::Freeze => Cut::Freeze,
+            Breakage::LinkDown => Cut::Link,
+            Breakage::Partition => {
+                let others = topology.group(machine.group).filter(|m| m.name != *name);
+                Cut::Partition(others.map(|m| m.address).collect())
+            }
+        };
+        local.injury(machine).inflict(&cut).await.map_err(|e| local_fault(&e))
+    }
+
+    /// Undoes what only the fault's own opposite undoes; the rest is for the plan that follows.
+    async fn mend(&mut self, instance: &Shared, victim: &Victim) -> Result<(), Fault> {
+        if let Some(guard) = self.guard.take() {
+            guard.end().await?;
+            // Whatever stood in its connection while nobody answered.
+            instance.nodes.forget(&victim.found.name).await;
+        }
+        if self.fault == Breakage::Stop {
+            self.service(instance, victim, &["start"]).await?;
+        }
+        Ok(())
+    }
+
+    async fn service(
+        &self,
+        instance: &Shared,
+        victim: &Victim,
+        verb: &[&str],
+    ) -> Result<(), Fault> {
+        let Some(unit) = &victim.unit else { return Ok(()) };
+        let words: Vec<&str> = ["systemctl"].iter().chain(verb).copied().chain([unit.as_str()]).collect();
+        let session = command::session(instance, &victim.found).await.map_err(|f| f.fault)?;
+        let output = session.output(&quote(&words), &[]).await.map_err(|e| remote_fault(&e))?;
+        if output.exit.success() {
+            return Ok(());
+        }
+        let message = format!("{} on {}: {}", words.join(" "), victim.found.name, output.complaint());
+        Err(Fault::new("drill", message, "see `andamio status`"))
+    }
+}
+
+/// Plans and runs until nothing is left to do: every service answers, every cluster is whole.
+async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Duration, Fault> {
+    let begin = Instant::now();
+    let mut last = None;
+    while begin.elapsed() < PATIENCE {
+        let planned = up::plan(instance, &[]).await.map_err(|f| f.fault)?;
+        if planned.report.empty {
+            return Ok(begin.elapsed());
+        }
+        if let Some(refusal) = planned.report.refusals.first() {
+            return Err(Fault::new(&refusal.code, &refusal.message, &refusal.help));
+        }
+        context.doing(&format!("{} steps until everything is back", planned.steps.len()));
+        let (events, _) = Events::new("");
+        last = run(&planned.steps, &events, &Cancel::default()).await.fault;
+    }
+    Err(last.unwrap_or_else(|| {
+        let message = format!("not everything is back after {} s", PATIENCE.as_secs());
+        Fault::new("redundancy", message, "see what is missing with `andamio plan`")
+    }))
+}

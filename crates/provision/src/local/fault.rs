@@ -1,0 +1,82 @@
+//! Breaking a machine on purpose, from outside of it, and putting it back.
+
+use super::network::feed;
+use super::{Local, LocalError, cgroup};
+use andamio_spec::topology::Machine;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+/// What can be done to a running machine that [`Injury::mend`] takes back. None of it changes its disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// Its processes stop where they are; its connections stay open and silent.
+    Freeze,
+    /// Its network cable is out: nobody reaches it, and neither does the operator.
+    Link,
+    /// No packet between it and these; everybody else reaches it.
+    Partition(Vec<Ipv4Addr>),
+}
+
+/// A machine that can be broken; small enough to be named on the command line of who puts it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injury {
+    pub instance: String,
+    pub machine: String,
+    /// The host's end of its network.
+    pub interface: String,
+    pub address: Ipv4Addr,
+}
+
+impl Local {
+    /// The machine, as something that can be broken.
+    #[must_use]
+    pub fn injury(&self, machine: &Machine) -> Injury {
+        Injury {
+            instance: self.id.clone(),
+            machine: machine.name.clone(),
+            interface: format!("vb-{}", self.guest(machine)),
+            address: machine.address,
+        }
+    }
+}
+
+impl Injury {
+    /// Breaks it.
+    ///
+    /// # Errors
+    /// When the machine does not run, or `ip` or `nft` refuse.
+    pub async fn inflict(&self, cut: &Cut) -> Result<(), LocalError> {
+        match cut {
+            Cut::Freeze => cgroup::freeze(&self.instance, &self.machine, true),
+            Cut::Link => feed("ip", &["link", "set", &self.interface, "down"], "").await,
+            Cut::Partition(from) => {
+                let others: Vec<String> = from.iter().map(ToString::to_string).collect();
+                let (own, others) = (self.address, others.join(", "));
+                let table = self.table();
+                // Frames between two ports of the bridge; the host's own pass elsewhere.
+                let rules = format!(
+                    "table {table} {{\n chain forward {{\n  type filter hook forward priority filter; policy accept;\n  \
+                     ip saddr {own} ip daddr {{ {others} }} drop\n  ip daddr {own} ip saddr {{ {others} }} drop\n }}\n}}\n"
+                );
+                feed("nft", &["-f", "-"], &rules).await
+            }
+        }
+    }
+
+    /// Takes back whatever was done to it. Safe to repeat, and where nothing was.
+    ///
+    /// # Errors
+    /// When `ip` or `nft` refuse.
+    pub async fn mend(&self) -> Result<(), LocalError> {
+        cgroup::freeze(&self.instance, &self.machine, false)?;
+        if Path::new("/sys/class/net").join(&self.interface).exists() {
+            feed("ip", &["link", "set", &self.interface, "up"], "").await?;
+        }
+        let table = self.table();
+        feed("nft", &["-f", "-"], &format!("add table {table}\ndelete table {table}\n")).await
+    }
+
+    fn table(&self) -> String {
+        format!("bridge andamio_{}", self.instance)
+    }
+}
