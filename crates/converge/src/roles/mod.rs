@@ -5,6 +5,7 @@ mod balancer;
 mod base;
 mod haproxy;
 pub(crate) mod mariadb;
+mod ops;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 
@@ -35,8 +36,7 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             Role::Rabbitmq => rabbitmq::resources(cx)?,
             Role::App => app::resources(cx)?,
             Role::Balancer => balancer::resources(cx)?,
-            // Nothing of it is rendered yet.
-            Role::Ops => Vec::new(),
+            Role::Ops => ops::resources(cx),
         });
     }
     Ok(all)

@@ -29,15 +29,20 @@ pub(crate) const USER: &str = "10001";
 const FILES: &str = "/var/lib/andamio/files";
 const QUADLETS: &str = "/etc/containers/systemd";
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
-    let spec = cx.inputs.spec;
-    let mut out = Resources::of("app");
+/// What runs and builds the application's image.
+pub(super) fn podman(out: &mut Resources) {
     out.packages(&["podman", "crun"]);
-    mariadb::proxy::add(cx, &mut out)?;
     out.file(file(
         "/etc/containers/containers.conf.d/10-andamio.conf",
         include_str!("containers.conf"),
     ));
+}
+
+pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+    let spec = cx.inputs.spec;
+    let mut out = Resources::of("app");
+    podman(&mut out);
+    mariadb::proxy::add(cx, &mut out)?;
     let variables = app_environment(cx.inputs);
     let environment = out.file(secret_file(
         ENV_FILE,
