@@ -13,10 +13,12 @@ mod bare;
 mod browser;
 mod cli;
 mod dev;
+mod flows;
 mod full;
 mod hosts;
 mod leftovers;
 mod lock;
+mod prod;
 mod results;
 mod rules;
 mod team;
@@ -33,9 +35,10 @@ const SHORT: &[Scenario] = &[
     bare::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
+    prod::SCENARIO,
     leftovers::SCENARIO,
 ];
-const FULL: &[Scenario] = &[full::kill::SCENARIO];
+const FULL: &[Scenario] = &[full::kill::SCENARIO, full::flows::SCENARIO, full::drills::SCENARIO];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -1,3 +1,5 @@
 //! Long scenarios, run by name before the work counts as done.
 
+pub(crate) mod drills;
+pub(crate) mod flows;
 pub(crate) mod kill;

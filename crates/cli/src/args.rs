@@ -175,11 +175,13 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
     Cost { env: Option<String> },
     /// Break something under load, put it back, and say what users and records saw of it
-    #[command(after_help = "Examples:\n  andamio drill prod database machine-kill\n  andamio drill dev queue process-kill --rate 50\n  \
+    #[command(
+        after_help = "Examples:\n  andamio drill prod database machine-kill\n  andamio drill dev queue process-kill --rate 50\n  \
                             andamio drill prod --all\n\n\
                             The machine whose loss is felt most is broken: who takes the writes, who has the floating address. The\n\
                             load is the application's own: `seed` and `load` of its program, from the ops machine. It adds records\n\
-                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy.")]
+                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy."
+    )]
     Drill {
         env: String,
         #[arg(required_unless_present = "all")]
@@ -345,7 +347,15 @@ pub(crate) enum NodeVerb {
 
 #[derive(Subcommand)]
 pub(crate) enum Internal {
-    Launch { folder: PathBuf, groups: Vec<PathBuf> },
+    Launch {
+        folder: PathBuf,
+        groups: Vec<PathBuf>,
+    },
     /// Put a machine back that was broken, when standard input ends
-    Mend { instance: String, machine: String, interface: String, address: Ipv4Addr },
+    Mend {
+        instance: String,
+        machine: String,
+        interface: String,
+        address: Ipv4Addr,
+    },
 }

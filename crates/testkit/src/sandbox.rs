@@ -45,6 +45,12 @@ impl Sandbox {
         fs::write(&self.file, toml).unwrap();
     }
 
+    /// The project's `andamio.toml`.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.folder.join("state")
@@ -119,6 +125,13 @@ impl Sandbox {
             let events = fs::read_to_string(group.join("cgroup.events")).unwrap_or_default();
             if events.contains("populated 1") { Err(events) } else { Ok(()) }
         });
+    }
+
+    /// Cuts a machine's power and removes its disk, as if it had burnt.
+    pub fn lose_disk(&self, env: &str, machine: &str) {
+        self.cut_power(env, machine);
+        let folder = Path::new("/var/lib/andamio/instances").join(self.id(env));
+        fs::remove_dir_all(folder.join("machines").join(machine)).unwrap();
     }
 
     /// Everything of an environment that is on the host.

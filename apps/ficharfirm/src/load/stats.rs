@@ -77,7 +77,9 @@ impl Stats {
                 if slices.len() <= index {
                     slices.resize(index + 1, [0, 0]);
                 }
-                if let Some(count) = slices.get_mut(index).and_then(|slice: &mut [u32; 2]| slice.get_mut(which)) {
+                if let Some(count) =
+                    slices.get_mut(index).and_then(|slice: &mut [u32; 2]| slice.get_mut(which))
+                {
                     *count += 1;
                 }
             }

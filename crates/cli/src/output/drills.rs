@@ -26,7 +26,10 @@ pub(crate) fn drills(drills: &[Drill], style: Style) -> String {
         .collect();
     let head = ["TARGET", "FAULT", "MACHINE", "FAILED", "LONGEST GAP", "LOST", "WHOLE AFTER", ""];
     let mut out = table(&head, &rows);
-    out.push_str(&format!("\n{}\n", style.dim("Good answers over time, half a second a mark; × is a failure among them.")));
+    out.push_str(&format!(
+        "\n{}\n",
+        style.dim("Good answers over time, half a second a mark; × is a failure among them.")
+    ));
     for drill in drills {
         let name = format!("{} {}", drill.target.as_str(), drill.fault.as_str());
         out.push_str(&format!("{name:24} {}\n", line(drill)));

@@ -54,7 +54,11 @@ async fn locked(
     if instance.topology.env != "dev" {
         let question = format!(
             "This breaks {} of {} under {rate} requests a second, one after another.",
-            if cells.len() == 1 { "one thing".to_owned() } else { format!("{} things", cells.len()) },
+            if cells.len() == 1 {
+                "one thing".to_owned()
+            } else {
+                format!("{} things", cells.len())
+            },
             instance.name()
         );
         run::confirm(&question, global.yes)?;
@@ -78,7 +82,8 @@ async fn locked(
         steps.push(Step::new(&id, title, action).after(after));
     }
     let (outcome, record) = run::steps(&instance, "drill", "", &steps, output).await?;
-    let done: Vec<Drill> = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
+    let done: Vec<Drill> =
+        std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     if output.json {
         for drill in &done {
             output.document(drill);
@@ -100,14 +105,10 @@ struct Cell {
 }
 
 impl Action for Cell {
-    fn apply<'a>(
-        &'a self,
-        context: &'a StepContext<'a>,
-    ) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
             let Self { instance, accounts, done, target, fault, rate } = self;
-            let drill =
-                operate::drill(instance, *target, *fault, *rate, accounts, context).await?;
+            let drill = operate::drill(instance, *target, *fault, *rate, accounts, context).await?;
             done.lock().unwrap_or_else(PoisonError::into_inner).push(drill);
             Ok(Outcome::Ok)
         })

@@ -61,7 +61,6 @@ async fn locked(
     limit: &[String],
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
-    hosts::enrol(&instance, limit).await?;
     prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
@@ -81,6 +80,7 @@ async fn locked(
     if report.empty && !output.json {
         output.answer(&display(report, output.style));
     }
+    hosts::enrol(&instance, limit).await?;
     let (outcome, record) = run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
     let env = &instance.topology.env;
     let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];

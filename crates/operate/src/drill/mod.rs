@@ -179,19 +179,24 @@ pub fn cells(instance: &Instance) -> Vec<(Target, Breakage)> {
 /// # Errors
 /// Says why not.
 pub fn sense(instance: &Instance, target: Target, fault: Breakage) -> Result<(), Failure> {
-    let refuse = |message: String, help: &str| {
-        Err(Failure::new(Kind::Refused, "drill", message, help))
-    };
+    let refuse =
+        |message: String, help: &str| Err(Failure::new(Kind::Refused, "drill", message, help));
     if instance.local().is_err() {
         return refuse(
-            format!("{} is not on this host, and only machines here can be broken", instance.name()),
+            format!(
+                "{} is not on this host, and only machines here can be broken",
+                instance.name()
+            ),
             "rehearse the environment here: --on local",
         );
     }
     let machines = instance.topology.with_role(target.role()).count();
     let alone = instance.topology.group(target.group()).count();
     if machines == 0 {
-        return refuse(format!("{} has no {}", instance.name(), target.as_str()), "name another target");
+        return refuse(
+            format!("{} has no {}", instance.name(), target.as_str()),
+            "name another target",
+        );
     }
     let service = matches!(fault, Breakage::Stop | Breakage::ProcessKill);
     if target == Target::Ops && service {

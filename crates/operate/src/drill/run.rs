@@ -35,7 +35,9 @@ pub async fn drill(
     let from = source(instance, &name)
         .or_else(|| source(instance, ""))
         .and_then(|m| instance.inventory().get(&m.name).cloned())
-        .ok_or_else(|| Fault::new("drill", "no machine to send the load from", "run `andamio up`"))?;
+        .ok_or_else(|| {
+            Fault::new("drill", "no machine to send the load from", "run `andamio up`")
+        })?;
     let seconds = (CALM + BROKEN + AFTER).as_secs().try_into().unwrap_or(30);
     context.doing(&format!("{rate} requests a second from {}", from.name));
     let load = Load::start(instance, &from, accounts, rate, seconds).await.map_err(|f| f.fault)?;
@@ -63,9 +65,9 @@ pub async fn drill(
     let redundant = redundant(instance, context).await?;
     stopped?;
     context.doing("waiting for the load to end");
-    let measured = ended
-        .await
-        .unwrap_or_else(|_| Err(Fault::new("load", "the load broke off", "run the same command again")))?;
+    let measured = ended.await.unwrap_or_else(|_| {
+        Err(Fault::new("load", "the load broke off", "run the same command again"))
+    })?;
     let why = judge(instance, target, fault, &measured);
     Ok(Drill {
         v: 1,
@@ -183,13 +185,15 @@ impl Injured {
         verb: &[&str],
     ) -> Result<(), Fault> {
         let Some(unit) = &victim.unit else { return Ok(()) };
-        let words: Vec<&str> = ["systemctl"].iter().chain(verb).copied().chain([unit.as_str()]).collect();
+        let words: Vec<&str> =
+            ["systemctl"].iter().chain(verb).copied().chain([unit.as_str()]).collect();
         let session = command::session(instance, &victim.found).await.map_err(|f| f.fault)?;
         let output = session.output(&quote(&words), &[]).await.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
             return Ok(());
         }
-        let message = format!("{} on {}: {}", words.join(" "), victim.found.name, output.complaint());
+        let message =
+            format!("{} on {}: {}", words.join(" "), victim.found.name, output.complaint());
         Err(Fault::new("drill", message, "see `andamio status`"))
     }
 }

@@ -27,7 +27,9 @@ pub async fn victim(instance: &Shared, target: Target) -> Result<Victim, Failure
     }
     let ask = match target {
         // Connections of the application: one member has nearly all of them.
-        Target::Database => Some(format!("ss -Htn state established 'sport = :{}' | wc -l", ports::MARIADB)),
+        Target::Database => {
+            Some(format!("ss -Htn state established 'sport = :{}' | wc -l", ports::MARIADB))
+        }
         Target::Balancer => instance
             .topology
             .floating_address()
@@ -42,7 +44,12 @@ pub async fn victim(instance: &Shared, target: Target) -> Result<Victim, Failure
         chosen = most.map_or(0, |(index, _)| index);
     }
     let found = machines.into_iter().nth(chosen).ok_or_else(|| {
-        Failure::new(Kind::Failed, "drill", format!("no {} machine runs", target.as_str()), "run `andamio up`")
+        Failure::new(
+            Kind::Failed,
+            "drill",
+            format!("no {} machine runs", target.as_str()),
+            "run `andamio up`",
+        )
     })?;
     Ok(Victim { found, unit: unit(instance, target) })
 }

@@ -1,8 +1,8 @@
 //! Steps that need several machines: what each says is gathered here, what follows is decided by the
 //! role, and each machine does its part.
 
+use super::actions::Converge;
 use super::inputs;
-use super::steps::Converge;
 use crate::instance::Shared;
 use andamio_converge::{Part, galera, rabbitmq_member, replica};
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};

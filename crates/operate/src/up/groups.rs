@@ -1,9 +1,9 @@
 //! In which order the machines of one group are made true: what is not serving at once, what is serving
 //! one by one, and what the cluster as a whole needs before, between and after.
 
+use super::actions::Converge;
 use super::cluster::{Forget, GaleraStart, Link, Whole};
 use super::judge::Work;
-use super::steps::Converge;
 use crate::instance::Shared;
 use andamio_converge::Part;
 use andamio_engine::{Action, Step};

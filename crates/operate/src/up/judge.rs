@@ -10,8 +10,7 @@ use andamio_provision::MachineState;
 use andamio_spec::price::cost_of;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
-    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts,
-    model::Tls,
+    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts, model::Tls,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

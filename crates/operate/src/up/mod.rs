@@ -1,5 +1,6 @@
 //! `plan` and `up`: what is live, what would change, and the steps that change it.
 
+mod actions;
 mod cluster;
 mod groups;
 mod judge;

@@ -1,23 +1,17 @@
 //! The steps of `up`: image, network, machines, data services, release, migration, application.
 
+use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network};
 use super::judge::Work;
-use super::{groups, manifest, render};
-use crate::failure::{fault, remote_fault};
+use super::{groups, render};
+use crate::Failure;
 use crate::instance::Shared;
-use crate::release::{Build, Context, record};
-use crate::{Failure, command};
+use crate::release::{Build, Context};
 use andamio_converge::{Part, Phase, Release};
-use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, Step, StepContext};
-use andamio_manifest::{Event, Manifest, Outcome as Came};
-use andamio_provision::local::Seed;
-use andamio_remote::KeyPair;
+use andamio_engine::Step;
+use andamio_manifest::Manifest;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A machine that has not answered by then will not.
-const BOOT: Duration = Duration::from_secs(60);
 
 pub(super) fn build(
     instance: &Shared,
@@ -136,197 +130,4 @@ pub(super) fn build(
         steps.push(Step::new("live", "note the release as live", action).after(live));
     }
     Ok(steps)
-}
-
-struct BuildImage(Shared);
-struct Network(Shared);
-struct Delete(Shared, String);
-struct Machine(Shared, String, How);
-pub(super) struct Converge(pub(super) Shared, pub(super) Manifest);
-struct Migrate(Shared, String, Release);
-struct Live(Shared, Release);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    Create,
-    Start,
-    Restart,
-}
-
-impl How {
-    fn verb(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Start => "start",
-            Self::Restart => "restart",
-        }
-    }
-}
-
-type Done<'a> = BoxFuture<'a, Result<Outcome, Fault>>;
-
-impl Action for BuildImage {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            let built = self.0.local()?.image.build(|text| context.doing(text)).await;
-            Ok(if built.map_err(|e| fault(&e))? { Outcome::Changed(1) } else { Outcome::Ok })
-        })
-    }
-}
-
-impl Action for Network {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            let local = self.0.local()?;
-            let was = local.network_is_up();
-            local.network_up().await.map_err(|e| fault(&e))?;
-            Ok(if was { Outcome::Ok } else { Outcome::Changed(1) })
-        })
-    }
-}
-
-impl Action for Delete {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
-            Ok(Outcome::Changed(1))
-        })
-    }
-}
-
-impl Action for Machine {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            let Self(instance, name, how) = self;
-            let machine = instance.topology.machine(name).ok_or_else(|| {
-                Fault::new("machine", format!("no machine {name}"), "run `andamio plan` again")
-            })?;
-            let local = instance.local()?;
-            match how {
-                How::Create => {
-                    let key = KeyPair::generate().map_err(|e| remote_fault(&e))?;
-                    let operator = format!("{}\n", instance.secrets.ssh_public());
-                    let seed = Seed {
-                        host_key: (&key.private, &key.public),
-                        operator: &operator,
-                        resolver: &crate::node::resolver(),
-                    };
-                    // Whatever was left of a machine of that name has no disk that counts.
-                    local.kill(name).await.map_err(|e| fault(&e))?;
-                    local.create(machine, &seed).map_err(|e| fault(&e))?;
-                }
-                How::Restart => local.kill(name).await.map_err(|e| fault(&e))?,
-                How::Start => {}
-            }
-            instance.nodes.forget(name).await;
-            let program = instance.request.program.display().to_string();
-            let launcher = [program, "machine".to_owned(), "launch".to_owned()];
-            let mut started = local.start(machine, &launcher).map_err(|e| fault(&e))?;
-            context.doing("waiting for SSH");
-            let inventory = instance.inventory();
-            let found = inventory.get(name).ok_or_else(|| {
-                Fault::new("machine", format!("no machine {name}"), "run `andamio plan` again")
-            })?;
-            tokio::select! {
-                session = instance.nodes.session(found, BOOT) => {
-                    session.map_err(|e| remote_fault(&e))?;
-                }
-                failure = started.failure() => return Err(fault(&failure)),
-            }
-            Ok(Outcome::Changed(1))
-        })
-    }
-}
-
-impl Action for Converge {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            let Self(instance, manifest) = self;
-            let mut manifest = manifest.clone();
-            if !manifest.part {
-                manifest::number(instance, &mut manifest).await.map_err(|f| f.fault)?;
-            }
-            let inventory = instance.inventory();
-            let found = inventory.get(&manifest.machine).ok_or_else(|| {
-                Fault::new("machine", "the machine is gone", "run the same command again")
-            })?;
-            let said = instance
-                .nodes
-                .apply(found, &manifest, false, |event| forward(context, event))
-                .await?;
-            if said.report.failed == 0 && said.report.skipped == 0 {
-                return Ok(if said.report.changed == 0 {
-                    Outcome::Ok
-                } else {
-                    Outcome::Changed(said.report.changed)
-                });
-            }
-            let failed = said.events.iter().find_map(|event| match event {
-                Event::Resource { resource, outcome: Came::Failed, message, .. } => {
-                    Some(format!("{resource} on {}: {message}", manifest.machine))
-                }
-                _ => None,
-            });
-            let message = failed.unwrap_or_else(|| {
-                format!("{} was interrupted before it was done", manifest.machine)
-            });
-            let help = format!(
-                "see what it says with `andamio logs {} --machine {}`, then run the same command again",
-                instance.topology.env, manifest.machine
-            );
-            Err(Fault::new("converge", message, &help))
-        })
-    }
-}
-
-/// From the node's words to the run's events.
-fn forward(context: &StepContext<'_>, event: &Event) {
-    match event {
-        Event::Started { resource, doing, .. } => {
-            context.resource(resource, State::Waiting, 0, doing, "");
-        }
-        Event::Resource { resource, outcome, diff, message, ms, .. } => {
-            let state = match outcome {
-                Came::Ok | Came::Skipped => State::Ok,
-                Came::Changed => State::Changed,
-                Came::Failed => State::Failed,
-            };
-            let message = if message.starts_with("confirm:") { "" } else { message };
-            if !matches!(outcome, Came::Skipped) {
-                context.resource(resource, state, *ms, message, diff);
-            }
-        }
-        Event::Done(_) => {}
-    }
-}
-
-impl Action for Migrate {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            let Self(instance, machine, release) = self;
-            let mut argv = instance.request.spec.app.migrate.clone();
-            argv.push("up".to_owned());
-            context.doing(&argv.join(" "));
-            let output = command::one_off(instance, machine, release, &argv).await?;
-            if output.exit.success() {
-                return Ok(Outcome::Ok);
-            }
-            let said = String::from_utf8_lossy(&output.stdout);
-            let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(Fault::new(
-                "migrate",
-                message,
-                "mend the migration, then run the same command again",
-            ))
-        })
-    }
-}
-
-impl Action for Live {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
-        Box::pin(async move {
-            record(&self.0, &self.1).await.map_err(|f| f.fault)?;
-            Ok(Outcome::Ok)
-        })
-    }
 }

@@ -10,10 +10,8 @@ use crate::inputs::{Inputs, Release};
 #[must_use]
 pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     let Some(release) = inputs.release else { return Vec::new() };
-    let mut own = vec![
-        format!("--env-file={ENV_FILE}"),
-        format!("--env=ANDAMIO_RELEASE={}", release.id),
-    ];
+    let mut own =
+        vec![format!("--env-file={ENV_FILE}"), format!("--env=ANDAMIO_RELEASE={}", release.id)];
     for path in &inputs.spec.app.files {
         own.push(format!("--volume={}:{path}", host_path(path)));
     }

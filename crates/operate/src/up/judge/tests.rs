@@ -109,7 +109,10 @@ fn members_that_serve_are_taken_one_by_one() {
         event("probe:mariadb", Outcome::Failed, ""),
     ];
     world.says("mariadb-2", down);
-    let never = vec![event("probe:mariadb", Outcome::Skipped, ""), event("file:/a", Outcome::Changed, "+ b")];
+    let never = vec![
+        event("probe:mariadb", Outcome::Skipped, ""),
+        event("file:/a", Outcome::Changed, "+ b"),
+    ];
     world.says("mariadb-3", never);
     let work = world.judge(&[]).work;
     assert!(work.rolling.contains(&"mariadb-1".to_owned()));

@@ -1,0 +1,86 @@
+//! Every fault of every target of production under 200 requests a second; twenty kills of the database's
+//! writer in a row; whole clusters without power; a member of each from an empty disk. Proves E3, K2 to K4
+//! and point 3 of what no comparable tool has.
+
+use crate::prod::{drill, healthy, together, verify};
+use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
+use serde_json::Value;
+use std::time::Instant;
+
+pub(crate) const SCENARIO: Scenario = Scenario { name: "drills", need: Need::Machines, run: all };
+
+const RATE: u32 = 200;
+const KILLS: usize = 20;
+
+fn all(steps: &mut Steps) -> Result<(), Abandoned> {
+    let sandbox = Sandbox::of_checkout();
+    let s = &sandbox;
+    steps.must("up", || {
+        drop(s.ok(&["up", "prod"]));
+        drop(healthy(s, "prod", 15));
+    })?;
+    let mut cells: Vec<Value> = Vec::new();
+    steps.step("every fault of every target keeps its promise", || {
+        let rate = RATE.to_string();
+        let ended = s.run(&["drill", "prod", "--all", "--rate", &rate, "-y", "--json"]);
+        cells = ended.lines().into_iter().filter(|line| line["type"] == "drill").collect();
+        drop(ended.expect(0));
+    });
+    steps.figure("rate", RATE);
+    steps.figure("cells", cells.iter().map(row).collect::<Vec<_>>());
+    let mut gaps = Vec::new();
+    steps.step("twenty kills of the writer's machine in a row lose nothing", || {
+        for kill in 0..KILLS {
+            let drill = drill(s, "prod", "database", "machine-kill", RATE);
+            assert!(drill["passed"] == true && drill["lost"] == 0, "kill {kill}: {drill}");
+            gaps.push(drill["longest_gap_ms"].clone());
+        }
+    });
+    steps.figure("writer_kills_gap_ms", gaps);
+    let groups: [(&str, &[&str]); 4] = [
+        ("galera", &["mariadb-1", "mariadb-2", "mariadb-3"]),
+        ("redis", &["redis-1", "redis-2", "redis-3"]),
+        ("rabbitmq", &["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]),
+        ("all", &[]),
+    ];
+    for (name, machines) in groups {
+        let status = healthy(s, "prod", 15);
+        let all = status["machines"].as_array().unwrap();
+        let all: Vec<&str> = all.iter().map(|m| m["name"].as_str().unwrap()).collect();
+        let machines = if machines.is_empty() { all.as_slice() } else { machines };
+        let begun = Instant::now();
+        steps.must(&format!("{name}: without power at once, then up"), || {
+            together(s, "prod", machines)
+        })?;
+        steps.figure(&format!("{name}_back_s"), begun.elapsed().as_secs());
+    }
+    for machine in ["mariadb-2", "redis-2", "rabbitmq-2"] {
+        let begun = Instant::now();
+        steps.must(&format!("{machine} from an empty disk"), || {
+            s.lose_disk("prod", machine);
+            drop(s.ok(&["up", "prod", "-y"]));
+            verify(s, "prod");
+        })?;
+        steps.figure(&format!("{machine}_replaced_s"), begun.elapsed().as_secs());
+    }
+    steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
+}
+
+/// A cell as the README shows it.
+fn row(drill: &Value) -> Value {
+    let keys = [
+        "target",
+        "fault",
+        "machine",
+        "requests",
+        "failures",
+        "longest_gap_ms",
+        "lost",
+        "redundant_after_s",
+        "passed",
+    ];
+    keys.iter()
+        .map(|&key| (key.to_owned(), drill[key].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
