@@ -139,7 +139,7 @@ fn durable(s: &Sandbox) {
 fn redis(command: &str) -> String {
     format!(
         "export REDISCLI_AUTH=$(sed -n 's/^requirepass \"*\\([^\"]*\\)\"*$/\\1/p' /etc/redis/redis-6379.conf); \
-         redis-cli -h $(hostname -I | cut -d' ' -f1) {command}"
+         redis-cli --tls --cacert /etc/ssl/andamio-authority.pem -h $(hostname -I | cut -d' ' -f1) {command}"
     )
 }
 
@@ -158,11 +158,11 @@ fn flows(s: &Sandbox) {
     for (from, to, port, may) in [
         ("app-1", "mariadb-1", 3306, true),
         ("app-1", "redis-1", 6379, true),
-        ("app-1", "rabbitmq-1", 5672, true),
+        ("app-1", "rabbitmq-1", 5671, true),
         ("app-1", "mariadb-1", 22, false),
         ("app-1", "rabbitmq-1", 15672, false),
         ("redis-1", "mariadb-1", 3306, false),
-        ("redis-1", "rabbitmq-1", 5672, false),
+        ("redis-1", "rabbitmq-1", 5671, false),
         ("mariadb-1", "redis-1", 6379, false),
     ] {
         assert_eq!(reaches(from, to, port), may, "{from} to {to}:{port}");

@@ -13,6 +13,7 @@ mod phase;
 mod render;
 mod roles;
 mod secrets;
+mod tls;
 
 pub use cluster::{Part, parts};
 pub use error::Error;

@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::roles;
+use crate::{roles, tls};
 use andamio_spec::{Spec, Topology};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretSpec {
     pub name: String,
     pub kind: SecretKind,
+    /// Whom a certificate is for: names and addresses. Empty for what is no certificate.
+    pub hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub enum SecretKind {
     Password,
     /// 32 random bytes as 64 hexadecimal digits.
     Hex32,
+    /// Certificate and private key, PEM, of an authority that signs the others.
+    Authority,
+    /// Certificate and private key, PEM, signed by the authority, for `hosts`.
+    Certificate,
     /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
     /// has given it before the first start.
     Given,
@@ -25,16 +31,18 @@ pub enum SecretKind {
 /// Every secret that the environment's roles and its application need, without repetition.
 #[must_use]
 pub fn secret_names(spec: &Spec, topology: &Topology) -> Vec<SecretSpec> {
-    let of_roles = roles::secrets(topology)
-        .into_iter()
-        .map(|(name, kind)| SecretSpec { name: name.to_owned(), kind });
-    let given = spec
-        .app
-        .secrets
-        .iter()
-        .map(|name| SecretSpec { name: name.clone(), kind: SecretKind::Given });
+    let of_roles = roles::secrets(topology).into_iter().map(|(name, kind)| SecretSpec {
+        name: name.to_owned(),
+        kind,
+        hosts: Vec::new(),
+    });
+    let given = spec.app.secrets.iter().map(|name| SecretSpec {
+        name: name.clone(),
+        kind: SecretKind::Given,
+        hosts: Vec::new(),
+    });
     let mut all: Vec<SecretSpec> = Vec::new();
-    for secret in of_roles.chain(given) {
+    for secret in of_roles.chain(given).chain(tls::secrets(topology)) {
         if all.iter().all(|known| known.name != secret.name) {
             all.push(secret);
         }
@@ -57,6 +65,9 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
     }
     for secret in specs {
         let value = inputs.secret(&secret.name);
+        if matches!(secret.kind, SecretKind::Authority | SecretKind::Certificate) {
+            continue;
+        }
         if secret.kind != SecretKind::Given && !is_plain(value) {
             return Err(Error::SecretForm(secret.name));
         }

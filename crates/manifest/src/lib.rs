@@ -9,10 +9,12 @@
 mod event;
 mod resource;
 mod task;
+mod tls;
 
 pub use event::{Event, Outcome, Report};
 pub use resource::*;
 pub use task::*;
+pub use tls::*;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -29,6 +29,10 @@ impl Fixture {
             .map(|secret| {
                 let value = match secret.kind {
                     SecretKind::Password => format!("secret-{}", secret.name.replace('_', "-")),
+                    SecretKind::Authority | SecretKind::Certificate => format!(
+                        "# {}\n-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n",
+                        secret.hosts.join(" ")
+                    ),
                     SecretKind::Hex32 | SecretKind::Given => "0123456789abcdef".repeat(4),
                 };
                 (secret.name, value)

@@ -4,3 +4,4 @@
 pub(crate) mod http;
 pub(crate) mod mysql;
 pub(crate) mod resp;
+pub(crate) mod tls;

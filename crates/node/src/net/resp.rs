@@ -1,9 +1,11 @@
 //! Redis' protocol: commands as arrays of bulk strings, and its answers.
 
+use super::tls;
 use crate::failure::{Context, Failure, Result};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// A local server answers in microseconds; one that loads its data says so at once.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -38,11 +40,11 @@ impl Value {
 }
 
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<TlsStream<TcpStream>>,
 }
 
 impl Client {
-    /// Connects to `host:port` and signs in when there is a password.
+    /// Connects to `host:port` over TLS and signs in when there is a password.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses the password.
@@ -51,6 +53,10 @@ impl Client {
             .await
             .map_err(|_| Failure::new(format!("redis at {address} does not accept a connection")))?
             .during(format!("redis at {address}"))?;
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let stream = tokio::time::timeout(ANSWER, tls::connect(stream, host, None))
+            .await
+            .map_err(|_| Failure::new(format!("redis at {address} does not answer")))??;
         let mut client = Self { stream: BufReader::new(stream) };
         if !password.is_empty() {
             client.call(&["AUTH", password]).await?;

@@ -3,7 +3,9 @@
 use super::{DATA, MARIADB, systemd};
 use crate::failure::{Context, Failure, Result};
 use crate::net::mysql::{Client, literal};
+use crate::net::tls;
 use crate::process;
+use andamio_manifest::MARIADB_IDENTITY;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
+use tokio_rustls::server::TlsStream;
 
 /// On the data's own file system, so that taking its place is a rename.
 const COPY: &str = "/var/lib/mysql-copy";
@@ -29,7 +32,7 @@ pub(super) async fn receive(listen: &str, from: &str, socket: &str) -> Result<()
         fs::remove_dir_all(copy).during(format!("removing {COPY}"))?;
     }
     fs::create_dir(copy).during(format!("making {COPY}"))?;
-    unpack(stream).await?;
+    unpack(tls::accept(stream, MARIADB_IDENTITY).await?).await?;
     process::run(&[TOOL, "--prepare", &format!("--target-dir={COPY}")], "", PREPARE).await?;
     let position = position(copy)?;
     let systemd = systemd().await?;
@@ -61,7 +64,7 @@ async fn accept(listener: &TcpListener, from: &str) -> Result<TcpStream> {
     }
 }
 
-async fn unpack(mut stream: TcpStream) -> Result<()> {
+async fn unpack(mut stream: TlsStream<TcpStream>) -> Result<()> {
     let mut child = Command::new("/usr/bin/mbstream")
         .args(["-x", "-C", COPY])
         .stdin(Stdio::piped())
@@ -92,7 +95,9 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 pub(super) async fn send(to: &str, socket: &str) -> Result<()> {
-    let mut stream = tokio::time::timeout(CONNECT, connect(to)).await.during(to)?;
+    let stream = tokio::time::timeout(CONNECT, connect(to)).await.during(to)?;
+    let host = to.rsplit_once(':').map_or(to, |(host, _)| host);
+    let mut stream = tls::connect(stream, host, Some(MARIADB_IDENTITY)).await?;
     let log = fs::File::create("/run/andamio-copy.log").during("making /run/andamio-copy.log")?;
     let mut child = Command::new(TOOL)
         .args(["--backup", "--stream=mbstream", "--user=root", "--target-dir=/tmp"])

@@ -3,7 +3,7 @@
 
 use crate::failure::{Context, Failure, Result};
 use crate::net::mysql::{Client, literal};
-use andamio_manifest::ReplicaState;
+use andamio_manifest::{AUTHORITY, ReplicaState};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -69,11 +69,13 @@ pub(super) async fn follow(socket: &str, source: &Source) -> Result<()> {
     let change = format!(
         "CHANGE MASTER TO MASTER_HOST = {}, MASTER_PORT = {}, MASTER_USER = {}, \
          MASTER_PASSWORD = {}, MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1, \
-         MASTER_HEARTBEAT_PERIOD = 1, MASTER_SSL = 0",
+         MASTER_HEARTBEAT_PERIOD = 1, MASTER_SSL = 1, MASTER_SSL_CA = {}, \
+         MASTER_SSL_VERIFY_SERVER_CERT = 1",
         literal(&source.host),
         source.port,
         literal(&source.account),
         literal(&source.password),
+        literal(AUTHORITY),
     );
     client.query(&change).await.during("CHANGE MASTER")?;
     client.query("START SLAVE").await?;

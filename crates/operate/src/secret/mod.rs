@@ -1,6 +1,7 @@
 //! Passwords and keys of an instance: generated once, kept in the state encrypted with age to the
 //! team's recipients, readable only with an identity.
 
+mod certificate;
 mod identity;
 mod recipients;
 
@@ -92,13 +93,32 @@ impl Secrets {
 
     /// Adds what is missing, in memory; true when anything was.
     pub(crate) fn complete(&mut self, wanted: &[SecretSpec]) -> Result<bool, Failure> {
-        let before = self.values.len();
+        let mut added = false;
+        let (mut authority, mut signs_anew) = (String::new(), false);
         for secret in wanted {
-            if !self.values.contains_key(&secret.name) {
-                let value = match secret.kind {
-                    SecretKind::Password => password()?,
-                    SecretKind::Hex32 | SecretKind::Given => hex::encode(random::<32>()?),
-                };
+            let known = self.values.get(&secret.name);
+            let value = match secret.kind {
+                SecretKind::Authority => {
+                    let fits = known.filter(|text| certificate::serves(text, &secret.hosts));
+                    let found = fits.cloned();
+                    authority = match found.clone() {
+                        Some(found) => found,
+                        None => certificate::authority(&secret.hosts)?,
+                    };
+                    signs_anew = found.is_none();
+                    signs_anew.then(|| authority.clone())
+                }
+                // Whoever was signed by another authority is signed anew: it comes before them.
+                SecretKind::Certificate => match known {
+                    Some(text) if !signs_anew && certificate::serves(text, &secret.hosts) => None,
+                    _ => Some(certificate::machine(&secret.hosts, &authority)?),
+                },
+                _ if known.is_some() => None,
+                SecretKind::Password => Some(password()?),
+                SecretKind::Hex32 | SecretKind::Given => Some(hex::encode(random::<32>()?)),
+            };
+            if let Some(value) = value {
+                added = true;
                 self.values.insert(secret.name.clone(), value);
             }
         }
@@ -106,8 +126,9 @@ impl Secrets {
             let pair = KeyPair::generate()?;
             self.values.insert(SSH_PRIVATE.to_owned(), pair.private);
             self.values.insert(SSH_PUBLIC.to_owned(), pair.public);
+            added = true;
         }
-        Ok(self.values.len() > before)
+        Ok(added)
     }
 
     /// Encrypts to the recipients and appends to the state.
@@ -172,7 +193,7 @@ mod tests {
     use super::*;
 
     fn wanted(name: &str, kind: SecretKind) -> SecretSpec {
-        SecretSpec { name: name.to_owned(), kind }
+        SecretSpec { name: name.to_owned(), kind, hosts: Vec::new() }
     }
 
     #[tokio::test]

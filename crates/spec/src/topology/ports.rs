@@ -16,9 +16,10 @@ pub const GALERA: u16 = 4567;
 pub const GALERA_IST: u16 = 4568;
 /// Whole state transfer.
 pub const GALERA_SST: u16 = 4444;
-pub const AMQP: u16 = 5672;
+/// AMQP over TLS.
+pub const AMQPS: u16 = 5671;
 pub const EPMD: u16 = 4369;
-/// Erlang distribution of RabbitMQ: the AMQP port plus 20,000.
+/// Erlang distribution of RabbitMQ: the port of plain AMQP plus 20,000.
 pub const RABBITMQ_CLUSTER: u16 = 25_672;
 pub const REDIS: u16 = 6379;
 /// The cluster bus of a Redis listens this much above its port.

@@ -2,6 +2,7 @@
 
 use crate::inputs::Inputs;
 use crate::roles::{mariadb, rabbitmq, redis};
+use andamio_manifest::AUTHORITY;
 use andamio_spec::topology::Role;
 use std::collections::BTreeMap;
 
@@ -10,6 +11,9 @@ const OWN: &[&str] = &[
     "DATABASE_URL",
     "REDIS_URL",
     "AMQP_URL",
+    "DATABASE_CA",
+    "REDIS_CA",
+    "AMQP_CA",
     "PORT",
     "ANDAMIO_ENV",
     "ANDAMIO_RELEASE",
@@ -19,7 +23,8 @@ const OWN: &[&str] = &[
     "HOME",
 ];
 
-/// Variables of every process and every one-off: addresses of the services that the environment has,
+/// Variables of every process and every one-off: addresses of the services that the environment has, the
+/// file with the authority that vouches for them (`DATABASE_CA`, `REDIS_CA`, `AMQP_CA`),
 /// the secrets of `[app].secrets`, the environment's name (`ANDAMIO_ENV`) and the balancers that
 /// may say for whom they ask (`TRUSTED_PROXIES`, comma separated, empty without any). `DRAIN_SECONDS`
 /// is how long a process that was told to stop goes on answering, so that balancers notice first;
@@ -33,10 +38,16 @@ pub fn app_environment(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
         .with_role(Role::Balancer)
         .map(|machine| machine.address.to_string())
         .collect();
+    let (database, cache, queue) =
+        (mariadb::url(inputs), redis::urls(inputs), rabbitmq::urls(inputs));
+    let authority = |url: &Option<String>| url.is_some().then(|| AUTHORITY.to_owned());
     let services = [
-        ("DATABASE_URL", mariadb::url(inputs)),
-        ("REDIS_URL", redis::urls(inputs)),
-        ("AMQP_URL", rabbitmq::urls(inputs)),
+        ("DATABASE_CA", authority(&database)),
+        ("REDIS_CA", authority(&cache)),
+        ("AMQP_CA", authority(&queue)),
+        ("DATABASE_URL", database),
+        ("REDIS_URL", cache),
+        ("AMQP_URL", queue),
         ("ANDAMIO_ENV", Some(inputs.topology.env.clone())),
         ("DRAIN_SECONDS", Some(if proxies.is_empty() { "0" } else { "5" }.to_owned())),
         ("TRUSTED_PROXIES", Some(proxies.join(","))),

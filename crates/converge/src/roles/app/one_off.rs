@@ -3,6 +3,8 @@
 
 use super::{ENV_FILE, USER, host_path};
 use crate::inputs::{Inputs, Release};
+use crate::tls;
+use andamio_manifest::AUTHORITY;
 
 /// The podman command line for an app machine on which [`crate::Phase::Base`] has been applied.
 /// Standard input goes to the command, and its output only to the caller, not to the journal: a
@@ -12,6 +14,9 @@ pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     let Some(release) = inputs.release else { return Vec::new() };
     let mut own =
         vec![format!("--env-file={ENV_FILE}"), format!("--env=ANDAMIO_RELEASE={}", release.id)];
+    if tls::is_there(inputs) {
+        own.push(format!("--volume={AUTHORITY}:{AUTHORITY}:ro"));
+    }
     for path in &inputs.spec.app.files {
         own.push(format!("--volume={}:{path}", host_path(path)));
     }

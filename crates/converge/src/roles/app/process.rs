@@ -5,6 +5,8 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Release;
 use crate::render::render;
+use crate::tls;
+use andamio_manifest::AUTHORITY;
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
 use minijinja::{Value, context};
@@ -46,6 +48,7 @@ pub(super) fn quadlet(
             port => process.port,
             user => USER,
             env_file => ENV_FILE,
+            authority => tls::is_there(cx.inputs).then_some(AUTHORITY),
             volumes,
             // One process that grows without end must not take the machine with it.
             memory_mib => cx.memory_mib(75),

@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, strings, unit};
 use crate::render::render;
+use crate::tls;
 use andamio_manifest::{File, Firewall, Kind, Resource, Sysctl, Unit};
 use minijinja::context;
 use std::fmt::Write as _;
@@ -43,6 +44,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     }
     out.add(directory("/etc/andamio", 0o700, ("root", "root")));
     out.file(file("/etc/hosts", hosts(cx)));
+    tls::add_authority(cx, &mut out);
     for (key, value) in SYSCTLS {
         out.add(Kind::Sysctl(Sysctl { key: (*key).to_owned(), value: (*value).to_owned() }));
     }

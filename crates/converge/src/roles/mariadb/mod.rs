@@ -17,8 +17,10 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
+use crate::tls;
 use andamio_manifest::{
-    Check, File, Kind, Mariadb, MariadbAccount, MariadbGrant, Probe, Resource, Unit,
+    AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
+    Resource, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::model::Layout;
@@ -42,6 +44,7 @@ pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKin
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("mariadb");
     out.packages(&["mariadb-server", "mariadb-backup"]);
+    let identity = tls::add_identity(cx, &mut out, MARIADB_IDENTITY, "mysql");
     let config = out.file(File {
         validate: strings(&["/usr/sbin/mariadbd", "--defaults-file={}", "--help", "--verbose"]),
         ..config(cx)?
@@ -52,6 +55,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     ));
     out.unit(Unit {
         restart_on: vec![config, unit_file],
+        // A new certificate is taken up without a restart, also by Galera.
+        reload_on: vec![identity],
         disrupts: disrupts(cx.inputs.topology, Role::Mariadb),
         ..unit("mariadb.service")
     });
@@ -106,6 +111,8 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
             log_mib => (pool_mib / 8).clamp(96, 1024),
             replica => layout == Layout::Replica,
             galera => layout == Layout::Galera,
+            authority => AUTHORITY,
+            identity => MARIADB_IDENTITY,
             cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
             peers => peers.join(","),
             replication_account => REPLICATION_ACCOUNT,

@@ -11,8 +11,10 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
+use crate::tls;
 use andamio_manifest::{
-    Check, Kind, Probe, Rabbitmq, RabbitmqCluster, RabbitmqUser, Resource, Unit,
+    AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, Rabbitmq, RabbitmqCluster, RabbitmqUser,
+    Resource, Unit,
 };
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
@@ -35,6 +37,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
     out.packages(&["rabbitmq-server"]);
     let values = values(cx);
+    // Read again by the server within minutes of a change.
+    tls::add_identity(cx, &mut out, RABBITMQ_IDENTITY, "rabbitmq");
     let mut parts = vec![
         out.file(secret_file(
             "/var/lib/rabbitmq/.erlang.cookie",
@@ -58,6 +62,11 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ("/etc/rabbitmq/rabbitmq.conf", "rabbitmq.conf", include_str!("rabbitmq.conf")),
         ("/etc/rabbitmq/rabbitmq-env.conf", "env.conf", include_str!("env.conf")),
         ("/etc/rabbitmq/inetrc", "inetrc", include_str!("inetrc")),
+        (
+            "/etc/rabbitmq/distribution.config",
+            "distribution.config",
+            include_str!("distribution.config"),
+        ),
     ] {
         parts.push(out.file(file(path, render(name, source, values.clone())?)));
     }
@@ -101,7 +110,9 @@ fn values(cx: &Cx<'_>) -> Value {
         pair => members.len() == 2,
         cluster => format!("{}-{}", cx.inputs.topology.project, cx.inputs.topology.env),
         epmd => ports::EPMD,
-        amqp => ports::AMQP,
+        amqps => ports::AMQPS,
+        authority => AUTHORITY,
+        identity => RABBITMQ_IDENTITY,
         distribution_port => ports::RABBITMQ_CLUSTER,
         management => MANAGEMENT,
         memory_mib => cx.memory_mib(40),
@@ -221,7 +232,7 @@ pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
     let urls: Vec<String> = inputs
         .topology
         .with_role(Role::Rabbitmq)
-        .map(|m| format!("amqp://{ACCOUNT}:{password}@{}:{}/{vhost}", m.address, ports::AMQP))
+        .map(|m| format!("amqps://{ACCOUNT}:{password}@{}:{}/{vhost}", m.address, ports::AMQPS))
         .collect();
     (!urls.is_empty()).then(|| urls.join(","))
 }

@@ -15,7 +15,10 @@ use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
 use crate::secrets::SecretKind;
-use andamio_manifest::{Check, Kind, Probe, Redis, RedisCluster, RedisMember, Resource, Unit};
+use crate::tls;
+use andamio_manifest::{
+    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource, Unit,
+};
 use andamio_spec::topology::Role;
 use minijinja::context;
 use sha2::{Digest, Sha256};
@@ -34,6 +37,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         "/etc/systemd/system/redis-server@.service.d/10-andamio.conf",
         include_str!("unit.conf"),
     ));
+    let identity = tls::add_identity(cx, &mut out, REDIS_IDENTITY, "redis");
     let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
         .into_iter()
         .filter(|node| node.machine == cx.machine.name)
@@ -50,7 +54,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             0o640,
         ));
         out.unit(Unit {
-            restart_on: vec![config, unit_file.clone()],
+            restart_on: vec![config, unit_file.clone(), identity.clone()],
             disrupts: disrupts(cx.inputs.topology, Role::Redis),
             ..unit(&format!("redis-server@{port}.service"))
         });
@@ -100,6 +104,8 @@ fn config(cx: &Cx<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error
             address => cx.machine.address.to_string(),
             port => node.port,
             maxmemory,
+            authority => AUTHORITY,
+            identity => REDIS_IDENTITY,
             password => cx.inputs.secret(PASSWORD),
             account => ACCOUNT,
             // The digest is enough for the file: the password itself is in the application's only.
@@ -148,7 +154,7 @@ pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
     let password = inputs.secret(APP_PASSWORD);
     let urls: Vec<String> = redis_nodes(inputs.topology)
         .iter()
-        .map(|node| format!("redis://{ACCOUNT}:{password}@{}:{}/", node.address, node.port))
+        .map(|node| format!("rediss://{ACCOUNT}:{password}@{}:{}/", node.address, node.port))
         .collect();
     (!urls.is_empty()).then(|| urls.join(","))
 }

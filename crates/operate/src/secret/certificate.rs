@@ -1,0 +1,118 @@
+//! Certificates of an instance: its own authority, and one for each machine with a service.
+
+use crate::{Failure, Kind};
+use andamio_engine::{Fault, now};
+use jiff::{SignedDuration, Timestamp};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use time::OffsetDateTime;
+
+/// Of the authority; it is made anew with everything it has signed before that.
+const AUTHORITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// Of a machine: what was stolen is of no use after it.
+const MACHINE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Made anew by any `up` within this time before the end.
+const EARLY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Clocks of machines differ.
+const BEFORE: SignedDuration = SignedDuration::from_hours(1);
+
+/// A new authority for an instance: certificate and key, PEM, behind a line that says what it is for.
+pub(super) fn authority(hosts: &[String]) -> Result<String, Failure> {
+    let key = key()?;
+    let until = after(AUTHORITY);
+    let certificate = params(hosts, until)?.self_signed(&key).map_err(|e| failure(&e))?;
+    Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
+}
+
+/// A new certificate that the authority has signed.
+pub(super) fn machine(hosts: &[String], authority: &str) -> Result<String, Failure> {
+    let (instance, _) = described(authority).ok_or_else(garbled)?;
+    let signer = authority.find("-----BEGIN PRIVATE KEY-----").and_then(|at| authority.get(at..));
+    let signer = KeyPair::from_pem(signer.ok_or_else(garbled)?).map_err(|e| failure(&e))?;
+    let issuer = Issuer::new(params(&instance, after(AUTHORITY))?, signer);
+    let (key, until) = (key()?, after(MACHINE));
+    let mut params = CertificateParams::new(hosts.to_vec()).map_err(|e| failure(&e))?;
+    let name = hosts.first().map_or("", String::as_str);
+    params.distinguished_name.push(DnType::CommonName, name);
+    (params.not_before, params.not_after) =
+        (moment(now().saturating_sub(BEFORE).unwrap_or_default()), moment(until));
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    // Members of a cluster are each other's clients.
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    let certificate = params.signed_by(&key, &issuer).map_err(|e| failure(&e))?;
+    Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
+}
+
+/// Does it name these hosts, and will it for a while?
+pub(super) fn serves(text: &str, hosts: &[String]) -> bool {
+    let late = now().saturating_add(EARLY).unwrap_or_default();
+    described(text).is_some_and(|(named, until)| named == hosts && until > late)
+}
+
+fn params(hosts: &[String], until: Timestamp) -> Result<CertificateParams, Failure> {
+    let mut params = CertificateParams::new(Vec::new()).map_err(|e| failure(&e))?;
+    let name = format!("andamio {}", hosts.first().map_or("", String::as_str));
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    (params.not_before, params.not_after) =
+        (moment(now().saturating_sub(BEFORE).unwrap_or_default()), moment(until));
+    Ok(params)
+}
+
+fn key() -> Result<KeyPair, Failure> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|e| failure(&e))
+}
+
+/// Text before the first block of a PEM file is nothing to its readers.
+fn head(hosts: &[String], until: Timestamp) -> String {
+    format!("# {} until {until}\n", hosts.join(" "))
+}
+
+fn described(text: &str) -> Option<(Vec<String>, Timestamp)> {
+    let (hosts, until) = text.lines().next()?.strip_prefix("# ")?.split_once(" until ")?;
+    Some((hosts.split(' ').map(str::to_owned).collect(), until.parse().ok()?))
+}
+
+fn after(span: SignedDuration) -> Timestamp {
+    let seconds = now().as_second();
+    Timestamp::from_second(seconds.saturating_add(span.as_secs())).unwrap_or(Timestamp::MAX)
+}
+
+fn moment(time: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(time.as_second()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn failure(error: &rcgen::Error) -> Failure {
+    Failure::error(Kind::Failed, "certificate", error, "this is a fault of Andamio")
+}
+
+fn garbled() -> Failure {
+    let help = "remove the environment with `andamio down` and bring it up again";
+    Fault::new("certificate", "the authority in the state's secrets is damaged", help).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_once_for_the_same_hosts() {
+        let hosts = ["db-1", "198.18.1.40", "localhost", "127.0.0.1"].map(str::to_owned);
+        let authority = authority(&["dev@local".to_owned()]).unwrap();
+        let text = machine(&hosts, &authority).unwrap();
+        assert!(serves(&text, &hosts) && !serves(&text, &hosts[..1]));
+        assert!(!serves("", &hosts) && !serves("# db-1 until now\n", &hosts[..1]));
+        let old = text.replacen(
+            &text[..text.find('\n').unwrap()],
+            &head(&hosts, now())[..head(&hosts, now()).len() - 1],
+            1,
+        );
+        assert!(!serves(&old, &hosts), "it ends today");
+        assert!(machine(&hosts, "# x until y").is_err());
+    }
+}
