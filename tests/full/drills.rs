@@ -3,14 +3,16 @@
 //! and point 3 of what no comparable tool has.
 
 use crate::prod::{drill, healthy, together, verify};
-use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
+use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps, command};
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "drills", need: Need::Machines, run: all };
 
 const RATE: u32 = 200;
 const KILLS: usize = 20;
+/// Some thirty cells of half a minute.
+const PATIENCE: Duration = Duration::from_secs(2400);
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = Sandbox::of_checkout();
@@ -22,7 +24,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let mut cells: Vec<Value> = Vec::new();
     steps.step("every fault of every target keeps its promise", || {
         let rate = RATE.to_string();
-        let ended = s.run(&["drill", "prod", "--all", "--rate", &rate, "-y", "--json"]);
+        let all = s.command(&["drill", "prod", "--all", "--rate", &rate, "-y", "--json"]);
+        let ended = command::run(all, PATIENCE);
         cells = ended.lines().into_iter().filter(|line| line["type"] == "drill").collect();
         drop(ended.expect(0));
     });

@@ -6,6 +6,7 @@ use andamio_node::{Mode, facts, health, serve, task};
 use andamio_provision::local::Injury;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 pub(crate) fn launch(folder: &Path, groups: &[PathBuf]) -> Result<Exit, Stop> {
     match andamio_provision::local::launch(folder, groups) {
@@ -25,7 +26,10 @@ pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
                 interface: interface.clone(),
                 address: *address,
             };
-            andamio_operate::drill::stand_by(&injury).await?;
+            // A drill that ends, however it ends, closes it.
+            let mut rest = Vec::new();
+            let _ = tokio::io::stdin().read_to_end(&mut rest).await;
+            andamio_operate::drill::mend(&injury).await?;
             Ok(Exit::Done)
         }
     }

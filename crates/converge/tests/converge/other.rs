@@ -35,7 +35,14 @@ fn renders_its_own_names() {
     let variables: Vec<String> = app_environment(&fixture.inputs()).into_keys().collect();
     assert_eq!(
         variables,
-        ["ANDAMIO_ENV", "API_TOKEN", "DATABASE_CA", "DATABASE_URL", "DRAIN_SECONDS", "TRUSTED_PROXIES"]
+        [
+            "ANDAMIO_ENV",
+            "API_TOKEN",
+            "DATABASE_CA",
+            "DATABASE_URL",
+            "DRAIN_SECONDS",
+            "TRUSTED_PROXIES"
+        ]
     );
 }
 

@@ -7,7 +7,6 @@ use andamio_engine::Fault;
 use andamio_provision::local::Injury;
 use std::path::Path;
 use std::process::Stdio;
-use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 pub(super) struct Guard(Child);
@@ -38,12 +37,10 @@ impl Guard {
     }
 }
 
-/// What the guard does. Its process group is its own, so that Ctrl-C is not for it.
+/// What the guard does, once its input has ended. Its process group is its own, so that Ctrl-C is not for it.
 ///
 /// # Errors
 /// When the machine cannot be put back.
-pub async fn stand_by(injury: &Injury) -> Result<(), Failure> {
-    let mut rest = Vec::new();
-    let _ = tokio::io::stdin().read_to_end(&mut rest).await;
+pub async fn mend(injury: &Injury) -> Result<(), Failure> {
     Ok(injury.mend().await.map_err(|e| fault(&e))?)
 }

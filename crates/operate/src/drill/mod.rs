@@ -5,7 +5,7 @@ mod load;
 mod run;
 mod victim;
 
-pub use guard::stand_by;
+pub use guard::mend;
 pub use load::accounts;
 pub use run::drill;
 pub use victim::{Victim, victim};

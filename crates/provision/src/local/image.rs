@@ -69,6 +69,21 @@ const MASKED: &[&str] = &[
 const UNNEEDED: &[&str] =
     &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
+/// The build in namespaces of its own for mounts and processes, which end with the process that began it:
+/// whenever that is killed, no process goes on and nothing stays mounted.
+const ALONE: [&str; 10] = [
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "unshare",
+    "--mount",
+    "--pid",
+    "--mount-proc",
+    "--fork",
+    "--kill-child",
+    "mmdebstrap",
+];
+
 /// How the image is made; its digest names the result.
 pub struct Recipe;
 
@@ -136,9 +151,11 @@ impl Image {
             return Ok(false);
         }
         let unfinished = self.folder.with_extension("building");
+        unmount_below(&unfinished)?;
         disk::remove(&unfinished)?;
         doing("installing Debian 13 and the packages of all roles (about a minute, once)");
-        let mut child = Command::new("mmdebstrap")
+        let mut child = Command::new(ALONE[0])
+            .args(&ALONE[1..])
             .args(Recipe::arguments())
             .arg(&unfinished)
             .stdin(Stdio::null())
@@ -173,6 +190,24 @@ impl Image {
         drop(lock);
         Ok(true)
     }
+}
+
+/// What is mounted below a folder that is going to be removed: a build that was interrupted by a version
+/// without [`ALONE`] has left the host's own file systems there, and removing would go into them.
+fn unmount_below(folder: &Path) -> Result<(), LocalError> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = text.lines().filter_map(|line| line.split(' ').nth(4)).map(Path::new);
+    let mut below: Vec<&Path> = points.filter(|point| point.starts_with(folder)).collect();
+    below.sort();
+    for point in below.into_iter().rev() {
+        let done = nix::mount::umount2(point, nix::mount::MntFlags::MNT_DETACH);
+        done.map_err(|errno| LocalError::Io {
+            action: "unmount",
+            path: point.into(),
+            source: errno.into(),
+        })?;
+    }
+    Ok(())
 }
 
 async fn lock(path: PathBuf, doing: &mut impl FnMut(&str)) -> Result<Flock<File>, LocalError> {
