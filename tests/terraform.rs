@@ -230,6 +230,8 @@ fn backend(tool: &Tool) {
         "-input=false",
         "-backend-config=../../shared/backend.tf",
         "-backend-config=max_retries=1",
+        // An address has no names of buckets before it.
+        "-backend-config=use_path_style=true",
     ];
     let keys = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")];
     let ended = tool.run_with(&tree.environment("dev"), &arguments, &keys);

@@ -70,7 +70,7 @@ pub fn plan(request: &Request) -> Result<Terraform, Failure> {
     });
     let overwrites = found.is_some() && changes.is_some();
     let mut notes = vec![
-        "Linode itself is not asked: `terraform plan` shows what would change there".to_owned(),
+        "Linode itself is not asked: what would change there, `terraform plan` shows".to_owned(),
     ];
     if overwrites {
         notes.push("lines with - are in the file now and would be overwritten".to_owned());

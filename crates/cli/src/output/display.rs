@@ -6,8 +6,16 @@ use andamio_engine::{CostChange, MachineAction, PlanReport, Reason};
 /// The whole plan. A plan with nothing in it is one line.
 pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
     let instance = format!("{}@{}", report.env, report.place);
-    if report.empty {
-        return format!("{instance} is as declared; nothing to do.\n");
+    if report.empty && report.refusals.is_empty() {
+        // Where no machine was looked at, only files were.
+        return if report.machines.is_empty() {
+            format!(
+                "{instance}: terraform.tfvars says what andamio.toml does. {}\n",
+                report.notes.join("; ")
+            )
+        } else {
+            format!("{instance} is as declared; nothing to do.\n")
+        };
     }
     let mut out = format!("{}\n", style.bold(&format!("Plan for {instance}")));
     for machine in &report.machines {
