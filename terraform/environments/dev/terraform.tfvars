@@ -56,7 +56,7 @@ flows = [
   { from = "world", to = "app", protocol = "tcp", ports = "8080" },
   { from = "app", to = "mariadb", protocol = "tcp", ports = "3306" },
   { from = "operator", to = "mariadb", protocol = "tcp", ports = "22" },
-  { from = "app", to = "rabbitmq", protocol = "tcp", ports = "5672" },
+  { from = "app", to = "rabbitmq", protocol = "tcp", ports = "5671" },
   { from = "operator", to = "rabbitmq", protocol = "tcp", ports = "22" },
   { from = "app", to = "redis", protocol = "tcp", ports = "6379" },
   { from = "operator", to = "redis", protocol = "tcp", ports = "22" },

@@ -78,7 +78,7 @@ flows = [
   { from = "mariadb", to = "mariadb", protocol = "tcp", ports = "3306,4444" },
   { from = "operator", to = "mariadb", protocol = "tcp", ports = "22" },
   { from = "operator", to = "ops", protocol = "tcp", ports = "22" },
-  { from = "app", to = "rabbitmq", protocol = "tcp", ports = "5672" },
+  { from = "app", to = "rabbitmq", protocol = "tcp", ports = "5671" },
   { from = "operator", to = "rabbitmq", protocol = "tcp", ports = "22" },
   { from = "rabbitmq", to = "rabbitmq", protocol = "tcp", ports = "4369,25672" },
   { from = "app", to = "redis", protocol = "tcp", ports = "6379,6380,6381" },
