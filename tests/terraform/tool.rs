@@ -37,7 +37,9 @@ impl Tool {
     /// Builds the provider and puts it where the tool looks for it.
     pub(crate) fn new(name: &'static str) -> Self {
         let folder = run::folder().join(format!("{name}-mirror"));
-        let host = if name == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" };
+        // Where each looks a provider up that names no host.
+        let domain = if name == "tofu" { "opentofu.org" } else { "terraform.io" };
+        let host = format!("registry.{domain}");
         let place = folder.join(host).join("linode/linode/3.13.0/linux_amd64");
         fs::create_dir_all(&place).unwrap();
         let mut build = Command::new("go");

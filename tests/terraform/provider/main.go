@@ -25,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	serve := func() tfprotov6.ProviderServer { return server }
-	if err := tf6server.Serve("registry.terraform.io/linode/linode", serve); err != nil {
+	if err := tf6server.Serve("linode/linode", serve); err != nil {
 		log.Fatal(err)
 	}
 }
