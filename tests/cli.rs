@@ -30,6 +30,7 @@ const VERBS: &[&str] = &[
     "history",
     "unlock",
     "cost",
+    "drill",
     "secret",
     "key",
     "completions",

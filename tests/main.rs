@@ -22,6 +22,7 @@ mod prod;
 mod results;
 mod rules;
 mod team;
+mod terraform;
 
 use andamio_testkit::{Scenario, Steps};
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ const SHORT: &[Scenario] = &[
     lock::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
+    terraform::SCENARIO,
     bare::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,

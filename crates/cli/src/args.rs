@@ -67,7 +67,8 @@ pub(crate) enum Verb {
     },
     /// Show what `up` would change
     #[command(
-        after_help = "Examples:\n  andamio plan dev\n  andamio plan prod --exit-code\n  andamio plan prod --out reviewed.json"
+        after_help = "Examples:\n  andamio plan dev\n  andamio plan prod --exit-code\n  andamio plan prod --out reviewed.json\n  \
+                      andamio plan prod --on linode --render"
     )]
     Plan {
         env: String,
@@ -77,6 +78,12 @@ pub(crate) enum Verb {
         /// End with 2 when there are changes
         #[arg(long)]
         exit_code: bool,
+        /// At a place of kind linode: write the environment's terraform.tfvars
+        #[arg(long)]
+        render: bool,
+        /// Override a refusal for money; the ledger keeps the reason
+        #[arg(long, value_name = "budget=REASON")]
+        accept: Vec<String>,
     },
     /// Make an environment real
     #[command(
@@ -90,6 +97,9 @@ pub(crate) enum Verb {
         /// Stay with these machines
         #[arg(long, value_name = "MACHINE", num_args = 1..)]
         limit: Vec<String>,
+        /// Override a refusal for money; the ledger keeps the reason
+        #[arg(long, value_name = "budget=REASON")]
+        accept: Vec<String>,
     },
     /// Remove an environment, data included
     #[command(after_help = "Examples:\n  andamio down dev\n  andamio down dev -y")]
@@ -171,9 +181,16 @@ pub(crate) enum Verb {
                             A holder that died on this machine loses its lock at once, one elsewhere a minute after its last\n\
                             sign of life. This ends a lock before that, or one whose holder lives: then it asks.")]
     Unlock { env: String },
-    /// Show what an environment costs a month
-    #[command(after_help = "Examples:\n  andamio cost\n  andamio cost prod --json")]
-    Cost { env: Option<String> },
+    /// Show what an environment costs, by month and hour
+    #[command(
+        after_help = "Examples:\n  andamio cost\n  andamio cost prod --json\n  andamio cost prod --place linode"
+    )]
+    Cost {
+        env: Option<String>,
+        /// Place to buy at, instead of the environment's own
+        #[arg(long, value_name = "PLACE")]
+        place: Option<String>,
+    },
     /// Break something under load, put it back, and say what users and records saw of it
     #[command(
         after_help = "Examples:\n  andamio drill prod database machine-kill\n  andamio drill dev queue process-kill --rate 50\n  \

@@ -84,6 +84,7 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
         by: by(),
         search,
         access: access(),
+        accept: std::collections::BTreeMap::new(),
     })
 }
 

@@ -3,7 +3,9 @@
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, Progress};
 use crate::project::interactive;
-use andamio_engine::{Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run};
+use andamio_engine::{
+    Accepted, Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run,
+};
 use andamio_operate::{Failure, Instance, Request, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
@@ -101,10 +103,11 @@ pub(crate) async fn steps(
     verb: &str,
     plan: &str,
     steps: &[Step],
+    accepted: &[Accepted],
     output: &Output,
 ) -> Result<(RunOutcome, RunRecord), Stop> {
     let signals = signals();
-    let record = instance.begin(verb, plan).await?;
+    let record = instance.begin(verb, plan, accepted).await?;
     let (events, receiver) = Events::new(&record.run);
     let cancel = Cancel::default();
     let watcher = tokio::spawn(watch(cancel.clone(), signals));

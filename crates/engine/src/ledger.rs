@@ -31,6 +31,16 @@ pub enum RunStatus {
     Refused,
 }
 
+/// A refusal that a person overrode, with the reason that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Code of the refusal.
+    pub code: String,
+    /// What it said.
+    pub message: String,
+    pub reason: String,
+}
+
 /// An entry. A run has two: one when it begins and one when it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -51,6 +61,8 @@ pub struct RunRecord {
     pub changed: u32,
     #[serde(default)]
     pub message: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
     #[serde(default)]
     pub prev_sha256: String,
     #[serde(default)]
@@ -134,4 +146,47 @@ impl Ledger {
 fn parse(number: u64, body: &[u8]) -> Result<RunRecord, LedgerError> {
     serde_json::from_slice(body)
         .map_err(|e| StoreError::Garbled(format!("ledger entry {number}"), e.to_string()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(run: &str, accepted: Vec<Accepted>) -> RunRecord {
+        RunRecord {
+            v: 1,
+            run: run.to_owned(),
+            verb: "up".to_owned(),
+            env: "prod".to_owned(),
+            place: "local".to_owned(),
+            by: "marta@desk".to_owned(),
+            started: Timestamp::UNIX_EPOCH,
+            ended: None,
+            status: RunStatus::Started,
+            plan: String::new(),
+            changed: 0,
+            message: String::new(),
+            accepted,
+            prev_sha256: String::new(),
+            sha256: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_overridden_stays_in_the_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(Store::directory(folder.path()).unwrap().instance("prod@local"));
+        let accepted = Accepted {
+            code: "budget".to_owned(),
+            message: "5.01 over".to_owned(),
+            reason: "agreed with Marta".to_owned(),
+        };
+        ledger.append(record("1", Vec::new())).await.unwrap();
+        ledger.append(record("2", vec![accepted.clone()])).await.unwrap();
+        let runs = ledger.runs().await.unwrap();
+        assert_eq!(runs[1].accepted, [accepted]);
+        // An entry without any reads, and hashes, as it did before there was such a thing.
+        let text = serde_json::to_string(&runs[0]).unwrap();
+        assert!(!text.contains("accepted"), "{text}");
+    }
 }

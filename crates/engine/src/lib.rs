@@ -13,7 +13,7 @@ mod step;
 mod store;
 
 pub use event::{Event, Events, State};
-pub use ledger::{Ledger, LedgerError, RunRecord, RunStatus};
+pub use ledger::{Accepted, Ledger, LedgerError, RunRecord, RunStatus};
 pub use lock::{Holder, Lock, LockError, LockRecord};
 pub use plan::{Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused};
 pub use run::{Cancel, RunOutcome, run};

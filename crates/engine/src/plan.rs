@@ -65,6 +65,9 @@ pub struct CostChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     pub code: String,
+    /// The key of andamio.toml that refused; empty where it is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     pub message: String,
     pub help: String,
 }

@@ -3,7 +3,7 @@
 
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
-use andamio_engine::{Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
+use andamio_engine::{Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
 };
@@ -39,6 +39,8 @@ pub struct Request {
     pub target: PathBuf,
     /// The person's own way into servers that exist already.
     pub access: Access,
+    /// Refusals that the person overrides: code, and the reason given.
+    pub accept: BTreeMap<String, String>,
 }
 
 /// How a person logs in where no run has been before.
@@ -196,7 +198,12 @@ impl Instance {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub async fn begin(&self, verb: &str, plan: &str) -> Result<RunRecord, Failure> {
+    pub async fn begin(
+        &self,
+        verb: &str,
+        plan: &str,
+        accepted: &[Accepted],
+    ) -> Result<RunRecord, Failure> {
         let record = RunRecord {
             v: 1,
             run: run_id(),
@@ -210,6 +217,7 @@ impl Instance {
             plan: plan.to_owned(),
             changed: 0,
             message: String::new(),
+            accepted: accepted.to_vec(),
             prev_sha256: String::new(),
             sha256: String::new(),
         };
@@ -227,7 +235,7 @@ enum Depth {
 
 pub(crate) type Shared = Arc<Instance>;
 
-fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
+pub(crate) fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
     if let Some(found) = spec.environments.iter().find(|e| e.name == env) {
         return Ok(found.clone());
     }
@@ -242,7 +250,13 @@ fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
 fn kind<'s>(spec: &'s Spec, place: &str) -> Result<&'s Place, Failure> {
     let message = match spec.places.get(place) {
         Some(Place::Linode { .. }) => {
-            format!("this version cannot make machines at `{place}`, only on this machine")
+            let message =
+                format!("this version cannot make machines at `{place}`, only on this machine");
+            let help = format!(
+                "rehearse it here with --on local; `andamio plan ENV --on {place} --render` writes what \
+                 Terraform needs, and terraform/README.md says how to apply that by hand"
+            );
+            return Err(Failure::new(Kind::Usage, "place", message, &help));
         }
         Some(kind) => return Ok(kind),
         None if place == "hosts" => {

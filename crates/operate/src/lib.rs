@@ -5,12 +5,14 @@ mod instance;
 mod node;
 mod secret;
 
+pub mod accept;
 pub mod command;
 pub mod down;
 pub mod drill;
 pub mod hosts;
 pub mod init;
 pub mod key;
+pub mod linode;
 pub mod logs;
 pub mod release;
 pub mod status;

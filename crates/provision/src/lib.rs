@@ -3,6 +3,7 @@
 
 pub mod hosts;
 pub mod local;
+pub mod terraform;
 
 use andamio_spec::Topology;
 use hosts::Hosts;

@@ -20,6 +20,7 @@ pub const BALANCER_SIZE: Size = Size::new(2, 4);
 
 pub const LIMITS: Limits = Limits {
     machines: None,
+    size: None,
     storage_bytes: None,
     bandwidth_bits_per_s: None,
     transfer_bytes: None,
@@ -30,11 +31,11 @@ pub const LIMITS: Limits = Limits {
 /// The document sizes only the application's machines and gives the month's cost: 100, 300 and
 /// 1,000 €. With data and ops machines as large as the application's, and balancers of 2x4:
 ///
-/// | | machines | USD a month, NodeBalancer included |
+/// | | machines | USD a month for them; docs/costs.md has every item |
 /// |-|-|-|
 /// | dev | 4 × 2x4 | 4 × 24 = 96 |
-/// | staging | 10 × 2x4 | 10 × 24 + 10 = 250 |
-/// | prod | 13 × 4x8, 2 × 2x4 | 13 × 48 + 2 × 24 + 10 = 682; 826 with six app machines |
+/// | staging | 10 × 2x4 | 10 × 24 = 240 |
+/// | prod | 13 × 4x8, 2 × 2x4 | 13 × 48 + 2 × 24 = 672; 816 with six app machines |
 ///
 /// Smaller Redis and RabbitMQ machines (1x2, 12 USD) would put dev at 72 and leave no memory for
 /// the second and third Redis of a machine.

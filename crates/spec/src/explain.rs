@@ -2,7 +2,7 @@
 
 use crate::defaults;
 use crate::model::{Environment, Group, GroupSpec, Layout, Place, Spec, Tls};
-use crate::units::{format_bytes, format_duration};
+use crate::units::{format_bandwidth, format_bytes, format_duration};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
@@ -115,11 +115,11 @@ fn environment(list: &mut List<'_>, env: &Environment) {
     let none = || "none".to_owned();
     let machines = limits.machines.map_or_else(none, |limit| limit.to_string());
     list.add(&key("limits.machines"), machines, "as many as the groups declare");
+    let size = limits.size.map_or_else(none, |limit| limit.to_string());
+    list.add(&key("limits.size"), size, "as large as the groups declare");
     let storage = limits.storage_bytes.map_or_else(none, format_bytes);
     list.add(&key("limits.storage"), storage, "as much as the disks declare");
-    let bandwidth = limits
-        .bandwidth_bits_per_s
-        .map_or_else(none, |limit| format!("{} Mbit/s", limit / 1_000_000));
+    let bandwidth = limits.bandwidth_bits_per_s.map_or_else(none, format_bandwidth);
     list.add(&key("limits.bandwidth"), bandwidth, "answers are not slowed down");
     let transfer =
         limits.transfer_bytes.map_or_else(none, |limit| format!("{}/month", format_bytes(limit)));

@@ -16,11 +16,13 @@ mod window;
 
 pub use explain::{Explained, Origin, explain};
 pub use finding::{Finding, Parsed, Severity};
-pub use limits::{Refusal, check_limits, counts, storage_bytes};
+pub use limits::{
+    Refusal, check_limits, check_traffic, check_types, counts, growable, storage_bytes,
+};
 pub use model::*;
 pub use names::suggest;
 pub use parse::{MAX_BYTES, parse};
-pub use price::{Cost, CostItem, Rate, check_budget, cost};
+pub use price::{Cost, CostError, CostItem, Rate, check_budget, cost, cost_at};
 pub use schedule::{Schedule, ScheduleError};
 pub use topology::{Topology, TopologyError};
 pub use window::WindowError;

@@ -140,6 +140,8 @@ pub enum Window {
 pub struct Limits {
     /// Most machines the environment may have.
     pub machines: Option<u32>,
+    /// The largest that one machine may be.
+    pub size: Option<Size>,
     pub storage_bytes: Option<u64>,
     pub bandwidth_bits_per_s: Option<u64>,
     /// Outgoing bytes a month.

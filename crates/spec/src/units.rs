@@ -95,6 +95,21 @@ pub fn format_bytes(bytes: u64) -> String {
     }
 }
 
+/// `200 Mbit/s`, `1.5 Gbit/s`.
+#[must_use]
+pub fn format_bandwidth(bits_per_s: u64) -> String {
+    let (unit, name) = match bits_per_s {
+        1_000_000_000.. => (1_000_000_000, "Gbit/s"),
+        1_000_000.. => (1_000_000, "Mbit/s"),
+        _ => (1_000, "kbit/s"),
+    };
+    let tenths = (u128::from(bits_per_s) * 10 + unit / 2) / unit;
+    match tenths % 10 {
+        0 => format!("{} {name}", tenths / 10),
+        rest => format!("{}.{rest} {name}", tenths / 10),
+    }
+}
+
 /// `30d`, `36h`, `90m`, `45s`: the largest unit that divides it.
 #[must_use]
 pub fn format_duration(seconds: u64) -> String {

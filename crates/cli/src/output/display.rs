@@ -1,13 +1,21 @@
 //! A plan for people.
 
 use super::Style;
-use andamio_engine::{MachineAction, PlanReport, Reason};
+use andamio_engine::{CostChange, MachineAction, PlanReport, Reason};
 
 /// The whole plan. A plan with nothing in it is one line.
 pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
     let instance = format!("{}@{}", report.env, report.place);
-    if report.empty {
-        return format!("{instance} is as declared; nothing to do.\n");
+    if report.empty && report.refusals.is_empty() {
+        // Where no machine was looked at, only files were.
+        return if report.machines.is_empty() {
+            format!(
+                "{instance}: terraform.tfvars says what andamio.toml does. {}\n",
+                report.notes.join("; ")
+            )
+        } else {
+            format!("{instance} is as declared; nothing to do.\n")
+        };
     }
     let mut out = format!("{}\n", style.bold(&format!("Plan for {instance}")));
     for machine in &report.machines {
@@ -34,10 +42,14 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
             Reason::Release => "release",
         };
         let disrupts = if change.disrupts { style.red(", disrupts users") } else { String::new() };
+        // A file of the project is on no machine.
+        let machine = match change.machine.as_str() {
+            "" => String::new(),
+            name => format!("{} ", style.bold(name)),
+        };
         out.push_str(&format!(
-            "  {} {} {} {}{disrupts}{}\n",
+            "  {} {machine}{} {}{disrupts}{}\n",
             style.yellow("~"),
-            style.bold(&change.machine),
             change.resource,
             style.dim(&format!("({reason}")),
             style.dim(")"),
@@ -50,20 +62,16 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
         out.push_str(&format!("  {} {note}\n", style.dim("note:")));
     }
     if let Some(cost) = &report.cost {
-        let budget = cost.budget.map_or(String::new(), |b| format!(", budget {b:.0}"));
-        out.push_str(&format!(
-            "  {} {:.0} → {:.0} {} a month at Linode's list prices{budget}\n",
-            style.dim("cost:"),
-            cost.month_before,
-            cost.month_after,
-            cost.currency
-        ));
+        out.push_str(&format!("  {} {}\n", style.dim("cost:"), money(cost)));
     }
     for refusal in &report.refusals {
+        let rule =
+            if refusal.rule.is_empty() { String::new() } else { format!(" [{}]", refusal.rule) };
         out.push_str(&format!(
-            "  {} {}\n        {}\n",
+            "  {} {}{}\n        {}\n",
             style.red("refused:"),
             refusal.message,
+            style.dim(&rule),
             refusal.help
         ));
     }
@@ -76,4 +84,16 @@ pub(crate) fn plan(report: &PlanReport, style: Style) -> String {
         report.changes.len()
     ));
     out
+}
+
+/// Before, after, the difference, and the budget.
+fn money(cost: &CostChange) -> String {
+    let budget = cost.budget.map_or(String::new(), |b| format!(", budget {b:.0}"));
+    let change = cost.month_after - cost.month_before;
+    // Less than a cent is none.
+    let change = if change.abs() < 0.005 { String::new() } else { format!(" ({change:+.2})") };
+    format!(
+        "{:.0} → {:.0} {} a month{change} at Linode's list prices{budget}",
+        cost.month_before, cost.month_after, cost.currency
+    )
 }

@@ -1,5 +1,6 @@
 //! The one place that writes: answers to standard output, progress to standard error.
 
+mod cost;
 mod display;
 mod drills;
 mod explain;
@@ -8,6 +9,7 @@ mod progress;
 mod style;
 mod table;
 
+pub(crate) use cost::cost;
 pub(crate) use display::plan;
 pub(crate) use drills::drills;
 pub(crate) use explain::explain;

@@ -1,51 +1,64 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use crate::output::{Output, table};
+use crate::output::{Output, cost as display};
 use crate::project::Project;
-use andamio_spec::cost as price;
+use andamio_spec::price::Cost;
+use andamio_spec::{CostError, cost_at};
 use serde_json::json;
 
-pub(crate) fn cost(global: &Global, output: &Output, env: Option<&str>) -> Result<Exit, Stop> {
+pub(crate) fn cost(
+    global: &Global,
+    output: &Output,
+    env: Option<&str>,
+    place: Option<&str>,
+) -> Result<Exit, Stop> {
     let (_, spec) = Project::valid(global)?;
+    let place = place.or(global.on.as_deref());
+    let (env, place) = match env.and_then(|env| env.split_once('@')) {
+        Some((env, place)) => (Some(env), Some(place)),
+        None => (env, place),
+    };
+    let known = |name: &str| spec.environments.iter().find(|e| e.name == name);
+    let own = |name: &str| known(name).map_or("local", |e| e.on.as_str());
     let names: Vec<&str> = match env {
         Some(env) => vec![env],
         None => spec.environments.iter().map(|e| e.name.as_str()).collect(),
     };
-    let mut documents = Vec::new();
-    for name in names {
-        let cost = price(&spec, name)
-            .map_err(|e| Stop::new(Exit::Usage, "environment", e, "name one of andamio.toml"))?;
-        if output.json {
-            let mut document = json!({ "v": 1, "type": "cost" });
-            if let (Some(whole), Some(fields)) = (document.as_object_mut(), json!(cost).as_object())
-            {
-                whole.extend(fields.clone());
-            }
-            documents.push(document);
-            continue;
-        }
-        let rows: Vec<Vec<String>> = cost
-            .items
-            .iter()
-            .map(|i| {
-                let month = format!("{:>8.2}", i.month);
-                vec![i.name.clone(), i.machine_type.clone(), i.count.to_string(), month]
-            })
-            .collect();
-        let budget = cost.budget.map_or(String::new(), |b| format!(" of a budget of {b:.0}"));
-        output.answer(&format!(
-            "{name}: {:.2} {}{budget} a month\n{}",
-            cost.total_month,
-            spec.project.currency.as_str(),
-            table(&["ITEM", "TYPE", "COUNT", "   MONTH"], &rows)
-        ));
+    let costs = names
+        .iter()
+        .map(|name| cost_at(&spec, name, place.unwrap_or_else(|| own(name))).map_err(stop))
+        .collect::<Result<Vec<Cost>, Stop>>()?;
+    if !output.json {
+        output.answer(&display(&costs, output.style));
+        return Ok(Exit::Done);
     }
-    if let (true, Some(first)) = (output.json, documents.first_mut()) {
-        if env.is_some() {
-            output.document(first);
-        } else {
-            output.document(&json!({ "v": 1, "type": "costs", "environments": documents }));
-        }
+    let mut documents: Vec<_> = costs.iter().map(document).collect();
+    if env.is_some() {
+        documents.drain(..).for_each(|document| output.document(&document));
+    } else {
+        output.document(&json!({ "v": 1, "type": "costs", "environments": documents }));
     }
     Ok(Exit::Done)
+}
+
+fn document(cost: &Cost) -> serde_json::Value {
+    let mut document = json!({ "v": 1, "type": "cost" });
+    if let (Some(whole), Some(fields)) = (document.as_object_mut(), json!(cost).as_object()) {
+        whole.extend(fields.clone());
+    }
+    document
+}
+
+fn stop(error: CostError) -> Stop {
+    match error {
+        CostError::UnknownEnvironment(_) => {
+            Stop::new(Exit::Usage, "environment", error, "name one of andamio.toml")
+        }
+        CostError::UnknownPlace(_) => {
+            Stop::new(Exit::Usage, "place", error, "name local, linode or one of andamio.toml")
+        }
+        CostError::NoMachineType { .. } => {
+            Stop::new(Exit::Refused, "quota", error, "declare a smaller size or disk")
+        }
+    }
 }

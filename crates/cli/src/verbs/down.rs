@@ -44,7 +44,7 @@ async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> R
         );
         run::confirm(&question, global.yes)?;
     }
-    let (outcome, record) = run::steps(instance, "down", &report.id, &steps, output).await?;
+    let (outcome, record) = run::steps(instance, "down", &report.id, &steps, &[], output).await?;
     let env = &instance.topology.env;
     let exit = run::finish(output, &record, &outcome, &[format!("andamio up {env}")])?;
     if !output.json {

@@ -81,7 +81,7 @@ async fn locked(
         let title = format!("{} {}", target.as_str(), fault.as_str());
         steps.push(Step::new(&id, title, action).after(after));
     }
-    let (outcome, record) = run::steps(&instance, "drill", "", &steps, output).await?;
+    let (outcome, record) = run::steps(&instance, "drill", "", &steps, &[], output).await?;
     let done: Vec<Drill> =
         std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     if output.json {

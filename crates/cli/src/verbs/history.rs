@@ -36,7 +36,16 @@ pub(crate) async fn history(
         output.answer("No runs yet.");
     } else {
         let header = ["STARTED", "INSTANCE", "VERB", "BY", "STATUS", "CHANGED", "SECONDS", "RUN"];
-        output.answer(&table(&header, &rows));
+        let mut text = table(&header, &rows);
+        for run in runs {
+            for accepted in &run.accepted {
+                text.push_str(&format!(
+                    "{} overrode {}: {} ({})\n",
+                    run.run, accepted.code, accepted.reason, accepted.message
+                ));
+            }
+        }
+        output.answer(&text);
     }
     Ok(Exit::Done)
 }

@@ -27,10 +27,18 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
     match &args.verb {
         Verb::Init => init::init(global, output),
         Verb::Check { explain } => check::check(global, output, *explain),
-        Verb::Plan { env, out, exit_code } => {
-            plan::plan(global, output, env, out.as_deref(), *exit_code).await
+        Verb::Plan { env, out, exit_code, render, accept } => {
+            let wanted = plan::Wanted {
+                out: out.as_deref(),
+                exit_code: *exit_code,
+                render: *render,
+                accept,
+            };
+            plan::plan(global, output, env, &wanted).await
         }
-        Verb::Up { env, plan, limit } => up::up(global, output, env, plan.as_deref(), limit).await,
+        Verb::Up { env, plan, limit, accept } => {
+            up::up(global, output, env, plan.as_deref(), limit, accept).await
+        }
         Verb::Down { env } => down::down(global, output, env).await,
         Verb::Status { env } => status::status(global, output, env).await,
         Verb::Logs { env, machine, unit, level, since, follow, lines } => {
@@ -54,7 +62,7 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
             history::history(global, output, env.as_deref(), *lines).await
         }
         Verb::Unlock { env } => unlock::unlock(global, output, env).await,
-        Verb::Cost { env } => cost::cost(global, output, env.as_deref()),
+        Verb::Cost { env, place } => cost::cost(global, output, env.as_deref(), place.as_deref()),
         Verb::Drill { env, target, fault, all: _, rate } => {
             drill::drill(global, output, env, target.zip(*fault), *rate).await
         }

@@ -5,7 +5,7 @@ use crate::project::request;
 use crate::run;
 use andamio_engine::{Lock, PlanReport};
 use andamio_operate::release::Heard;
-use andamio_operate::{Failure, Instance, Request, hosts, release, up as operate};
+use andamio_operate::{Failure, Instance, Request, accept, hosts, release, up as operate};
 use andamio_provision::local::install;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +16,10 @@ pub(crate) async fn up(
     env: &str,
     reviewed: Option<&Path>,
     limit: &[String],
+    accept: &[String],
 ) -> Result<Exit, Stop> {
-    let request = request(global, env)?;
+    let mut request = request(global, env)?;
+    request.accept = accept::parse(accept)?;
     let reviewed = reviewed.map(read_plan).transpose()?;
     let look = Instance::look(request).await?;
     operate::check_limit(&look, limit)?;
@@ -81,7 +83,8 @@ async fn locked(
         output.answer(&display(report, output.style));
     }
     hosts::enrol(&instance, limit).await?;
-    let (outcome, record) = run::steps(&instance, "up", &report.id, &planned.steps, output).await?;
+    let (outcome, record) =
+        run::steps(&instance, "up", &report.id, &planned.steps, &planned.accepted, output).await?;
     let env = &instance.topology.env;
     let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
     if instance.local().is_ok() {

@@ -198,6 +198,7 @@ impl Ring {
             plan: String::new(),
             changed: 1,
             message: String::new(),
+            accepted: Vec::new(),
             prev_sha256: String::new(),
             sha256: String::new(),
         };

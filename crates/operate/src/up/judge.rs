@@ -2,15 +2,17 @@
 //! plan.
 
 use super::observe::{Checked, Observed};
+use crate::accept;
 use andamio_engine::{
-    Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused,
+    Accepted, Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused,
 };
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
 use andamio_spec::price::cost_of;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{
-    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, counts, model::Tls,
+    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, check_traffic,
+    counts, model::Tls,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +31,8 @@ pub(super) struct Input<'a> {
     pub(super) project: &'a str,
     /// Machines are Andamio's: it pays for them and restarts them. Not those that somebody has already.
     pub(super) own_machines: bool,
+    /// Refusals that the person overrides, with the reason.
+    pub(super) accept: &'a BTreeMap<String, String>,
 }
 
 /// What has to be done, machine by machine.
@@ -52,6 +56,7 @@ pub(super) struct Work {
 pub(super) struct Judged {
     pub(super) report: PlanReport,
     pub(super) work: Work,
+    pub(super) accepted: Vec<Accepted>,
 }
 
 const REPAIR: &str = "repair";
@@ -96,12 +101,21 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.migrate = true;
     }
     let (cost, over) = if input.own_machines { money(input) } else { (None, None) };
+    let traffic = if input.own_machines {
+        check_traffic(input.environment, input.currency)
+    } else {
+        Vec::new()
+    };
     let refusals = check_limits(input.environment, &counts(input.environment))
         .into_iter()
+        .chain(traffic)
         .chain(over)
-        .map(|r| Refused { code: r.code.to_string(), message: r.message, help: r.help })
+        .map(accept::refused)
         .chain(beyond_budget(input, &work, &changes))
         .collect();
+    let (refusals, accepted) = accept::split(refusals, input.accept);
+    let mut notes = notes(input, &work);
+    notes.extend(accept::notes(&accepted));
     let report = PlanReport::new(
         &input.topology.env,
         &input.topology.place,
@@ -109,9 +123,9 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         changes,
         cost,
         refusals,
-        notes(input, &work),
+        notes,
     );
-    Judged { report, work }
+    Judged { report, work, accepted }
 }
 
 fn one(
@@ -285,6 +299,7 @@ fn beyond_budget(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Refu
         {
             refusals.push(Refused {
                 code: "members".to_owned(),
+                rule: String::new(),
                 message: format!(
                     "{} of {} {} away, and this would restart {} ({})",
                     stay_away.join(", "),

@@ -13,7 +13,7 @@ pub use observe::{Checked, Observed};
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, release};
 use andamio_converge::{Inputs, Phase, Release, manifests_of};
-use andamio_engine::{PlanReport, Step};
+use andamio_engine::{Accepted, PlanReport, Step};
 use andamio_manifest::Manifest;
 use andamio_provision::Provider;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Planned {
     pub report: PlanReport,
     pub steps: Vec<Step>,
     pub release: Option<Release>,
+    /// What the person overrode; the ledger keeps it.
+    pub accepted: Vec<Accepted>,
 }
 
 /// Looks at everything and plans. Changes nothing, here or on a machine.
@@ -64,6 +66,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
         own_machines: !matches!(instance.provider, Provider::Hosts(_)),
+        accept: &instance.request.accept,
     });
     let steps = steps::build(
         instance,
@@ -73,7 +76,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         release.as_ref(),
         context.map(Arc::new),
     )?;
-    Ok(Planned { report: judged.report, steps, release })
+    Ok(Planned { report: judged.report, steps, release, accepted: judged.accepted })
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.

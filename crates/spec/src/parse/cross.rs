@@ -1,12 +1,11 @@
 //! Checks between parts of the file.
 
+use super::limits;
 use super::reader::{Field, Reader, Table};
 use crate::finding::Severity;
-use crate::limits::{counts, most_counts, storage_bytes};
 use crate::model::{Environment, Group, Place, Spec, Tls};
 use crate::price;
 use crate::topology::{self, Network, TopologyError};
-use crate::units::format_bytes;
 use std::net::Ipv4Addr;
 
 pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
@@ -19,7 +18,7 @@ pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     for (index, (env, entry)) in environments.iter().enumerate() {
         let before = environments.get(..index).unwrap_or_default();
         queues(reader, spec, env, entry);
-        limits(reader, env, entry);
+        limits::check(reader, spec, env, entry);
         disks(reader, spec, env, entry);
         tls(reader, env, entry);
         hosts(reader, spec, env, entry);
@@ -28,11 +27,11 @@ pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
 }
 
 /// The text of one environment.
-struct Entry<'t>(Field<'t>, &'t str);
+pub(super) struct Entry<'t>(Field<'t>, &'t str);
 
 impl<'t> Entry<'t> {
     /// The field at a path below the environment, for example `limits.machines`.
-    fn get(&self, path: &[&str]) -> Option<Field<'t>> {
+    pub(super) fn get(&self, path: &[&str]) -> Option<Field<'t>> {
         let mut field = self.0.child(self.1)?;
         for key in path {
             field = field.child(key)?;
@@ -78,40 +77,6 @@ fn queues(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry
     }
 }
 
-fn limits(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
-    let (now, most) = (counts(env), most_counts(env));
-    let (machines, most_machines) = (now.values().sum::<u32>(), most.values().sum::<u32>());
-    if let Some(limit) = env.limits.machines
-        && let Some(field) = entry.get(&["limits", "machines"])
-    {
-        if limit < machines {
-            let message = format!("the limit is {limit} machines, and {machines} are declared");
-            let help = format!("raise it to at least {most_machines} or declare fewer machines");
-            reader.error("limit-machines", field.at(), message, help);
-        } else if limit < most_machines {
-            let message = format!("the limit of {limit} machines stops growth before `max`");
-            let help = format!("with every group at its `max` there are {most_machines}");
-            reader.report(Severity::Warning, "limit-max", field.at(), message, help);
-        }
-    }
-    let (bytes, most_bytes) = (storage_bytes(env, &now), storage_bytes(env, &most));
-    if let Some(limit) = env.limits.storage_bytes
-        && let Some(field) = entry.get(&["limits", "storage"])
-    {
-        let (shown, needed) = (format_bytes(limit), format_bytes(bytes));
-        if limit < bytes {
-            let message = format!("the limit is {shown}, and the machines' disks are {needed}");
-            let help = format!("raise it to at least {} or set `disk`", format_bytes(most_bytes));
-            reader.error("limit-storage", field.at(), message, help);
-        } else if limit < most_bytes {
-            let message = format!("the limit of {shown} stops growth before `max`");
-            let help =
-                format!("with every group at its `max` {} are needed", format_bytes(most_bytes));
-            reader.report(Severity::Warning, "limit-max", field.at(), message, help);
-        }
-    }
-}
-
 /// Where the price list is the place's, sizes have to be on it.
 fn disks(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
     if !matches!(spec.places.get(&env.on), Some(Place::Linode { .. })) {
@@ -120,12 +85,8 @@ fn disks(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<
     for (group, spec) in &env.groups {
         let Some(field) = entry.get(&[group.as_str()]) else { continue };
         let at = field.child("size").or_else(|| field.child("disk")).unwrap_or(field.clone());
-        if price::machine_type(spec.size, spec.disk_bytes).is_none() {
-            let message = format!(
-                "no type of machine has {} and a disk of {}",
-                spec.size,
-                format_bytes(spec.disk_bytes)
-            );
+        if let Err(error) = price::type_of(*group, spec) {
+            let message = error.to_string();
             let help = format!("the largest is {}", price::largest());
             reader.error("no-machine-type", at.at(), message, help);
         }

@@ -163,11 +163,12 @@ fn limits(reader: &mut Reader<'_>, field: &Field<'_>) -> Limits {
     let mut limits = defaults::LIMITS;
     let help = "write { machines = 12, storage = \"400 GB\" }";
     let Some(table) = reader.table(field, help) else { return limits };
-    reader.known(&table, &["machines", "storage", "bandwidth", "transfer"]);
+    reader.known(&table, &["machines", "size", "storage", "bandwidth", "transfer"]);
     if let Some(field) = table.get("machines") {
         limits.machines =
             reader.integer(&field, 1..=1_000).and_then(|machines| u32::try_from(machines).ok());
     }
+    limits.size = table.get("size").and_then(|field| group::size(reader, &field));
     let mut quantity = |key, parse: fn(&str) -> Option<u64>, form| {
         let field = table.get(key)?;
         let text = reader.string(&field)?;

@@ -83,7 +83,7 @@ fn check_max(reader: &mut Reader<'_>, group: Group, field: &Field<'_>, machines:
     }
 }
 
-fn size(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Size> {
+pub(super) fn size(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Size> {
     let text = reader.string(field)?;
     match parse_size(text) {
         Ok(size) => Some(size),

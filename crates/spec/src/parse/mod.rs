@@ -7,6 +7,7 @@ mod cross;
 mod environment;
 mod group;
 mod hosts;
+mod limits;
 mod places;
 mod project;
 mod reader;

@@ -55,12 +55,8 @@ fn render(spec: &Spec, topology: &Topology) -> String {
     writeln!(out, "\nwindow {}\nlimits {:?}\ndisks {bytes}", env.window, env.limits).unwrap();
     let cost = cost(spec, &topology.env).unwrap();
     for item in &cost.items {
-        writeln!(
-            out,
-            "{:<12} {:<14} {} {:>8.2}",
-            item.name, item.machine_type, item.count, item.month
-        )
-        .unwrap();
+        writeln!(out, "{:<15} {:<14} {} {:>8.2}", item.name, item.kind, item.count, item.month)
+            .unwrap();
     }
     writeln!(
         out,
@@ -243,6 +239,8 @@ fn limits_refuse_what_scaling_may_not_do() {
     let refusals = check_limits(env, &planned);
     assert_eq!(refusals.len(), 2, "above max, and above the limit of machines: {refusals:#?}");
     assert!(refusals.iter().all(|refusal| refusal.code == "quota"));
+    let rules: Vec<&str> = refusals.iter().map(|refusal| refusal.rule.as_str()).collect();
+    assert_eq!(rules, ["environments.prod.app.max", "environments.prod.limits.machines"]);
 }
 
 #[test]

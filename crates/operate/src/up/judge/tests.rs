@@ -73,6 +73,10 @@ impl World {
     }
 
     fn judge(&self, limit: &[&str]) -> Judged {
+        self.judge_with(limit, &BTreeMap::new())
+    }
+
+    fn judge_with(&self, limit: &[&str], accept: &BTreeMap<String, String>) -> Judged {
         let environments = &self.spec.environments;
         let limit: Vec<String> = limit.iter().map(|&name| name.to_owned()).collect();
         judge(&Input {
@@ -83,6 +87,7 @@ impl World {
             release_changes: false,
             live: true,
             own_machines: true,
+            accept,
             limit: &limit,
             currency: self.spec.project.currency,
             project: &self.spec.project.name,
@@ -142,4 +147,26 @@ fn a_cluster_can_be_wrong_while_its_machines_are_not() {
     assert!(!judged.report.empty && judged.work.clusters.contains(&Group::Redis));
     assert!(judged.work.converge.is_empty());
     assert!(world.judge(&["app-1"]).report.empty);
+}
+
+#[test]
+fn money_is_a_refusal_that_can_be_overridden_and_a_limit_is_not() {
+    let mut world = World::new("prod");
+    for environment in &mut world.spec.environments {
+        environment.budget = Some(500);
+        environment.limits.machines = Some(14);
+    }
+    let codes = |judged: &Judged| -> Vec<String> {
+        judged.report.refusals.iter().map(|refusal| refusal.code.clone()).collect()
+    };
+    let refused = world.judge(&[]);
+    assert_eq!(codes(&refused), ["quota", "budget"]);
+    assert_eq!(refused.report.refusals[0].rule, "environments.prod.limits.machines");
+    let only_money = BTreeMap::from([("budget".to_owned(), "agreed with Marta".to_owned())]);
+    let accepted = world.judge_with(&[], &only_money);
+    assert_eq!(codes(&accepted), ["quota"]);
+    assert_eq!(accepted.accepted[0].reason, "agreed with Marta");
+    assert!(accepted.report.notes.iter().any(|note| note.contains("agreed with Marta")));
+    // What was reviewed with a reason is another plan than without.
+    assert_ne!(accepted.report.id, refused.report.id);
 }
