@@ -31,8 +31,8 @@ pub struct App {
     machines: Box<dyn Machines>,
     /// Jobs of each thing, the first of which is being done.
     queues: Mutex<HashMap<u64, VecDeque<Job>>>,
-    pub limits: Limits,
-    pub options: Options,
+    pub(crate) limits: Limits,
+    pub(crate) options: Options,
 }
 
 impl App {
@@ -70,7 +70,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the handler, or the state cannot be written.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         work: impl FnOnce(&State) -> Result<Value, Errors>,
     ) -> Result<Value, Errors> {
@@ -86,7 +86,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the handler, or the state cannot be written.
-    pub async fn write<T>(
+    pub(crate) async fn write<T>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Errors>,
     ) -> Result<T, Errors> {
@@ -153,7 +153,7 @@ impl App {
 
     /// Is this bearer token one that will do? Compared by digest, so that the time it takes says
     /// nothing about it.
-    pub fn admits(&self, token: &str) -> bool {
+    pub(crate) fn admits(&self, token: &str) -> bool {
         let wanted = self.options.token.as_ref();
         !token.is_empty()
             && wanted

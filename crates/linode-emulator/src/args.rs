@@ -23,32 +23,32 @@ Standard output has one line when it listens, with the address. Exit status: 0 t
 /// Linode's API v4 on this machine
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Address and port to listen on; port 0 is one that is free
     #[arg(long, value_name = "ADDR")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Folder that everything is kept in; made if it is not there
     #[arg(long, value_name = "DIR")]
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     /// The only token that will do; without it any will
     #[arg(long, value_name = "T", env = "LINODE_EMULATOR_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     /// Milliseconds of a unit of work: a boot takes two, a resize three
     #[arg(long, value_name = "MS", default_value_t = 500)]
-    pub pace: u32,
+    pub(crate) pace: u32,
     /// Something that goes wrong; may be given several times
     #[arg(long, value_name = "FAULT")]
-    pub fault: Vec<Fault>,
+    pub(crate) fault: Vec<Fault>,
     /// Milliseconds before an answer that never comes ends
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
-    pub timeout: u32,
+    pub(crate) timeout: u32,
     /// Count no requests
     #[arg(long)]
-    pub no_rate_limits: bool,
+    pub(crate) no_rate_limits: bool,
     /// Certificate chain (PEM): serve TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
     /// Its key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ const PAGE_SIZE: usize = 100;
 const PAGE_SIZES: std::ops::RangeInclusive<usize> = 25..=500;
 
 #[derive(Debug, Default)]
-pub struct Call {
+pub(crate) struct Call {
     /// The variable parts of the path, in their order.
     pub path: Vec<String>,
     pub query: HashMap<String, String>,
@@ -25,11 +25,11 @@ impl Call {
     ///
     /// # Errors
     /// It is none: nothing has it.
-    pub fn id(&self, part: usize) -> Result<u64, Errors> {
+    pub(crate) fn id(&self, part: usize) -> Result<u64, Errors> {
         self.text(part).parse().map_err(|_| Errors::not_found())
     }
 
-    pub fn text(&self, part: usize) -> &str {
+    pub(crate) fn text(&self, part: usize) -> &str {
         self.path.get(part).map_or("", String::as_str)
     }
 
@@ -37,7 +37,7 @@ impl Call {
     ///
     /// # Errors
     /// The filter or the page is no such thing.
-    pub fn page<'a>(
+    pub(crate) fn page<'a>(
         &self,
         records: impl Iterator<Item = &'a Arc<Record>> + Clone,
         show: impl Fn(&Record) -> Value,
@@ -55,7 +55,10 @@ impl Call {
     ///
     /// # Errors
     /// As [`Call::page`].
-    pub fn page_of_values(&self, values: impl IntoIterator<Item = Value>) -> Result<Value, Errors> {
+    pub(crate) fn page_of_values(
+        &self,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Value, Errors> {
         let (page, size) = self.wanted()?;
         let bodies = values.into_iter().filter_map(|value| match value {
             Value::Object(body) => Some(body),
@@ -93,9 +96,9 @@ fn page_of(data: Vec<Value>, page: usize, results: usize, size: usize) -> Value 
 }
 
 /// What the API shows of a record that needs nothing else.
-pub fn plain(record: &Record) -> Value {
+pub(crate) fn plain(record: &Record) -> Value {
     Value::Object(record.body.clone())
 }
 
 /// A handler that only reads.
-pub type Read = fn(&State, &Call) -> Result<Value, Errors>;
+pub(crate) type Read = fn(&State, &Call) -> Result<Value, Errors>;

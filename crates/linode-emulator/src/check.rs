@@ -5,7 +5,7 @@ use crate::store::Body;
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// Number of characters, least and most.
     Text(usize, usize),
     /// A label: number of characters, and what else than letters and digits may be in it.
@@ -17,12 +17,10 @@ pub enum Rule {
     List(&'static Rule),
     Object,
     Address,
-    /// Judged elsewhere.
-    Any,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Field {
+pub(crate) struct Field {
     name: &'static str,
     rule: Rule,
     required: bool,
@@ -31,36 +29,36 @@ pub struct Field {
 }
 
 /// A field that may be left out, and changed later.
-pub const fn field(name: &'static str, rule: Rule) -> Field {
+pub(crate) const fn field(name: &'static str, rule: Rule) -> Field {
     Field { name, rule, required: false, fixed: false, nullable: false }
 }
 
 impl Field {
-    pub const fn required(mut self) -> Self {
+    pub(crate) const fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
     /// Taken at creation only; later it is ignored, as an answer that is sent back has it.
-    pub const fn fixed(mut self) -> Self {
+    pub(crate) const fn fixed(mut self) -> Self {
         self.fixed = true;
         self
     }
 
     /// `null` is a value, and not the same as leaving it out.
-    pub const fn nullable(mut self) -> Self {
+    pub(crate) const fn nullable(mut self) -> Self {
         self.nullable = true;
         self
     }
 }
 
-pub const TAGS: Field = field("tags", Rule::List(&Rule::Text(3, 50)));
+pub(crate) const TAGS: Field = field("tags", Rule::List(&Rule::Text(3, 50)));
 
 /// The fields of a new thing that are given, in the order of the table.
 ///
 /// # Errors
 /// One is missing, or breaks its rule.
-pub fn create(fields: &[Field], body: &Body) -> Result<Body, Errors> {
+pub(crate) fn create(fields: &[Field], body: &Body) -> Result<Body, Errors> {
     let mut wrong = Vec::new();
     let mut given = Body::new();
     for field in fields {
@@ -82,7 +80,7 @@ pub fn create(fields: &[Field], body: &Body) -> Result<Body, Errors> {
 ///
 /// # Errors
 /// One breaks its rule.
-pub fn update(fields: &[Field], body: &Body) -> Result<Body, Errors> {
+pub(crate) fn update(fields: &[Field], body: &Body) -> Result<Body, Errors> {
     let mut wrong = Vec::new();
     let mut given = Body::new();
     for field in fields.iter().filter(|f| !f.fixed) {
@@ -105,8 +103,7 @@ impl Rule {
     fn check(&self, name: &str, value: &Value, wrong: &mut Vec<(String, String)>) {
         let mut say = |reason: String| wrong.push((name.to_owned(), reason));
         match (self, value) {
-            (Self::Any, _) | (Self::Boolean, Value::Bool(_)) | (Self::Object, Value::Object(_)) => {
-            }
+            (Self::Boolean, Value::Bool(_)) | (Self::Object, Value::Object(_)) => {}
             (Self::Text(least, most), Value::String(text)) => {
                 length(text, *least, *most).into_iter().for_each(say);
             }
@@ -146,7 +143,7 @@ impl Rule {
             Self::Integer(..) => "Must be of type Integer",
             Self::Boolean => "Must be of type Boolean",
             Self::List(_) => "Must be of type Array",
-            Self::Object | Self::Any => "Must be of type Object",
+            Self::Object => "Must be of type Object",
         }
     }
 }
@@ -167,7 +164,7 @@ fn characters(text: &str, others: &str) -> Option<String> {
 }
 
 /// What a request gives, by name.
-pub trait Given {
+pub(crate) trait Given {
     fn text(&self, field: &str) -> Option<&str>;
     fn number(&self, field: &str) -> Option<u64>;
     fn flag(&self, field: &str) -> Option<bool>;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errors {
+pub(crate) struct Errors {
     pub status: u16,
     reasons: Vec<(Option<String>, String)>,
     /// Whole seconds.
@@ -16,12 +16,12 @@ impl Errors {
     }
 
     /// 400, about the request as a whole.
-    pub fn bad(reason: &str) -> Self {
+    pub(crate) fn bad(reason: &str) -> Self {
         Self::one(400, reason)
     }
 
     /// 400, about one field.
-    pub fn field(field: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
         let reasons = vec![(Some(field.to_owned()), reason.into())];
         Self { status: 400, reasons, retry_after: None }
     }
@@ -30,7 +30,7 @@ impl Errors {
     ///
     /// # Errors
     /// There are.
-    pub fn unless_empty(reasons: Vec<(String, String)>) -> Result<(), Self> {
+    pub(crate) fn unless_empty(reasons: Vec<(String, String)>) -> Result<(), Self> {
         if reasons.is_empty() {
             return Ok(());
         }
@@ -39,7 +39,7 @@ impl Errors {
     }
 
     /// The same, of fields inside another one.
-    pub fn within(mut self, at: &str) -> Self {
+    pub(crate) fn within(mut self, at: &str) -> Self {
         for (field, _) in &mut self.reasons {
             if let Some(field) = field {
                 field.insert_str(0, at);
@@ -49,32 +49,32 @@ impl Errors {
     }
 
     /// 400 in the words that clients retry on.
-    pub fn busy() -> Self {
+    pub(crate) fn busy() -> Self {
         Self::bad("Linode busy.")
     }
 
-    pub fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::one(401, "Invalid Token")
     }
 
-    pub fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::one(404, "Not found")
     }
 
-    pub fn method_not_allowed() -> Self {
+    pub(crate) fn method_not_allowed() -> Self {
         Self::one(405, "Method Not Allowed")
     }
 
-    pub fn too_many(retry_after: u64) -> Self {
+    pub(crate) fn too_many(retry_after: u64) -> Self {
         Self { retry_after: Some(retry_after), ..Self::one(429, "Too many requests") }
     }
 
     /// With a status of the server's own making.
-    pub fn server(status: u16, reason: &str) -> Self {
+    pub(crate) fn server(status: u16, reason: &str) -> Self {
         Self::one(status, reason)
     }
 
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let reasons = self.reasons.iter().map(|(field, reason)| match field {
             Some(field) => json!({"field": field, "reason": reason}),
             None => json!({"reason": reason}),

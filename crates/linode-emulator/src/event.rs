@@ -4,13 +4,13 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 
 /// API v4's form of a moment: UTC without a zone.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// What an event is about.
 #[derive(Debug, Clone)]
-pub struct Entity {
+pub(crate) struct Entity {
     pub kind: &'static str,
     pub id: Value,
     pub label: String,
@@ -19,7 +19,7 @@ pub struct Entity {
 
 impl Entity {
     /// A thing with an id of its own below `path`.
-    pub fn of(kind: &'static str, path: &str, record: &Record) -> Self {
+    pub(crate) fn of(kind: &'static str, path: &str, record: &Record) -> Self {
         let label = match record.text("label") {
             "" => record.text("domain"),
             label => label,
@@ -27,12 +27,12 @@ impl Entity {
         Self::new(kind, path, record.id, label)
     }
 
-    pub fn new(kind: &'static str, path: &str, id: u64, label: &str) -> Self {
+    pub(crate) fn new(kind: &'static str, path: &str, id: u64, label: &str) -> Self {
         let url = format!("/v4/{path}/{id}");
         Self { kind, id: id.into(), label: label.to_owned(), url }
     }
 
-    pub fn instance(record: &Record) -> Self {
+    pub(crate) fn instance(record: &Record) -> Self {
         Self::of("linode", "linode/instances", record)
     }
 
@@ -42,12 +42,17 @@ impl Entity {
 }
 
 /// Something that is over as soon as it is said.
-pub fn notify(tx: &mut Tx<'_>, action: &str, entity: &Entity) {
+pub(crate) fn notify(tx: &mut Tx<'_>, action: &str, entity: &Entity) {
     add(tx, action, entity, None, "notification");
 }
 
 /// Something that takes its time; [`finish`] ends it. Returns its id.
-pub fn begin(tx: &mut Tx<'_>, action: &str, entity: &Entity, secondary: Option<&Entity>) -> u64 {
+pub(crate) fn begin(
+    tx: &mut Tx<'_>,
+    action: &str,
+    entity: &Entity,
+    secondary: Option<&Entity>,
+) -> u64 {
     add(tx, action, entity, secondary, "scheduled")
 }
 
@@ -84,7 +89,7 @@ fn username(state: &State) -> String {
     state.get(Kind::Profile, 0, 0).map_or_else(String::new, |p| p.text("username").to_owned())
 }
 
-pub fn start(tx: &mut Tx<'_>, id: u64) {
+pub(crate) fn start(tx: &mut Tx<'_>, id: u64) {
     tx.change(Kind::Event, Key { parent: 0, id }, |event| {
         event.set("status", "started");
         event.set("percent_complete", 1);
@@ -93,7 +98,7 @@ pub fn start(tx: &mut Tx<'_>, id: u64) {
 }
 
 /// The end: done, or failed for a reason.
-pub fn finish(tx: &mut Tx<'_>, id: u64, outcome: Result<(), &str>) {
+pub(crate) fn finish(tx: &mut Tx<'_>, id: u64, outcome: Result<(), &str>) {
     tx.change(Kind::Event, Key { parent: 0, id }, |event| {
         let begun = event.hidden.get("started_ms").and_then(Value::as_i64);
         let now = jiff::Timestamp::now().as_millisecond();

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 /// A filter that was understood. The default takes everything, by id.
 #[derive(Debug, Default)]
-pub struct Filter {
+pub(crate) struct Filter {
     condition: Vec<Condition>,
     order_by: Option<String>,
     descending: bool,
@@ -37,7 +37,7 @@ const DEPTH: usize = 16;
 impl Filter {
     /// # Errors
     /// It is not a JSON object, or has an operator that is not known.
-    pub fn parse(header: &str) -> Result<Self, Errors> {
+    pub(crate) fn parse(header: &str) -> Result<Self, Errors> {
         let Ok(Value::Object(mut object)) = serde_json::from_str(header) else {
             return Err(Errors::field("X-Filter", "Must be a JSON object"));
         };
@@ -54,7 +54,7 @@ impl Filter {
         Ok(Self { condition: conditions(&object, DEPTH)?, order_by, descending })
     }
 
-    pub fn takes(&self, body: &Body) -> bool {
+    pub(crate) fn takes(&self, body: &Body) -> bool {
         self.condition.iter().all(|condition| condition.holds(body))
     }
 
@@ -62,7 +62,7 @@ impl Filter {
     ///
     /// # Errors
     /// There is one.
-    pub fn check_fields<'a>(
+    pub(crate) fn check_fields<'a>(
         &self,
         bodies: impl Iterator<Item = &'a Body> + Clone,
     ) -> Result<(), Errors> {
@@ -84,7 +84,12 @@ impl Filter {
 
     /// Equal ones by id, in the same direction: of two events of one second the newer one is first
     /// when the newest is.
-    pub fn sort<T>(&self, records: &mut [T], body: impl Fn(&T) -> &Body, id: impl Fn(&T) -> u64) {
+    pub(crate) fn sort<T>(
+        &self,
+        records: &mut [T],
+        body: impl Fn(&T) -> &Body,
+        id: impl Fn(&T) -> u64,
+    ) {
         let Some(field) = &self.order_by else {
             if self.descending {
                 records.reverse();

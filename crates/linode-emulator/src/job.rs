@@ -82,7 +82,7 @@ pub struct Job {
 
 impl Job {
     /// `None` for a record that this version cannot read.
-    pub fn read(record: &Record) -> Option<Self> {
+    pub(crate) fn read(record: &Record) -> Option<Self> {
         let work = serde_json::from_value(Value::Object(record.hidden.clone())).ok()?;
         let (subject, event) = (record.number("subject"), record.number("event"));
         Some(Self { id: record.id, subject, event, work })
@@ -90,7 +90,7 @@ impl Job {
 }
 
 /// Adds work, and the event that says how far it is.
-pub fn add(
+pub(crate) fn add(
     tx: &mut Tx<'_>,
     action: &str,
     subject: u64,
@@ -110,7 +110,7 @@ pub fn add(
 }
 
 /// Takes a job off the list and ends its event.
-pub fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
+pub(crate) fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
     tx.delete(Kind::Job, Key { parent: 0, id: job.id });
     event::finish(tx, job.event, outcome);
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub(crate) enum Class {
     Page,
     CreateInstance,
     Other,
@@ -25,7 +25,7 @@ impl Class {
 
 /// What the headers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     pub limit: u64,
     pub remaining: u64,
     /// Seconds since 1970 when `remaining` is `limit` again.
@@ -36,13 +36,13 @@ pub struct Quota {
 
 /// Token digest and class → window, and requests in it.
 #[derive(Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     windows: Mutex<HashMap<(u64, Class), (u64, u64)>>,
 }
 
 impl Limits {
     /// Counts a request. `now` is since 1970.
-    pub fn count(&self, token: u64, class: Class, now: Duration) -> Quota {
+    pub(crate) fn count(&self, token: u64, class: Class, now: Duration) -> Quota {
         let (limit, seconds) = class.limit();
         let window = now.as_secs() / seconds;
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +60,7 @@ impl Limits {
     }
 }
 
-pub fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! The API, a folder for each family. Each has a table of routes; what is the same for all of them is
 //! in `serve` and `call`.
 
-pub mod account;
+pub(crate) mod account;
 mod catalog;
 mod domain;
 mod firewall;
@@ -14,13 +14,13 @@ mod route;
 mod volume;
 mod vpc;
 
-pub use route::{Handler, Route};
+pub(crate) use route::{Handler, Route};
 
 use crate::job::{self, Job, Work};
 use crate::store::Tx;
 
 /// Everything that is answered.
-pub fn routes() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn routes() -> impl Iterator<Item = &'static Route> {
     [
         instance::ROUTES,
         instance::DISK_ROUTES,
@@ -54,14 +54,14 @@ fn of_volumes(work: &Work) -> bool {
 }
 
 /// What shows while a job is done.
-pub fn begin(tx: &mut Tx<'_>, job: &Job) {
+pub(crate) fn begin(tx: &mut Tx<'_>, job: &Job) {
     if !of_volumes(&job.work) {
         instance::begin(tx, job);
     }
 }
 
 /// What is true when it is done.
-pub fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
+pub(crate) fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
     if of_volumes(&job.work) {
         volume::finish(tx, job, outcome);
     } else {

@@ -9,7 +9,7 @@ use crate::store::{Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/networking/ips", |state, call| {
         let of_instances = state.all(Kind::Ip).filter(|ip| ip.number("linode_id") > 0);
         call.page(of_instances, |ip| show_ip(state, ip))

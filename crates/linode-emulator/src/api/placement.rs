@@ -10,7 +10,7 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/placement/groups", |state, call| call.page(state.all(Kind::PlacementGroup), plain)),
     post("/placement/groups", add),
     get("/placement/groups/{id}", |state, call| Ok(plain(&*find(state, call)?))),
@@ -109,7 +109,12 @@ fn move_all(tx: &mut Tx<'_>, call: &Call, into: bool) -> Result<Value, Errors> {
 }
 
 /// Puts an instance into a group. `field` is what an error is about.
-pub fn assign(tx: &mut Tx<'_>, group: u64, instance: u64, field: &str) -> Result<(), Errors> {
+pub(crate) fn assign(
+    tx: &mut Tx<'_>,
+    group: u64,
+    instance: u64,
+    field: &str,
+) -> Result<(), Errors> {
     let group = tx.get(Kind::PlacementGroup, 0, group).cloned();
     let group = group.ok_or_else(|| Errors::field(field, "Placement group does not exist"))?;
     let found = tx.get(Kind::Instance, 0, instance).cloned();
@@ -146,7 +151,7 @@ fn unassign(tx: &mut Tx<'_>, group: u64, instance: u64) {
 }
 
 /// An instance that is deleted leaves its group.
-pub fn forget(tx: &mut Tx<'_>, instance: u64) {
+pub(crate) fn forget(tx: &mut Tx<'_>, instance: u64) {
     let group = tx.get(Kind::Instance, 0, instance);
     let group = group.and_then(|i| i.body["placement_group"]["id"].as_u64());
     if let Some(group) = group {

@@ -6,12 +6,12 @@ use crate::store::Tx;
 use serde_json::Value;
 
 #[derive(Clone, Copy)]
-pub enum Handler {
+pub(crate) enum Handler {
     Read(Read),
     Write(fn(&mut Tx<'_>, &Call) -> Result<Value, Errors>),
 }
 
-pub struct Route {
+pub(crate) struct Route {
     pub method: &'static str,
     /// Below `/v4`; variable parts in braces.
     pub path: &'static str,
@@ -28,28 +28,28 @@ const fn route(method: &'static str, path: &'static str, handler: Handler) -> Ro
     Route { method, path, handler, open: false, paginated: false }
 }
 
-pub const fn get(path: &'static str, read: Read) -> Route {
+pub(crate) const fn get(path: &'static str, read: Read) -> Route {
     route("GET", path, Handler::Read(read))
 }
 
-pub const fn list(path: &'static str, read: Read) -> Route {
+pub(crate) const fn list(path: &'static str, read: Read) -> Route {
     Route { paginated: true, ..route("GET", path, Handler::Read(read)) }
 }
 
-pub const fn post(path: &'static str, write: Write) -> Route {
+pub(crate) const fn post(path: &'static str, write: Write) -> Route {
     route("POST", path, Handler::Write(write))
 }
 
-pub const fn put(path: &'static str, write: Write) -> Route {
+pub(crate) const fn put(path: &'static str, write: Write) -> Route {
     route("PUT", path, Handler::Write(write))
 }
 
-pub const fn delete(path: &'static str, write: Write) -> Route {
+pub(crate) const fn delete(path: &'static str, write: Write) -> Route {
     route("DELETE", path, Handler::Write(write))
 }
 
 impl Route {
-    pub const fn open(mut self) -> Self {
+    pub(crate) const fn open(mut self) -> Self {
         self.open = true;
         self
     }

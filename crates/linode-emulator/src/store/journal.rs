@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 /// A transaction on disk. Fields are added, never renamed.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The last id that was given.
     pub last_id: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,7 +30,7 @@ pub(super) enum Message {
 }
 
 /// How many transactions are safe on disk; closed when writing has failed.
-pub type Durable = watch::Receiver<u64>;
+pub(crate) type Durable = watch::Receiver<u64>;
 
 pub(super) struct Writer {
     pub(super) folder: PathBuf,

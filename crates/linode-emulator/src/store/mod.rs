@@ -7,17 +7,18 @@ mod open;
 mod record;
 mod tx;
 
-pub use journal::Durable;
-pub use open::{Opened, StoreError, open};
-pub use record::{Body, Key, Kind, Record};
-pub use tx::Tx;
+pub(crate) use journal::Durable;
+pub use open::StoreError;
+pub(crate) use open::{Opened, open};
+pub(crate) use record::{Body, Key, Kind, Record};
+pub(crate) use tx::Tx;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The tables. Reading only; see [`Tx`].
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     tables: BTreeMap<Kind, BTreeMap<Key, Arc<Record>>>,
     /// Kind and unique name → key. It follows the tables.
     names: HashMap<(Kind, String), Key>,
@@ -26,17 +27,17 @@ pub struct State {
 }
 
 impl State {
-    pub fn get(&self, kind: Kind, parent: u64, id: u64) -> Option<&Arc<Record>> {
+    pub(crate) fn get(&self, kind: Kind, parent: u64, id: u64) -> Option<&Arc<Record>> {
         self.tables.get(&kind)?.get(&Key { parent, id })
     }
 
     /// All of a kind, by parent and id.
-    pub fn all(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Arc<Record>> + Clone {
+    pub(crate) fn all(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Arc<Record>> + Clone {
         self.tables.get(&kind).into_iter().flat_map(BTreeMap::values)
     }
 
     /// Those that belong to one parent, by id.
-    pub fn of(
+    pub(crate) fn of(
         &self,
         kind: Kind,
         parent: u64,
@@ -46,13 +47,9 @@ impl State {
     }
 
     /// By the name that is unique in its kind (see [`Kind::unique`]).
-    pub fn named(&self, kind: Kind, name: &str) -> Option<&Arc<Record>> {
+    pub(crate) fn named(&self, kind: Kind, name: &str) -> Option<&Arc<Record>> {
         let key = self.names.get(&(kind, name.to_lowercase()))?;
         self.tables.get(&kind)?.get(key)
-    }
-
-    pub fn count(&self, kind: Kind) -> usize {
-        self.tables.get(&kind).map_or(0, BTreeMap::len)
     }
 
     /// Puts a record in its place, or takes it out; returns what was there.

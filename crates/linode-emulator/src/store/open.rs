@@ -24,7 +24,7 @@ pub enum StoreError {
 }
 
 /// The tables with the way to disk.
-pub struct Opened {
+pub(crate) struct Opened {
     pub state: State,
     sender: Sender<Message>,
     /// Transactions that were sent.
@@ -39,7 +39,7 @@ pub struct Opened {
 /// # Errors
 /// It cannot be read or written, another emulator has it, or it is damaged elsewhere than in a last
 /// line that was cut off.
-pub fn open(folder: &Path) -> Result<(Opened, Durable), StoreError> {
+pub(crate) fn open(folder: &Path) -> Result<(Opened, Durable), StoreError> {
     let name = folder.display().to_string();
     let failed = |what| {
         let folder = name.clone();
@@ -128,7 +128,7 @@ impl Opened {
     ///
     /// # Errors
     /// Those of `work`.
-    pub fn transact<T, E>(
+    pub(crate) fn transact<T, E>(
         &mut self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<(T, u64, Vec<u64>), E> {
@@ -153,7 +153,7 @@ impl Opened {
     }
 
     /// Transactions that were sent to disk.
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub type Body = Map<String, Value>;
+pub(crate) type Body = Map<String, Value>;
 
 /// What there is. The names are in the journal: add, never rename.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub(crate) enum Kind {
     Account,
     Bucket,
     Config,
@@ -39,7 +39,7 @@ pub enum Kind {
 
 impl Kind {
     /// The field that no two of this kind share, whatever their case.
-    pub fn unique(self) -> Option<&'static str> {
+    pub(crate) fn unique(self) -> Option<&'static str> {
         match self {
             Self::Firewall
             | Self::Instance
@@ -58,13 +58,13 @@ impl Kind {
 
 /// Parent first, so that the children of one parent are neighbours. 0 is no parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Key {
+pub(crate) struct Key {
     pub parent: u64,
     pub id: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     pub id: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parent: u64,
@@ -81,27 +81,27 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record {
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         Key { parent: self.parent, id: self.id }
     }
 
-    pub fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.body.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
-    pub fn number(&self, field: &str) -> u64 {
+    pub(crate) fn number(&self, field: &str) -> u64 {
         self.body.get(field).and_then(Value::as_u64).unwrap_or_default()
     }
 
-    pub fn hidden_number(&self, field: &str) -> u64 {
+    pub(crate) fn hidden_number(&self, field: &str) -> u64 {
         self.hidden.get(field).and_then(Value::as_u64).unwrap_or_default()
     }
 
-    pub fn set(&mut self, field: &str, value: impl Into<Value>) {
+    pub(crate) fn set(&mut self, field: &str, value: impl Into<Value>) {
         self.body.insert(field.to_owned(), value.into());
     }
 
-    pub fn hide(&mut self, field: &str, value: impl Into<Value>) {
+    pub(crate) fn hide(&mut self, field: &str, value: impl Into<Value>) {
         self.hidden.insert(field.to_owned(), value.into());
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Changes take effect at once and are undone by [`Tx::undo`]; nobody else reads in between, since it
 /// holds the tables alone.
-pub struct Tx<'a> {
+pub(crate) struct Tx<'a> {
     state: &'a mut State,
     /// What was there before, oldest first.
     before: Vec<(Kind, Key, Option<Arc<Record>>)>,
@@ -24,18 +24,24 @@ impl Deref for Tx<'_> {
 }
 
 impl<'a> Tx<'a> {
-    pub fn new(state: &'a mut State) -> Self {
+    pub(crate) fn new(state: &'a mut State) -> Self {
         let ids_before = state.last_id;
         Self { state, before: Vec::new(), ids_before, jobs: Vec::new() }
     }
 
-    pub fn next_id(&mut self) -> u64 {
+    pub(crate) fn next_id(&mut self) -> u64 {
         self.state.last_id += 1;
         self.state.last_id
     }
 
     /// A new record with an id of its own, which is also its `id` field.
-    pub fn insert(&mut self, kind: Kind, parent: u64, body: Body, hidden: Body) -> Arc<Record> {
+    pub(crate) fn insert(
+        &mut self,
+        kind: Kind,
+        parent: u64,
+        body: Body,
+        hidden: Body,
+    ) -> Arc<Record> {
         let id = self.next_id();
         let mut whole = Body::new();
         whole.insert("id".to_owned(), id.into());
@@ -43,7 +49,7 @@ impl<'a> Tx<'a> {
         self.put(kind, Record { id, parent, body: whole, hidden })
     }
 
-    pub fn put(&mut self, kind: Kind, record: Record) -> Arc<Record> {
+    pub(crate) fn put(&mut self, kind: Kind, record: Record) -> Arc<Record> {
         let (key, record) = (record.key(), Arc::new(record));
         let before = self.state.set(kind, key, Some(Arc::clone(&record)));
         if kind == Kind::Job && before.is_none() {
@@ -54,7 +60,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Changes a record, if it is there.
-    pub fn change(
+    pub(crate) fn change(
         &mut self,
         kind: Kind,
         key: Key,
@@ -65,13 +71,13 @@ impl<'a> Tx<'a> {
         Some(self.put(kind, record))
     }
 
-    pub fn delete(&mut self, kind: Kind, key: Key) {
+    pub(crate) fn delete(&mut self, kind: Kind, key: Key) {
         if let Some(before) = self.state.set(kind, key, None) {
             self.before.push((kind, key, Some(before)));
         }
     }
 
-    pub fn delete_of(&mut self, kind: Kind, parent: u64) {
+    pub(crate) fn delete_of(&mut self, kind: Kind, parent: u64) {
         let keys: Vec<Key> = self.state.of(kind, parent).map(|r| r.key()).collect();
         for key in keys {
             self.delete(kind, key);
@@ -79,7 +85,7 @@ impl<'a> Tx<'a> {
     }
 
     /// As if it had never begun.
-    pub fn undo(self) {
+    pub(crate) fn undo(self) {
         for (kind, key, record) in self.before.into_iter().rev() {
             self.state.set(kind, key, record);
         }

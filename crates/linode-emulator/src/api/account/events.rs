@@ -5,13 +5,13 @@ use crate::error::Errors;
 use crate::store::{Key, Kind, State, Tx};
 use serde_json::{Value, json};
 
-pub fn view(state: &State, call: &Call) -> Result<Value, Errors> {
+pub(crate) fn view(state: &State, call: &Call) -> Result<Value, Errors> {
     let event = state.get(Kind::Event, 0, call.id(0)?);
     event.map(|event| plain(event)).ok_or_else(Errors::not_found)
 }
 
 /// This one, and all before it.
-pub fn mark(tx: &mut Tx<'_>, call: &Call, field: &str) -> Result<Value, Errors> {
+pub(crate) fn mark(tx: &mut Tx<'_>, call: &Call, field: &str) -> Result<Value, Errors> {
     let last = call.id(0)?;
     view(tx, call)?;
     let unmarked = |e: &&std::sync::Arc<crate::store::Record>| {

@@ -2,7 +2,7 @@
 
 mod events;
 mod profile;
-pub mod tags;
+pub(crate) mod tags;
 
 use super::route::{Route, delete, get, list, post, put};
 use crate::call::{Call, plain};
@@ -11,7 +11,7 @@ use crate::error::Errors;
 use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     get("/account", |state, _| only(state, Kind::Account)),
     put("/account", |tx, call| change_only(tx, call, Kind::Account, ACCOUNT)),
     get("/account/settings", |state, _| only(state, Kind::Settings)),
@@ -95,7 +95,7 @@ fn change_only(
 }
 
 /// The account that a new folder of state begins with. Its names say what it is.
-pub fn first_run(tx: &mut Tx<'_>) {
+pub(crate) fn first_run(tx: &mut Tx<'_>) {
     for (kind, body) in [
         (Kind::Account, profile::account()),
         (Kind::Settings, profile::settings()),

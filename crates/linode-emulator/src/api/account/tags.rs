@@ -26,7 +26,7 @@ const TAG: &[Field] = &[
 ];
 
 /// Makes sure that the tags of something that was just made or changed exist.
-pub fn note(tx: &mut Tx<'_>, body: &Body) {
+pub(crate) fn note(tx: &mut Tx<'_>, body: &Body) {
     let labels: Vec<String> =
         body.list("tags").iter().filter_map(|t| t.as_str().map(str::to_owned)).collect();
     for label in labels {
@@ -43,7 +43,7 @@ fn add(tx: &mut Tx<'_>, label: &str) {
     }
 }
 
-pub fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
+pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     let given = given(TAG, &call.body)?;
     let label = given.text("label").unwrap_or_default().to_owned();
     if tx.named(Kind::Tag, &label).is_some() {
@@ -77,7 +77,7 @@ fn carries(record: &Record, label: &str) -> bool {
     record.body.list("tags").iter().any(|tag| tag == label)
 }
 
-pub fn objects(state: &State, call: &Call) -> Result<Value, Errors> {
+pub(crate) fn objects(state: &State, call: &Call) -> Result<Value, Errors> {
     let label = call.text(0);
     state.named(Kind::Tag, label).ok_or_else(Errors::not_found)?;
     let mut all = Vec::new();
@@ -96,7 +96,7 @@ pub fn objects(state: &State, call: &Call) -> Result<Value, Errors> {
     call.page_of_values(all)
 }
 
-pub fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
+pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     let tag = tx.named(Kind::Tag, call.text(0)).cloned().ok_or_else(Errors::not_found)?;
     let label = tag.text("label").to_owned();
     for (kind, _, _) in CARRIERS {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-pub struct Image {
+pub(crate) struct Image {
     pub id: &'static str,
     pub label: &'static str,
     vendor: &'static str,
@@ -40,19 +40,19 @@ const KERNELS: &[(&str, &str)] = &[
     ("linode/latest-64bit", "Latest 64 bit"),
 ];
 
-pub fn image(id: &str) -> Option<&'static Image> {
+pub(crate) fn image(id: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.id == id)
 }
 
-pub fn all() -> impl Iterator<Item = Value> {
+pub(crate) fn all() -> impl Iterator<Item = Value> {
     IMAGES.iter().map(Image::to_json)
 }
 
-pub fn kernel(id: &str) -> bool {
+pub(crate) fn kernel(id: &str) -> bool {
     KERNELS.iter().any(|(known, _)| *known == id)
 }
 
-pub fn kernels() -> impl Iterator<Item = Value> {
+pub(crate) fn kernels() -> impl Iterator<Item = Value> {
     KERNELS.iter().map(|(id, label)| {
         json!({
             "id": id,
@@ -68,7 +68,7 @@ pub fn kernels() -> impl Iterator<Item = Value> {
 }
 
 impl Image {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "id": self.id,
             "label": self.label,

@@ -5,15 +5,17 @@ mod images;
 mod regions;
 mod types;
 
-pub use images::{Image, image, kernel};
-pub use regions::{PLACEMENT_MEMBERS, Region, ids as region_ids, object_storage_regions, region};
-pub use types::{Plan, plan};
+pub(crate) use images::{Image, image, kernel};
+pub(crate) use regions::{
+    PLACEMENT_MEMBERS, Region, ids as region_ids, object_storage_regions, region,
+};
+pub(crate) use types::{Plan, plan};
 
 use super::route::{Route, get, list};
 use crate::error::Errors;
 use serde_json::{Value, json};
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/linode/types", |_, call| call.page_of_values(types::all())).open(),
     get("/linode/types/{id}", |_, call| found(plan(call.text(0)).map(Plan::to_json))).open(),
     list("/regions", |_, call| call.page_of_values(regions::all())).open(),

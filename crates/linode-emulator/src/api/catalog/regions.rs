@@ -4,7 +4,7 @@
 use super::types;
 use serde_json::{Value, json};
 
-pub struct Region {
+pub(crate) struct Region {
     pub id: &'static str,
     label: &'static str,
     country: &'static str,
@@ -58,33 +58,33 @@ const CAPABILITIES: &[&str] = &[
     "Maintenance Policy",
 ];
 /// Machines of one placement group.
-pub const PLACEMENT_MEMBERS: usize = 5;
+pub(crate) const PLACEMENT_MEMBERS: usize = 5;
 
-pub fn region(id: &str) -> Option<&'static Region> {
+pub(crate) fn region(id: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.id == id)
 }
 
-pub fn all() -> impl Iterator<Item = Value> {
+pub(crate) fn all() -> impl Iterator<Item = Value> {
     REGIONS.iter().map(Region::to_json)
 }
 
-pub fn ids() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.id)
 }
 
-pub fn object_storage_regions() -> impl Iterator<Item = &'static Region> {
+pub(crate) fn object_storage_regions() -> impl Iterator<Item = &'static Region> {
     REGIONS.iter().filter(|region| region.object_storage)
 }
 
 /// Every type is there in every region.
-pub fn availability() -> impl Iterator<Item = Value> {
+pub(crate) fn availability() -> impl Iterator<Item = Value> {
     ids().flat_map(|region| {
         types::ids().map(move |plan| json!({"region": region, "plan": plan, "available": true}))
     })
 }
 
 impl Region {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let more = [(self.object_storage, "Object Storage"), (self.vpcs, "VPCs")];
         let more = more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name);
         let capabilities: Vec<&str> = CAPABILITIES.iter().copied().chain(more).collect();
@@ -106,11 +106,11 @@ impl Region {
     }
 
     /// Also the name of the cluster that came before regions.
-    pub fn cluster(&self) -> String {
+    pub(crate) fn cluster(&self) -> String {
         format!("{}-1", self.id)
     }
 
-    pub fn s3_endpoint(&self) -> String {
+    pub(crate) fn s3_endpoint(&self) -> String {
         format!("{}.linodeobjects.com", self.cluster())
     }
 }

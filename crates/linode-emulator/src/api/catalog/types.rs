@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-pub struct Plan {
+pub(crate) struct Plan {
     pub id: &'static str,
     label: &'static str,
     class: &'static str,
@@ -50,32 +50,32 @@ const fn row(
     Plan { id, label, class, vcpus, memory_gb, disk_gb, transfer_tb, network_out, price, backups }
 }
 
-pub fn plan(id: &str) -> Option<&'static Plan> {
+pub(crate) fn plan(id: &str) -> Option<&'static Plan> {
     PLANS.iter().find(|plan| plan.id == id)
 }
 
-pub fn all() -> impl Iterator<Item = Value> {
+pub(crate) fn all() -> impl Iterator<Item = Value> {
     PLANS.iter().map(Plan::to_json)
 }
 
-pub fn ids() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     PLANS.iter().map(|plan| plan.id)
 }
 
 impl Plan {
-    pub fn disk_mb(&self) -> u64 {
+    pub(crate) fn disk_mb(&self) -> u64 {
         self.disk_gb * 1024
     }
 
-    pub fn memory_mb(&self) -> u64 {
+    pub(crate) fn memory_mb(&self) -> u64 {
         self.memory_gb * 1024
     }
 
-    pub fn transfer_gb(&self) -> u64 {
+    pub(crate) fn transfer_gb(&self) -> u64 {
         self.transfer_tb * 1000
     }
 
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "id": self.id,
             "label": self.label,

@@ -12,7 +12,7 @@ use crate::store::{Body, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/domains", |state, call| call.page(state.all(Kind::Domain), show)),
     post("/domains", add),
     get("/domains/{id}", |state, call| Ok(show(&*find(state, call)?))),
@@ -54,7 +54,7 @@ fn entity(domain: &Record) -> Entity {
     Entity::of("domain", "domains", domain)
 }
 
-pub fn show(domain: &Record) -> Value {
+pub(crate) fn show(domain: &Record) -> Value {
     plain(domain)
 }
 

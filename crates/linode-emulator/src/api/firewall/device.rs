@@ -35,7 +35,7 @@ fn is_of(device: &Record, kind: &str, id: u64) -> bool {
 }
 
 /// Puts something behind a firewall. `field` is what an error is about.
-pub fn guard(
+pub(crate) fn guard(
     tx: &mut Tx<'_>,
     firewall: u64,
     kind: &str,
@@ -65,7 +65,7 @@ pub fn guard(
 }
 
 /// Takes something that is deleted from behind its firewalls.
-pub fn forget(tx: &mut Tx<'_>, kind: &str, id: u64) {
+pub(crate) fn forget(tx: &mut Tx<'_>, kind: &str, id: u64) {
     let keys: Vec<Key> =
         tx.all(Kind::Device).filter(|d| is_of(d, kind, id)).map(|d| d.key()).collect();
     for key in keys {
@@ -74,7 +74,7 @@ pub fn forget(tx: &mut Tx<'_>, kind: &str, id: u64) {
 }
 
 /// The firewalls before something.
-pub fn guarding(state: &State, call: &Call, kind: &str, id: u64) -> Result<Value, Errors> {
+pub(crate) fn guarding(state: &State, call: &Call, kind: &str, id: u64) -> Result<Value, Errors> {
     let devices = state.all(Kind::Device).filter(|d| is_of(d, kind, id));
     let firewalls: Vec<_> =
         devices.filter_map(|d| state.get(Kind::Firewall, 0, d.parent)).collect();

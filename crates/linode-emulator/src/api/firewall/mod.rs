@@ -3,7 +3,7 @@
 mod device;
 mod rules;
 
-pub use device::{forget, guard, guarding};
+pub(crate) use device::{forget, guard, guarding};
 
 use super::account::tags;
 use super::route::{Route, delete, get, list, post, put};
@@ -15,7 +15,7 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/networking/firewalls", |state, call| {
         call.page(state.all(Kind::Firewall), |firewall| show(state, firewall))
     }),

@@ -11,7 +11,7 @@ use crate::store::{Body, Kind, Record, State, Tx};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/linode/instances/{id}/configs", |state, call| {
         let all: Vec<_> = state.of(Kind::Config, find(state, call)?.id).collect();
         call.page(all.into_iter(), |config| show(state, config))

@@ -13,7 +13,7 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/linode/instances/{id}/disks", |state, call| {
         call.page(
             state.of(Kind::Disk, find(state, call)?.id).collect::<Vec<_>>().into_iter(),

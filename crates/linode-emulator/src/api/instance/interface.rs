@@ -137,7 +137,7 @@ fn nat(wanted: Option<&crate::store::Body>, public: &str, field: &str) -> Result
 }
 
 /// Configuration and interface of everything in a subnet.
-pub fn in_subnet(state: &State, subnet: u64) -> impl Iterator<Item = (&Record, &Value)> {
+pub(crate) fn in_subnet(state: &State, subnet: u64) -> impl Iterator<Item = (&Record, &Value)> {
     state.all(Kind::Config).flat_map(move |config| {
         let interfaces = config.body.list("interfaces").iter();
         interfaces.filter(move |i| i["subnet_id"] == subnet).map(move |i| (&**config, i))
@@ -149,7 +149,7 @@ fn in_use(state: &State, subnet: u64) -> Vec<Ipv4Addr> {
 }
 
 /// The VPC addresses of an instance, or of a subnet's instances, as the API lists them.
-pub fn vpc_addresses(state: &State, wanted: impl Fn(&Record, &Value) -> bool) -> Vec<Value> {
+pub(crate) fn vpc_addresses(state: &State, wanted: impl Fn(&Record, &Value) -> bool) -> Vec<Value> {
     let mut all = Vec::new();
     for config in state.all(Kind::Config) {
         for interface in config.body.list("interfaces").iter().filter(|i| wanted(config, i)) {

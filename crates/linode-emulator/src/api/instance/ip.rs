@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     get("/linode/instances/{id}/ips", all),
     post("/linode/instances/{id}/ips", add),
     get("/linode/instances/{id}/ips/{address}", |state, call| {
@@ -58,7 +58,7 @@ fn reserve(tx: &mut Tx<'_>, parent: u64, public: bool) -> (u64, Ipv4Addr) {
 }
 
 /// For a NodeBalancer.
-pub fn for_balancer(tx: &mut Tx<'_>, balancer: u64) -> String {
+pub(crate) fn for_balancer(tx: &mut Tx<'_>, balancer: u64) -> String {
     reserve(tx, balancer, true).1.to_string()
 }
 
@@ -104,7 +104,7 @@ pub(super) fn first_public(state: &State, instance: u64) -> String {
 }
 
 /// Shows a 1:1 translation to a VPC address where there is one.
-pub fn show(state: &State, ip: &Record) -> Value {
+pub(crate) fn show(state: &State, ip: &Record) -> Value {
     let mut body = ip.body.clone();
     let nat = state.of(Kind::Config, ip.parent).find_map(|config| {
         let interfaces = config.body.list("interfaces").iter();
@@ -195,7 +195,7 @@ fn add(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
 }
 
 /// A name that is taken away is the one that it had at first.
-pub fn change(tx: &mut Tx<'_>, call: &Call, ip: &Record) -> Result<Value, Errors> {
+pub(crate) fn change(tx: &mut Tx<'_>, call: &Call, ip: &Record) -> Result<Value, Errors> {
     let given = update(CHANGE, &call.body)?;
     let changed = tx.change(Kind::Ip, ip.key(), |record| match given.get("rdns") {
         None => {}

@@ -23,7 +23,7 @@ fn during(work: &Work) -> Option<&'static str> {
     })
 }
 
-pub fn begin(tx: &mut Tx<'_>, job: &Job) {
+pub(crate) fn begin(tx: &mut Tx<'_>, job: &Job) {
     if let Some(status) = during(&job.work) {
         status_of(tx, job.subject, status);
     }
@@ -40,7 +40,7 @@ fn status_of(tx: &mut Tx<'_>, id: u64, status: &str) {
 }
 
 /// A failure leaves it off, and everything else as it was.
-pub fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
+pub(crate) fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
     let id = job.subject;
     let Some(instance) = tx.get(Kind::Instance, 0, id).cloned() else { return };
     if outcome.is_err() {

@@ -9,13 +9,13 @@ mod life;
 mod power;
 mod resize;
 
-pub use config::ROUTES as CONFIG_ROUTES;
-pub use disk::ROUTES as DISK_ROUTES;
-pub use interface::{in_subnet, vpc_addresses};
-pub use ip::{
+pub(crate) use config::ROUTES as CONFIG_ROUTES;
+pub(crate) use disk::ROUTES as DISK_ROUTES;
+pub(crate) use interface::{in_subnet, vpc_addresses};
+pub(crate) use ip::{
     ROUTES as IP_ROUTES, change as change_ip, for_balancer as balancer_address, show as show_ip,
 };
-pub use life::{begin, finish};
+pub(crate) use life::{begin, finish};
 
 use super::account::tags;
 use super::firewall;
@@ -30,7 +30,7 @@ use crate::store::{Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/linode/instances", |state, call| call.page(state.all(Kind::Instance), show)),
     post("/linode/instances", create::create),
     get("/linode/instances/{id}", |state, call| Ok(show(&*find(state, call)?))),
@@ -90,7 +90,7 @@ fn find(state: &State, call: &Call) -> Result<Arc<Record>, Errors> {
     state.get(Kind::Instance, 0, call.id(0)?).cloned().ok_or_else(Errors::not_found)
 }
 
-pub fn show(record: &Record) -> Value {
+pub(crate) fn show(record: &Record) -> Value {
     plain(record)
 }
 

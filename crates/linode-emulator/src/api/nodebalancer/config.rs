@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/nodebalancers/{id}/configs", |state, call| {
         let id = find(state, call)?.id;
         call.page(state.of(Kind::NodeBalancerConfig, id), |config| show(state, config))

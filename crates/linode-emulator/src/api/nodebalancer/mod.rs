@@ -4,9 +4,9 @@ mod config;
 mod node;
 mod vpc;
 
-pub use config::ROUTES as CONFIG_ROUTES;
-pub use node::before;
-pub use vpc::in_subnet;
+pub(crate) use config::ROUTES as CONFIG_ROUTES;
+pub(crate) use node::before;
+pub(crate) use vpc::in_subnet;
 
 use super::account::tags;
 use super::route::{Route, delete, get, list, post, put};
@@ -19,7 +19,7 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/nodebalancers", |state, call| call.page(state.all(Kind::NodeBalancer), show)),
     post("/nodebalancers", add),
     get("/nodebalancers/{id}", |state, call| Ok(show(&*find(state, call)?))),
@@ -61,7 +61,7 @@ fn entity(balancer: &Record) -> Entity {
     Entity::of("nodebalancer", "nodebalancers", balancer)
 }
 
-pub fn show(balancer: &Record) -> Value {
+pub(crate) fn show(balancer: &Record) -> Value {
     plain(balancer)
 }
 

@@ -134,7 +134,7 @@ pub(super) fn remove(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
 }
 
 /// The NodeBalancers that have a node at one of an instance's addresses.
-pub fn before(state: &State, instance: &Record) -> Vec<Arc<Record>> {
+pub(crate) fn before(state: &State, instance: &Record) -> Vec<Arc<Record>> {
     let addresses: Vec<&str> =
         state.of(Kind::Ip, instance.id).map(|ip| ip.text("address")).collect();
     let at = |node: &Arc<Record>| {

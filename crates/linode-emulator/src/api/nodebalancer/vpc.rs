@@ -70,7 +70,7 @@ fn range(
 }
 
 /// As a subnet shows them.
-pub fn in_subnet(state: &State, subnet: u64) -> Value {
+pub(crate) fn in_subnet(state: &State, subnet: u64) -> Value {
     let of_it = state.all(Kind::NodeBalancerVpc).filter(|v| v.number("subnet_id") == subnet);
     let each = of_it.map(|v| {
         json!({"id": v.number("nodebalancer_id"), "ipv4_range": v.text("ipv4_range"), "ipv6_ranges": []})

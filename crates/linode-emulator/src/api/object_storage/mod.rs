@@ -8,7 +8,7 @@ use super::route::{Route, delete, get, list, post, put};
 use crate::error::Errors;
 use serde_json::{Value, json};
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/object-storage/endpoints", |_, call| {
         call.page_of_values(catalog::object_storage_regions().map(|region| {
             json!({

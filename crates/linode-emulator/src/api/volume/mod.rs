@@ -12,7 +12,7 @@ use crate::store::{Body, Key, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/volumes", |state, call| call.page(state.all(Kind::Volume), |v| show(state, v))),
     post("/volumes", add),
     get("/volumes/{id}", |state, call| Ok(show(state, &*find(state, call)?))),
@@ -55,7 +55,7 @@ fn entity(volume: &Record) -> Entity {
     Entity::of("volume", "volumes", volume)
 }
 
-pub fn show(state: &State, volume: &Record) -> Value {
+pub(crate) fn show(state: &State, volume: &Record) -> Value {
     let mut body = volume.body.clone();
     let instance = state.get(Kind::Instance, 0, volume.number("linode_id"));
     let ready = volume.text("status") == "active"
@@ -220,7 +220,7 @@ fn drop_from_configs(tx: &mut Tx<'_>, instance: u64, volume: u64) {
 }
 
 /// The volumes of an instance that is deleted are free.
-pub fn let_go(tx: &mut Tx<'_>, instance: u64) {
+pub(crate) fn let_go(tx: &mut Tx<'_>, instance: u64) {
     let on: Vec<Arc<Record>> =
         tx.all(Kind::Volume).filter(|v| v.number("linode_id") == instance).cloned().collect();
     for volume in on {
@@ -260,7 +260,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     Ok(json!({}))
 }
 
-pub fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
+pub(crate) fn finish(tx: &mut Tx<'_>, job: &Job, outcome: Result<(), &str>) {
     let key = Key { parent: 0, id: job.subject };
     tx.change(Kind::Volume, key, |volume| {
         if let (Work::VolumeResize { size }, Ok(())) = (&job.work, outcome) {

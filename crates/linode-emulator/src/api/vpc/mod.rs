@@ -1,6 +1,6 @@
 //! VPCs and their subnets.
 
-pub mod range;
+pub(crate) mod range;
 mod subnet;
 
 use super::catalog;
@@ -15,7 +15,7 @@ use crate::store::{Body, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     list("/vpcs", |state, call| call.page(state.all(Kind::Vpc), |vpc| show(state, vpc))),
     post("/vpcs", add),
     list("/vpcs/ips", |state, call| {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     base: Ipv4Addr,
     prefix: u8,
 }
@@ -38,15 +38,15 @@ impl Range {
         u32::MAX << (32 - u32::from(self.prefix))
     }
 
-    pub fn mask(self) -> Ipv4Addr {
+    pub(crate) fn mask(self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.bits())
     }
 
-    pub fn prefix(self) -> u8 {
+    pub(crate) fn prefix(self) -> u8 {
         self.prefix
     }
 
-    pub fn gateway(self) -> Ipv4Addr {
+    pub(crate) fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.base.to_bits() | 1)
     }
 
@@ -59,18 +59,18 @@ impl Range {
     }
 
     /// The addresses that machines can have.
-    pub fn usable(self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(crate) fn usable(self) -> impl Iterator<Item = Ipv4Addr> {
         let (first, last) =
             (self.first().saturating_add(RESERVED_FIRST), self.last() - RESERVED_LAST);
         (first..=last).map(Ipv4Addr::from_bits)
     }
 
-    pub fn is_usable(self, address: Ipv4Addr) -> bool {
+    pub(crate) fn is_usable(self, address: Ipv4Addr) -> bool {
         let bits = address.to_bits();
         bits >= self.first() + RESERVED_FIRST && bits <= self.last() - RESERVED_LAST
     }
 
-    pub fn overlaps(self, other: Self) -> bool {
+    pub(crate) fn overlaps(self, other: Self) -> bool {
         self.first() <= other.last() && other.first() <= self.last()
     }
 
@@ -79,7 +79,7 @@ impl Range {
     }
 
     /// Private networks, less the half of 192.168.0.0/16 that Linode's own private network has.
-    pub fn may_be_subnet(self) -> bool {
+    pub(crate) fn may_be_subnet(self) -> bool {
         const PRIVATE: [Range; 3] = [
             Range::new([10, 0, 0, 0], 8),
             Range::new([172, 16, 0, 0], 12),
