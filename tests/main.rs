@@ -13,6 +13,7 @@ mod bare;
 mod browser;
 mod cli;
 mod dev;
+mod emulator;
 mod flows;
 mod full;
 mod hosts;
@@ -32,13 +33,19 @@ const SHORT: &[Scenario] = &[
     lock::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
+    emulator::SCENARIO,
     bare::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
 ];
-const FULL: &[Scenario] = &[full::kill::SCENARIO, full::flows::SCENARIO, full::drills::SCENARIO];
+const FULL: &[Scenario] = &[
+    full::kill::SCENARIO,
+    full::emulator::SCENARIO,
+    full::flows::SCENARIO,
+    full::drills::SCENARIO,
+];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

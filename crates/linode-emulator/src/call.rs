@@ -44,8 +44,8 @@ impl Call {
     ) -> Result<Value, Errors> {
         let (page, size) = self.wanted()?;
         self.filter.check_fields(records.clone().map(|r| &r.body))?;
-        let mut taken: Vec<&Arc<Record>> = records.filter(|r| self.filter.takes(&r.body)).collect();
-        self.filter.sort(&mut taken, |r| &r.body, |r| r.id);
+        let taken: Vec<&Arc<Record>> = records.filter(|r| self.filter.takes(&r.body)).collect();
+        let taken = self.filter.sorted(taken, |r| &r.body, |r| r.id);
         let shown = taken.iter().skip((page - 1).saturating_mul(size)).take(size);
         let data: Vec<Value> = shown.map(|r| show(r)).collect();
         Ok(page_of(data, page, taken.len(), size))
@@ -67,7 +67,7 @@ impl Call {
         let mut bodies: Vec<(u64, Body)> = (0..).zip(bodies).collect();
         self.filter.check_fields(bodies.iter().map(|(_, body)| body))?;
         bodies.retain(|(_, body)| self.filter.takes(body));
-        self.filter.sort(&mut bodies, |(_, body)| body, |(number, _)| *number);
+        let bodies = self.filter.sorted(bodies, |(_, body)| body, |(number, _)| *number);
         let results = bodies.len();
         let shown = bodies.into_iter().skip((page - 1).saturating_mul(size)).take(size);
         Ok(page_of(shown.map(|(_, body)| Value::Object(body)).collect(), page, results, size))

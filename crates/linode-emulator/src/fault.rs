@@ -34,8 +34,8 @@ const NAMES: &[(&str, What)] = &[
     ("busy", What::Busy),
 ];
 
-/// Written `WHAT:EVERY[:METHOD[:PATH]]`; `busy:3:POST:/linode/instances` is every third POST to paths
-/// that begin so.
+/// Written `WHAT:EVERY[:METHOD[:PATH]]`; `busy:3:POST:/linode/instances` is every third POST to that path
+/// and those below it. `*` in place of a method is all, in place of a part of the path any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub what: What,
@@ -86,7 +86,7 @@ impl Faults {
         let mut due = None;
         for (fault, seen) in &mut *all {
             let matches = fault.method.as_deref().is_none_or(|m| m == method);
-            if matches && path.starts_with(&fault.path) {
+            if matches && is_below(&fault.path, path) {
                 *seen += 1;
                 if *seen % fault.every == 0 {
                     due = due.or(Some(fault.what));
@@ -95,6 +95,15 @@ impl Faults {
         }
         due
     }
+}
+
+fn is_below(pattern: &str, path: &str) -> bool {
+    let parts = |path: &'_ str| -> Vec<String> {
+        path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let (pattern, path) = (parts(pattern), parts(path));
+    let same = pattern.iter().zip(&path).all(|(wanted, part)| wanted == "*" || wanted == part);
+    pattern.len() <= path.len() && same
 }
 
 #[cfg(test)]
@@ -109,6 +118,10 @@ mod tests {
         assert_eq!(struck, [false, false, true, false, false, true, false]);
         assert_eq!(faults.strike("GET", "/linode/instances"), None);
         assert_eq!(faults.strike("POST", "/volumes"), None);
+        let addresses = Faults::new(vec!["500:1:*:/linode/instances/*/ips".parse().unwrap()]);
+        assert_eq!(addresses.strike("GET", "/linode/instances/7/ips"), Some(What::Internal));
+        assert_eq!(addresses.strike("GET", "/linode/instances/7"), None);
+        assert_eq!(addresses.strike("GET", "/linode/instances/7/ipsum"), None);
     }
 
     #[test]

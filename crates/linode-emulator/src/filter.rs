@@ -3,6 +3,7 @@
 use crate::error::Errors;
 use crate::store::Body;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// A filter that was understood. The default takes everything, by id.
@@ -82,26 +83,58 @@ impl Filter {
         Ok(())
     }
 
-    /// Equal ones by id, in the same direction: of two events of one second the newer one is first
-    /// when the newest is.
-    pub(crate) fn sort<T>(
+    /// In the order that is asked for. Equal ones by id, in the same direction: of two events of one
+    /// second the newer one is first when the newest is.
+    pub(crate) fn sorted<T: Clone>(
         &self,
-        records: &mut [T],
+        records: Vec<T>,
         body: impl Fn(&T) -> &Body,
         id: impl Fn(&T) -> u64,
-    ) {
+    ) -> Vec<T> {
         let Some(field) = &self.order_by else {
-            if self.descending {
-                records.reverse();
-            }
-            return;
+            return if self.descending { records.into_iter().rev().collect() } else { records };
         };
-        records.sort_by(|a, b| {
-            let (left, right) = (values(body(a), field), values(body(b), field));
-            let by_field = compare(left.first().copied(), right.first().copied());
-            let order = by_field.then_with(|| id(a).cmp(&id(b)));
+        let keyed = records.iter().enumerate().map(|(at, record)| {
+            let key =
+                values(body(record), field).first().map_or(SortKey::Missing, |v| SortKey::of(v));
+            (key, id(record), at)
+        });
+        let mut keyed: Vec<(SortKey<'_>, u64, usize)> = keyed.collect();
+        keyed.sort_by(|a, b| {
+            let order = a.0.compare(&b.0).then_with(|| a.1.cmp(&b.1));
             if self.descending { order.reverse() } else { order }
         });
+        keyed.iter().filter_map(|(_, _, at)| records.get(*at).cloned()).collect()
+    }
+}
+
+/// What a record is sorted by, found once: numbers by size, everything else by its text, and what is
+/// missing before both.
+enum SortKey<'a> {
+    Missing,
+    Number(f64),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> SortKey<'a> {
+    fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Missing,
+            Value::Number(number) => Self::Number(number.as_f64().unwrap_or_default()),
+            value => Self::Text(plain(value)),
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Missing, Self::Missing) => Ordering::Equal,
+            (Self::Missing, _) => Ordering::Less,
+            (_, Self::Missing) => Ordering::Greater,
+            (Self::Number(left), Self::Number(right)) => left.total_cmp(right),
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            (Self::Number(_), Self::Text(_)) => Ordering::Less,
+            (Self::Text(_), Self::Number(_)) => Ordering::Greater,
+        }
     }
 }
 
@@ -179,7 +212,7 @@ impl Condition {
 
 impl Test {
     fn holds(self, found: &Value, wanted: &Value) -> bool {
-        let order = || compare(Some(found), Some(wanted));
+        let order = || SortKey::of(found).compare(&SortKey::of(wanted));
         match self {
             Self::Is => is(found, wanted),
             Self::IsNot => !is(found, wanted),
@@ -187,33 +220,30 @@ impl Test {
             Self::GreaterOrEqual => order() != Ordering::Less,
             Self::Less => order() == Ordering::Less,
             Self::LessOrEqual => order() != Ordering::Greater,
-            Self::Contains => {
-                let (found, wanted) = (plain(found).to_lowercase(), plain(wanted).to_lowercase());
-                found.contains(&wanted)
-            }
+            Self::Contains => contains(&plain(found), &plain(wanted)),
         }
     }
 }
 
+/// Whatever the case of ASCII letters.
+fn contains(text: &str, part: &str) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
 /// Numbers may come as text, as they do in headers that were put together by hand.
 fn is(found: &Value, wanted: &Value) -> bool {
-    found == wanted || (!found.is_null() && !wanted.is_null() && plain(found) == plain(wanted))
+    match (found, wanted) {
+        (Value::String(found), Value::String(wanted)) => found == wanted,
+        (Value::Null, other) | (other, Value::Null) => other.is_null(),
+        _ => found == wanted || plain(found) == plain(wanted),
+    }
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Numbers by size, everything else by its text; what is missing comes first.
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
-    match (left, right) {
-        (None, None) => Ordering::Equal,
-        (None, _) => Ordering::Less,
-        (_, None) => Ordering::Greater,
-        (Some(left), Some(right)) => match (left.as_f64(), right.as_f64()) {
-            (Some(left), Some(right)) => left.total_cmp(&right),
-            _ => plain(left).cmp(&plain(right)),
-        },
+fn plain(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
     }
 }
 
@@ -252,8 +282,8 @@ mod tests {
 
     fn taken(filter: &str) -> Vec<u64> {
         let filter = Filter::parse(filter).unwrap();
-        let mut found: Vec<_> = bodies().into_iter().filter(|(_, b)| filter.takes(b)).collect();
-        filter.sort(&mut found, |r| &r.1, |r| r.0);
+        let found: Vec<_> = bodies().into_iter().filter(|(_, b)| filter.takes(b)).collect();
+        let found = filter.sorted(found, |r| &r.1, |r| r.0);
         found.into_iter().map(|(id, _)| id).collect()
     }
 

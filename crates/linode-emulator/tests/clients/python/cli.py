@@ -14,6 +14,8 @@ from urllib.parse import urlparse
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "linode-cli")
 
+AGAIN = ("Linode busy.", "Request failed: 500", "Request failed: 503", "Connection aborted")
+
 
 class Cli:
     def __init__(self, url, token, folder):
@@ -34,16 +36,16 @@ class Cli:
 
     def run(self, *words):
         command = [PROGRAM, "--suppress-warnings", "--no-defaults", *words]
-        ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        for _ in range(20):
+            ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+            # What a person would type again: the program itself repeats only 408 and 429.
+            if not any(text in ended.stderr for text in AGAIN):
+                break
+            time.sleep(0.05)
         return ended.returncode, ended.stdout, ended.stderr
 
     def json(self, *words):
-        # A busy Linode is the person's to ask again: the program does not.
-        for _ in range(20):
-            code, out, err = self.run("--json", *words)
-            if "Linode busy." not in err:
-                break
-            time.sleep(0.05)
+        code, out, err = self.run("--json", *words)
         assert code == 0, f"{words}: {code} {out} {err}"
         return json.loads(out) if out.strip() else None
 
@@ -96,7 +98,6 @@ def others(cli):
 
 
 def errors(cli):
-    # By retries of the program itself the answer is the same with faults.
     code, _, err = cli.run("linodes", "create", "--region", "nowhere", "--type", "huge")
     for text in ("Request failed: 400", "region", "region is not valid", "type"):
         assert code != 0 and text in err, err
