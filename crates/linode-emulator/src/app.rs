@@ -134,7 +134,7 @@ impl App {
             }
             let outcome = self.machines.carry_out(&job).await;
             let ended = self.write(|tx| {
-                api::finish(tx, &job, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+                api::finish(tx, &job, outcome.as_ref().copied().map_err(String::as_str));
                 Ok(())
             });
             if ended.await.is_err() {

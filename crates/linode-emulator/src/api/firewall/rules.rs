@@ -106,7 +106,7 @@ fn ports_fault(ports: &str) -> Option<String> {
         None => number(piece).is_some(),
         Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from < to),
     };
-    (!pieces.iter().all(|p| fits(&p)))
+    (!pieces.iter().all(fits))
         .then(|| "Must be ports 1-65535, ranges, or both, with commas".to_owned())
 }
 

@@ -18,7 +18,7 @@ pub(crate) const ROUTES: &[Route] = &[
     }),
     post("/linode/instances/{id}/configs", add),
     get("/linode/instances/{id}/configs/{config}", |state, call| {
-        Ok(show(state, &*of(state, call)?.1))
+        Ok(show(state, &of(state, call)?.1))
     }),
     put("/linode/instances/{id}/configs/{config}", change),
     delete("/linode/instances/{id}/configs/{config}", remove),
@@ -170,14 +170,11 @@ fn merge(
             }
         }
     }
-    match given.remove("interfaces") {
-        Some(Value::Array(list)) => {
-            let public = super::ip::first_public(tx, instance.id);
-            let interfaces = interface::build(tx, instance, &list, &public)?;
-            body.insert("interfaces".to_owned(), Value::Array(interfaces));
-        }
-        // Left out, as `null` is: a change of something else.
-        _ => {}
+    // `null` is left out too: the change is one of something else.
+    if let Some(Value::Array(list)) = given.remove("interfaces") {
+        let public = super::ip::first_public(tx, instance.id);
+        let interfaces = interface::build(tx, instance, &list, &public)?;
+        body.insert("interfaces".to_owned(), Value::Array(interfaces));
     }
     body.extend(given);
     Ok(())

@@ -128,14 +128,13 @@ fn judge(given: &Body) -> Result<Parts, Errors> {
     if given.text("kernel").is_some_and(|kernel| !catalog::kernel(kernel)) {
         say("kernel", "kernel is not valid".to_owned());
     }
-    if let (Some(plan), Some(image)) = (plan, image) {
-        if swap(given) + image.size_mb.max(given.number("boot_size").unwrap_or(0)) > plan.disk_mb()
-        {
-            say(
-                "swap_size",
-                format!("The disks of {} do not fit into {} MB", image.id, plan.disk_mb()),
-            );
-        }
+    if let (Some(plan), Some(image)) = (plan, image)
+        && swap(given) + image.size_mb.max(given.number("boot_size").unwrap_or(0)) > plan.disk_mb()
+    {
+        say(
+            "swap_size",
+            format!("The disks of {} do not fit into {} MB", image.id, plan.disk_mb()),
+        );
     }
     if let Some(reason) = given.object("metadata").and_then(user_data_fault) {
         say("metadata.user_data", reason);

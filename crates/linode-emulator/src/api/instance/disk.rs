@@ -21,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[
         )
     }),
     post("/linode/instances/{id}/disks", add),
-    get("/linode/instances/{id}/disks/{disk}", |state, call| Ok(plain(&*of(state, call)?.1))),
+    get("/linode/instances/{id}/disks/{disk}", |state, call| Ok(plain(&of(state, call)?.1))),
     put("/linode/instances/{id}/disks/{disk}", change),
     delete("/linode/instances/{id}/disks/{disk}", remove),
     post("/linode/instances/{id}/disks/{disk}/resize", resize),

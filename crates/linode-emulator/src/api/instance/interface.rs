@@ -181,7 +181,7 @@ pub(crate) fn vpc_addresses(state: &State, wanted: impl Fn(&Record, &Value) -> b
 }
 
 pub(super) fn all(state: &State, call: &Call) -> Result<Value, Errors> {
-    Ok(config::show(state, &*config::of(state, call)?.1)["interfaces"].take())
+    Ok(config::show(state, &config::of(state, call)?.1)["interfaces"].take())
 }
 
 pub(super) fn view(state: &State, call: &Call) -> Result<Value, Errors> {

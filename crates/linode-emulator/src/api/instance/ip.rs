@@ -16,9 +16,7 @@ use std::sync::Arc;
 pub(crate) const ROUTES: &[Route] = &[
     get("/linode/instances/{id}/ips", all),
     post("/linode/instances/{id}/ips", add),
-    get("/linode/instances/{id}/ips/{address}", |state, call| {
-        Ok(show(state, &*of(state, call)?.1))
-    }),
+    get("/linode/instances/{id}/ips/{address}", |state, call| Ok(show(state, &of(state, call)?.1))),
     put("/linode/instances/{id}/ips/{address}", |tx, call| {
         let (_, ip) = of(tx, call)?;
         change(tx, call, &ip)
