@@ -2,12 +2,11 @@
 //! what arrives while it syncs is written together and shares the next sync.
 
 use super::file::{self, Line};
-use super::{Key, Kind, Record};
+use super::{Key, Kind, Shared};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use tokio::sync::watch;
@@ -18,7 +17,7 @@ pub(crate) struct Entry {
     /// The last id that was given.
     pub last_id: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub put: Vec<(Kind, Arc<Record>)>,
+    pub put: Vec<(Kind, Shared)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub del: Vec<(Kind, Key)>,
 }

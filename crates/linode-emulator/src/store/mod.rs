@@ -10,7 +10,7 @@ mod tx;
 pub(crate) use journal::Durable;
 pub use open::StoreError;
 pub(crate) use open::{Opened, open};
-pub(crate) use record::{Body, Key, Kind, Record};
+pub(crate) use record::{Body, Key, Kind, Record, Shared};
 pub(crate) use tx::Tx;
 
 use std::collections::{BTreeMap, HashMap};

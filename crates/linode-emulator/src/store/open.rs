@@ -2,10 +2,11 @@
 
 use super::file::{self, Line};
 use super::journal::{Durable, Entry, Message, Writer};
-use super::{State, Tx};
+use super::{Shared, State, Tx};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// The first id. It has as many digits as real ones, so that columns look as they do there.
@@ -114,7 +115,7 @@ fn replay(folder: &Path, generation: u64, state: &mut State) -> Result<(File, u6
 
 fn apply(state: &mut State, entry: Entry) {
     state.last_id = state.last_id.max(entry.last_id);
-    for (kind, record) in entry.put {
+    for (kind, Shared(record)) in entry.put {
         state.set(kind, record.key(), Some(record));
     }
     for (kind, key) in entry.del {
@@ -159,7 +160,9 @@ impl Opened {
 
     fn everything(&self) -> Entry {
         let tables = self.state.tables.iter();
-        let put = tables.flat_map(|(kind, t)| t.values().map(|r| (*kind, r.clone()))).collect();
+        let put = tables
+            .flat_map(|(kind, t)| t.values().map(|r| (*kind, Shared(Arc::clone(r)))))
+            .collect();
         Entry { last_id: self.state.last_id, put, del: Vec::new() }
     }
 }

@@ -1,7 +1,8 @@
 //! A record: what the API shows of a thing, and what it keeps to itself.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 pub(crate) type Body = Map<String, Value>;
 
@@ -73,6 +74,22 @@ pub(crate) struct Record {
     /// What it does not.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub hidden: Body,
+}
+
+/// A record that the tables and the journal hold together; on disk it is the record itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared(pub(crate) Arc<Record>);
+
+impl Serialize for Shared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shared {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Record::deserialize(deserializer).map(|record| Self(Arc::new(record)))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -1,7 +1,7 @@
 //! A transaction: changes to the tables that all last, or none of which does.
 
 use super::journal::Entry;
-use super::{Body, Key, Kind, Record, State};
+use super::{Body, Key, Kind, Record, Shared, State};
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl<'a> Tx<'a> {
         let mut entry = Entry { last_id: self.state.last_id, ..Entry::default() };
         for (kind, key) in touched {
             match self.state.get(kind, key.parent, key.id) {
-                Some(record) => entry.put.push((kind, Arc::clone(record))),
+                Some(record) => entry.put.push((kind, Shared(Arc::clone(record)))),
                 None => entry.del.push((kind, key)),
             }
         }
