@@ -12,7 +12,7 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "emulator", need: Need::N
 
 /// Compiling linodego, or installing from the package index, on a machine that does something else too.
 const PREPARE: Duration = Duration::from_secs(480);
-const PLAY: Duration = Duration::from_secs(240);
+const PLAY: Duration = Duration::from_secs(300);
 const TOKEN: &str = "token-of-the-scenario";
 /// What the libraries repeat by themselves, or their programs do as a person would.
 const FAULTS: &[&str] = &[
@@ -96,7 +96,8 @@ fn over_tls(python: &Path, certificate: &Path, key: &Path) {
     assert!(emulator.url.starts_with("https://"), "{}", emulator.url);
     let mut client = Command::new(python);
     client.arg(clients().join("python/api4.py")).args([&emulator.url, TOKEN]);
-    drop(command::run(client.env("REQUESTS_CA_BUNDLE", certificate), PLAY).expect(0));
+    client.env("REQUESTS_CA_BUNDLE", certificate);
+    drop(command::run(client, PLAY).expect(0));
 }
 
 fn clients() -> PathBuf {
