@@ -1,10 +1,5 @@
 //! The program over HTTP, as a client without a library sees it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on must stop"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must stop")]
 
 mod faults;
 mod kill;

@@ -257,8 +257,9 @@ pub(super) fn rebuild(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
         if let Some(encryption) = given.get("disk_encryption") {
             record.set("disk_encryption", encryption.clone());
         }
-        if given.contains_key("metadata") {
-            record.set("has_user_data", true);
+        if let Some(metadata) = given.object("metadata") {
+            let has = metadata.text("user_data").is_some_and(|data| !data.is_empty());
+            record.set("has_user_data", has);
         }
         remember(record, &given);
     });

@@ -140,9 +140,6 @@ fn merge(
     {
         return Err(Errors::field("check_body", "check_body is required with http_body"));
     }
-    if body.number("check_timeout") >= body.number("check_interval") {
-        return Err(Errors::field("check_timeout", "Must be less than check_interval"));
-    }
     if protocol == "https" && new_certificate {
         seal(body);
     } else if protocol != "https" {
