@@ -14,12 +14,12 @@ Examples:
   linode-emulator --listen 127.0.0.1:8080 --state emulator --fault busy:3:POST --fault 429:10
       every third POST finds the Linode busy, every tenth request is one too many
 
-Faults are WHAT:EVERY[:METHOD[:PATH]], WHAT one of 429, 500, 503, 408, busy, timeout (no answer, nothing
-done) and lost (no answer, though done); PATH is behind /v4, what is below it counts too, and * is any
-part: 500:2:GET:/linode/instances/*/ips
+Faults are WHAT:EVERY[:METHOD[:PATH]], WHAT one of 429, 500, 503, 408, busy, timeout (no answer,
+nothing done) and lost (no answer, though done); PATH is behind /v4, what is below it counts
+too, and * is any part: 500:2:GET:/linode/instances/*/ips
 
-Standard output has one line when it listens, with the address. Exit status: 0 told to stop, 1 failed,
-2 usage.";
+Standard output has one line when it listens, with the address. Exit status: 0 told to stop,
+1 failed, 2 usage.";
 
 /// Linode's API v4 on this machine
 #[derive(Debug, Parser)]
