@@ -1,6 +1,6 @@
 //! What a filter asks of a record.
 
-use super::value::{SortKey, contains, is, plain, values};
+use super::value::{SortKey, any, contains, is, plain};
 use crate::error::Errors;
 use crate::store::Body;
 use serde_json::{Map, Value};
@@ -83,14 +83,11 @@ impl Condition {
             Self::All(list) => list.iter().all(|c| c.holds(body)),
             // Clients send an empty list when they have no alternatives.
             Self::Any(list) => list.is_empty() || list.iter().any(|c| c.holds(body)),
-            Self::Field { path, test, value } => {
-                let found = values(body, path);
-                match test {
-                    Test::IsNot => !found.iter().any(|v| is(v, value)),
-                    Test::Is if value.is_null() => found.iter().all(|v| v.is_null()),
-                    _ => found.iter().any(|v| test.holds(v, value)),
-                }
-            }
+            Self::Field { path, test, value } => match test {
+                Test::IsNot => !any(body, path, &mut |v| is(v, value)),
+                Test::Is if value.is_null() => !any(body, path, &mut |v| !v.is_null()),
+                _ => any(body, path, &mut |v| test.holds(v, value)),
+            },
         }
     }
 

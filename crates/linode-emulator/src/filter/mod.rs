@@ -7,7 +7,7 @@ use crate::error::Errors;
 use crate::store::Body;
 use condition::{Condition, DEPTH, conditions};
 use serde_json::Value;
-use value::{SortKey, values};
+use value::{SortKey, exists, first};
 
 /// A filter that was understood. The default takes everything, by id.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Filter {
         }
         paths.extend(self.order_by.as_deref());
         for path in paths {
-            if !bodies.clone().any(|body| !values(body, path).is_empty()) {
+            if !bodies.clone().any(|body| exists(body, path)) {
                 return Err(Errors::field(path, format!("Cannot filter on {path}")));
             }
         }
@@ -77,8 +77,7 @@ impl Filter {
             return if self.descending { records.into_iter().rev().collect() } else { records };
         };
         let keyed = records.iter().enumerate().map(|(at, record)| {
-            let key =
-                values(body(record), field).first().map_or(SortKey::Missing, |v| SortKey::of(v));
+            let key = first(body(record), field).map_or(SortKey::Missing, SortKey::of);
             (key, id(record), at)
         });
         let mut keyed: Vec<(SortKey<'_>, u64, usize)> = keyed.collect();

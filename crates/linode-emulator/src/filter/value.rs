@@ -57,20 +57,46 @@ pub(super) fn plain(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// Everything at a path like `entity.id`, through lists too. Empty when there is no such field.
-pub(super) fn values<'a>(body: &'a Body, path: &str) -> Vec<&'a Value> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(f, r)| (f, Some(r)));
-    let Some(value) = body.get(first) else { return Vec::new() };
-    match (value, rest) {
-        (Value::Array(list), None) if list.is_empty() => vec![&Value::Null],
-        (Value::Array(list), None) => list.iter().collect(),
-        (value, None) => vec![value],
-        (Value::Object(inner), Some(rest)) => values(inner, rest),
-        (Value::Array(list), Some(rest)) => {
-            let inner = list.iter().filter_map(Value::as_object);
-            inner.flat_map(|inner| values(inner, rest)).collect()
+/// Calls `look` with everything at a path like `entity.id`, through lists too, until it says true; was
+/// that ever? It is not called when there is no such field.
+pub(super) fn any(body: &Body, path: &str, look: &mut impl FnMut(&Value) -> bool) -> bool {
+    if let Some(value) = body.get(path) {
+        return match value {
+            Value::Array(list) if list.is_empty() => look(&Value::Null),
+            Value::Array(list) => list.iter().any(look),
+            value => look(value),
+        };
+    }
+    let Some((first, rest)) = path.split_once('.') else { return false };
+    match body.get(first) {
+        Some(Value::Object(inner)) => any(inner, rest, look),
+        Some(Value::Array(list)) => {
+            let mut inner = list.iter().filter_map(Value::as_object);
+            inner.any(|inner| any(inner, rest, look))
         }
-        (Value::Null, Some(_)) => vec![&Value::Null],
-        _ => Vec::new(),
+        Some(Value::Null) => look(&Value::Null),
+        _ => false,
+    }
+}
+
+pub(super) fn exists(body: &Body, path: &str) -> bool {
+    any(body, path, &mut |_| true)
+}
+
+/// The first thing at a path.
+pub(super) fn first<'a>(body: &'a Body, path: &str) -> Option<&'a Value> {
+    if let Some(value) = body.get(path) {
+        return match value {
+            Value::Array(list) => list.first(),
+            value => Some(value),
+        };
+    }
+    let (head, rest) = path.split_once('.')?;
+    match body.get(head)? {
+        Value::Object(inner) => first(inner, rest),
+        Value::Array(list) => {
+            list.iter().filter_map(Value::as_object).find_map(|inner| first(inner, rest))
+        }
+        _ => None,
     }
 }
