@@ -13,6 +13,7 @@ mod bare;
 mod browser;
 mod cli;
 mod dev;
+mod emulator;
 mod flows;
 mod full;
 mod hosts;
@@ -33,14 +34,23 @@ const SHORT: &[Scenario] = &[
     lock::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
+<<<<<<< HEAD
     terraform::SCENARIO,
+=======
+    emulator::SCENARIO,
+>>>>>>> emulator
     bare::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
 ];
-const FULL: &[Scenario] = &[full::kill::SCENARIO, full::flows::SCENARIO, full::drills::SCENARIO];
+const FULL: &[Scenario] = &[
+    full::kill::SCENARIO,
+    full::emulator::SCENARIO,
+    full::flows::SCENARIO,
+    full::drills::SCENARIO,
+];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
