@@ -34,11 +34,8 @@ const SHORT: &[Scenario] = &[
     lock::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
-<<<<<<< HEAD
     terraform::SCENARIO,
-=======
     emulator::SCENARIO,
->>>>>>> emulator
     bare::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
