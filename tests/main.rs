@@ -11,6 +11,7 @@
 
 mod bare;
 mod browser;
+mod bucket;
 mod cli;
 mod dev;
 mod flows;
@@ -21,6 +22,7 @@ mod lock;
 mod prod;
 mod results;
 mod rules;
+mod s3;
 mod team;
 mod terraform;
 
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 const SHORT: &[Scenario] = &[
     rules::SCENARIO,
     lock::SCENARIO,
+    bucket::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
     terraform::SCENARIO,

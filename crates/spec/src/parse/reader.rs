@@ -1,5 +1,6 @@
 //! Typed access to the TOML tree that reports what it does not find.
 
+use super::hidden;
 use super::tree::items;
 pub(super) use super::tree::{At, Field, Table};
 use crate::finding::{Finding, Lines, Severity};
@@ -40,11 +41,11 @@ impl<'a> Reader<'a> {
         self.findings.push(Finding {
             code,
             severity,
-            message: message.into(),
+            message: hidden::shown(&message.into()),
             line,
             column,
             key: at.path.to_owned(),
-            help: help.into(),
+            help: hidden::shown(&help.into()),
             file: self.file.to_owned(),
             offset,
             length,
@@ -176,6 +177,15 @@ impl<'a> Reader<'a> {
         if text.trim().is_empty() {
             let message = format!("`{}` is empty", field.name());
             self.error("empty", field.at(), message, "write a value or leave the key out");
+            return None;
+        }
+        if let Some(c) = hidden::in_value(text) {
+            // One that is in the file as it is has been reported there.
+            if !self.lines.text(&field.span).contains(c) {
+                let message = format!("`{}` has {} in it", field.name(), hidden::named(c));
+                let help = "leave out the escape that writes it";
+                self.error("hidden-character", field.at(), message, help);
+            }
             return None;
         }
         Some(text)

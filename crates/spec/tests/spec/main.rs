@@ -4,6 +4,7 @@
 mod broken;
 #[cfg(test)]
 mod common;
+mod damage;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
