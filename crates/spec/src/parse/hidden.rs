@@ -5,8 +5,8 @@ use super::reader::{At, Reader};
 
 /// Longest message, in characters: what a file holds is repeated, but not by the page.
 const LONGEST: usize = 300;
-/// Kept at the end of one that is longer, where the sentence says what is wrong.
-const TAIL: usize = 120;
+/// Of one piece of the file in it.
+const LONGEST_QUOTE: usize = 60;
 
 /// Without width, or turning the direction of writing (Unicode Standard Annex #9; general category
 /// Cf). The two joiners are not among them: writing needs them, also in a comment.
@@ -35,7 +35,7 @@ pub(super) fn check(reader: &mut Reader<'_>, text: &str) {
     }
 }
 
-/// `U+202E, right-to-left override`.
+/// `U+202E (right-to-left override)`.
 pub(super) fn named(c: char) -> String {
     let number = format!("U+{:04X}", u32::from(c));
     let name = match c {
@@ -54,13 +54,29 @@ pub(super) fn named(c: char) -> String {
         '\u{202a}'..='\u{202c}' | '\u{2066}'..='\u{2069}' => "turns the direction of writing",
         _ => return number,
     };
-    format!("{number}, {name}")
+    format!("{number} ({name})")
 }
 
 /// A message as it can be shown: one line of bounded length, with a name for what nobody sees.
 pub(super) fn shown(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
-    for c in message.chars() {
+    for (number, part) in message.split('`').enumerate() {
+        if number > 0 {
+            out.push('`');
+        }
+        // What the file has is between two of them.
+        if number % 2 == 1 {
+            out.push_str(&shortened(&visible(part), LONGEST_QUOTE));
+        } else {
+            out.push_str(&visible(part));
+        }
+    }
+    shortened(&out, LONGEST)
+}
+
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
@@ -70,12 +86,18 @@ pub(super) fn shown(message: &str) -> String {
             c => out.push(c),
         }
     }
-    let length = out.chars().count();
-    if length <= LONGEST {
-        return out;
+    out
+}
+
+/// The first two thirds and the end, where both together are too long.
+fn shortened(text: &str, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text.to_owned();
     }
-    let head: String = out.chars().take(LONGEST - TAIL - 1).collect();
-    let tail: String = out.chars().skip(length - TAIL).collect();
+    let tail = longest / 3;
+    let head: String = text.chars().take(longest - tail - 1).collect();
+    let tail: String = text.chars().skip(length - tail).collect();
     format!("{head}…{tail}")
 }
 
@@ -114,8 +136,10 @@ mod tests {
 
     #[test]
     fn a_long_message_keeps_both_ends() {
-        let shown = shown(&format!("`{}` is too long", "é".repeat(5000)));
-        assert_eq!(shown.chars().count(), LONGEST);
-        assert!(shown.starts_with("`éé") && shown.ends_with("` is too long"), "{shown}");
+        let quoted = shown(&format!("`{}` is too long", "é".repeat(5000)));
+        assert_eq!(quoted.chars().count(), LONGEST_QUOTE + "`` is too long".len());
+        assert!(quoted.starts_with("`éé") && quoted.ends_with("é` is too long"), "{quoted}");
+        let bare = shown(&"a".repeat(5000));
+        assert_eq!(bare.chars().count(), LONGEST);
     }
 }

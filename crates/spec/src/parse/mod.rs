@@ -12,6 +12,7 @@ mod limits;
 mod places;
 mod project;
 mod reader;
+mod syntax;
 mod tls;
 mod tree;
 

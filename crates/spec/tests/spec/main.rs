@@ -4,6 +4,7 @@
 mod broken;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod explain;
