@@ -5,8 +5,7 @@
 use crate::lock::races;
 use crate::s3::{BUCKET, Conditions, Server};
 use andamio_engine::{
-    Access, Bucket, Ledger, LedgerError, RunRecord, RunStatus, StatePlace, Store,
-    StoreError, now,
+    Access, Bucket, Ledger, LedgerError, RunRecord, RunStatus, StatePlace, Store, StoreError, now,
 };
 use andamio_testkit::{
     Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
@@ -22,11 +21,8 @@ const PROJECT: &str = "[project]\nname = \"small\"\n[app]\nsource = \".\"\nsecre
     processes = { web = { command = [\"/hello\"], port = 80 } }\n[environments.dev]\napp = {}\n";
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     let on = |conditions, work: &dyn Fn(&Runtime, &Server)| {
         work(&runtime, &Server::start(conditions));
     };
@@ -157,7 +153,8 @@ fn refused_command(server: &Server) {
 
 /// All objects of one server become the other's.
 fn copy(from: &Server, to: &Server) {
-    let copied = Command::new("cp").arg("-a").arg(from.objects().join(".")).arg(to.objects()).status();
+    let copied =
+        Command::new("cp").arg("-a").arg(from.objects().join(".")).arg(to.objects()).status();
     assert!(copied.unwrap().success());
 }
 
@@ -231,7 +228,10 @@ fn away() {
     for words in [&words[..], &["history", "dev"], &["key", "list"]] {
         let ended = project.on(&server, words, |_| {});
         told(&ended, 1, "state");
-        assert!(ended.stderr.contains("refused") && ended.took < Duration::from_secs(10), "{ended}");
+        assert!(
+            ended.stderr.contains("refused") && ended.took < Duration::from_secs(10),
+            "{ended}"
+        );
     }
     let folder = server.objects().join("p/dev.local/secrets");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 1);

@@ -96,11 +96,7 @@ impl Drop for Checkout<'_> {
 }
 
 /// Checkouts below one folder that is removed with the sandbox.
-fn checkout<'s>(
-    sandbox: &Sandbox,
-    name: &str,
-    files: &[(&str, impl AsRef<[u8]>)],
-) -> Checkout<'s> {
+fn checkout<'s>(sandbox: &Sandbox, name: &str, files: &[(&str, impl AsRef<[u8]>)]) -> Checkout<'s> {
     let folder = sandbox.folder.join(name);
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("andamio.toml").display().to_string();
@@ -176,11 +172,7 @@ fn small(project: &str) -> [(&'static str, String); 3] {
         "[project]\nname = \"small\" # ours\n{project}[app]\nsource = \".\"\nsecrets = [\"KEY\"]\n\
          processes = {{ web = {{ command = [\"/hello\"], port = 80 }} }}\n[environments.dev]\napp = {{}}\n"
     );
-    [
-        ("andamio.toml", file),
-        ("Containerfile", CONTAINERFILE.to_owned()),
-        ("hello", "x".to_owned()),
-    ]
+    [("andamio.toml", file), ("Containerfile", CONTAINERFILE.to_owned()), ("hello", "x".to_owned())]
 }
 
 fn two_checkouts(ana: &Checkout<'_>, bo: &Checkout<'_>) {

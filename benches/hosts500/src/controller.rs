@@ -13,11 +13,8 @@ use std::time::Instant;
 pub(crate) fn run() {
     let list: List = serde_json::from_reader(std::io::stdin()).expect("the list of hosts");
     // As the command line's own.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let begun = Instant::now();
     let resources = runtime.block_on(ask(&list));
     let seconds = begun.elapsed().as_secs_f64();

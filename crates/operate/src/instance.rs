@@ -94,8 +94,7 @@ impl Instance {
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         let instance = format!("{}@{place}", request.env);
-        let store =
-            if make { Store::open(&request.state) } else { Store::look(&request.state) }?;
+        let store = if make { Store::open(&request.state) } else { Store::look(&request.state) }?;
         let shares = store.instance(&instance);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {

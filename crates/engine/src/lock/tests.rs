@@ -23,7 +23,9 @@ async fn a_forgotten_number_that_is_created_again_wins_nothing() {
     assert!(store.create(SERIES, 1, body(&late)).await.unwrap(), "the store lets it be created");
     store.forget_below(SERIES, 2).await.unwrap();
     assert!(!create(&store, 1, &late).await.unwrap(), "two hold the lock");
-    let Err(LockError::Held(record)) = take(&store, "eva@here").await else { panic!("two hold it") };
+    let Err(LockError::Held(record)) = take(&store, "eva@here").await else {
+        panic!("two hold it")
+    };
     assert_eq!(record.holder.by, "ana@here");
     held.release().await.unwrap();
     assert!(Lock::holder(&store).await.unwrap().is_none());

@@ -1,7 +1,7 @@
 //! How S3 is spoken to: HTTP/1.1 over the one TLS library, for the S3 client of `object_store`.
 
-use super::place::Bucket;
 use super::StoreError;
+use super::place::Bucket;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -81,7 +81,10 @@ impl HttpService for Http {
             Ok(answer) => answer,
             Err(_) => Err(HttpError::new(
                 HttpErrorKind::Timeout,
-                std::io::Error::new(ErrorKind::TimedOut, format!("no answer in {} s", ANSWER.as_secs())),
+                std::io::Error::new(
+                    ErrorKind::TimedOut,
+                    format!("no answer in {} s", ANSWER.as_secs()),
+                ),
             )),
         }
     }
@@ -129,7 +132,8 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    let no = |problem: String| StoreError::Authorities { file: file.display().to_string(), problem };
+    let no =
+        |problem: String| StoreError::Authorities { file: file.display().to_string(), problem };
     let certificates = CertificateDer::pem_file_iter(file).map_err(|e| no(e.to_string()))?;
     for certificate in certificates {
         let certificate = certificate.map_err(|e| no(e.to_string()))?;

@@ -162,7 +162,9 @@ fn checked(text: &str) -> Result<String, StoreError> {
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if loopback => {}
-        Some("http") => return Err(no("is plain http, which only this machine may be spoken to in")),
+        Some("http") => {
+            return Err(no("is plain http, which only this machine may be spoken to in"));
+        }
         _ => return Err(no("is neither https:// nor http://")),
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -231,7 +233,8 @@ mod tests {
 
     #[test]
     fn states_of_two_services_are_two() {
-        let id = |endpoint| StatePlace::Bucket(Bucket::new("shop", "", access(endpoint)).unwrap()).id();
+        let id =
+            |endpoint| StatePlace::Bucket(Bucket::new("shop", "", access(endpoint)).unwrap()).id();
         assert_eq!(id("https://a.example"), id("https://a.example/"));
         assert_ne!(id("https://a.example"), id("https://b.example"));
     }

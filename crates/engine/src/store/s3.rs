@@ -64,9 +64,8 @@ pub(super) fn open(bucket: &Bucket) -> Result<(Arc<dyn ObjectStore>, Remote), St
     if let Some(endpoint) = &bucket.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    let s3 = builder
-        .build()
-        .map_err(|source| StoreError::Open { place: bucket.to_string(), source })?;
+    let s3 =
+        builder.build().map_err(|source| StoreError::Open { place: bucket.to_string(), source })?;
     let backend = Arc::new(PrefixStore::new(s3, bucket.prefix.as_str()));
     Ok((backend, Remote { bucket: bucket.clone(), proven: OnceCell::new() }))
 }
@@ -81,8 +80,7 @@ impl Remote {
         body: Vec<u8>,
     ) -> Result<bool, Error> {
         let mark = mark();
-        let attributes =
-            Attributes::from_iter([(Attribute::Metadata(MARK.into()), mark.clone())]);
+        let attributes = Attributes::from_iter([(Attribute::Metadata(MARK.into()), mark.clone())]);
         let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
         match backend.put_opts(path, body.into(), options).await {
             Ok(_) => Ok(true),
@@ -167,7 +165,8 @@ impl Remote {
             (None, _, Some(status)) => format!("it answers {}", line(status)),
             (None, _, None) => line(&root(error)),
         };
-        let denied = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
+        let denied =
+            matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
         if denied || code.is_some_and(|code| CREDENTIAL_CODES.contains(&code)) {
             return StoreError::Credentials { place, reason };
         }
