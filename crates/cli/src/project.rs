@@ -165,7 +165,7 @@ fn read(file: &Path) -> Result<String, Stop> {
 
 /// What the command line names, else what the file names, else the folder beside the file.
 fn state(given: Option<&str>, spec: &Spec, folder: &Path) -> Result<StatePlace, Stop> {
-    let text = match (given, &spec.project.state) {
+    let text: &str = match (given, &spec.project.state) {
         (Some(path), _) if !path.contains("://") => return Ok(StatePlace::Folder(path.into())),
         (Some(url), _) => url,
         (None, Some(url)) => url,
