@@ -253,7 +253,7 @@ fn endpoints() {
 fn told(ended: &Ended, code: i32, error: &str) {
     assert_eq!(ended.code, Some(code), "{ended}");
     assert!(ended.stderr.contains(&format!("docs/errors.md#{error}")), "{ended}");
-    assert_eq!(ended.stderr.matches("help:").count(), 1, "{ended}");
+    assert_eq!(ended.stderr.matches("\n help: ").count(), 1, "{ended}");
     for secret in ["correct-horse", "not-the-secret"] {
         assert!(!format!("{}{}", ended.stdout, ended.stderr).contains(secret), "{ended}");
     }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -32,6 +33,9 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub(crate) const BUCKET: &str = "team-state";
 const KEY: &str = "AKIATEST";
 const SECRET: &str = "correct-horse-battery";
+
+/// Between looking and writing, of a server that does the one after the other.
+const GAP: Duration = Duration::from_millis(300);
 
 /// What the server makes of `If-None-Match: *`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,7 @@ pub(crate) struct Server {
 
 struct Front {
     files: FileSystem,
+    folder: PathBuf,
     conditions: Conditions,
     turn: RwLock<()>,
     /// This many creations are done and answered with an error.
@@ -74,7 +79,13 @@ impl Server {
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let files = FileSystem::new(folder.path()).unwrap();
         let lose = Arc::new(AtomicU32::new(0));
-        let front = Front { files, conditions, turn: RwLock::new(()), lose: Arc::clone(&lose) };
+        let front = Front {
+            files,
+            folder: folder.path().to_owned(),
+            conditions,
+            turn: RwLock::new(()),
+            lose: Arc::clone(&lose),
+        };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
@@ -173,6 +184,12 @@ fn acceptor(file: &Path) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
+impl Front {
+    fn has(&self, input: &PutObjectInput) -> bool {
+        self.folder.join(&input.bucket).join(&input.key).exists()
+    }
+}
+
 fn unset(command: &mut Command, variables: &[&str]) {
     for variable in variables {
         command.env_remove(variable);
@@ -188,10 +205,14 @@ impl S3 for Front {
         if self.conditions == Conditions::Ignored {
             request.input.if_none_match = None;
         }
-        let _turn = match self.conditions {
-            Conditions::Racy => None,
-            Conditions::Kept | Conditions::Ignored => Some(self.turn.write().await),
-        };
+        if self.conditions == Conditions::Racy && request.input.if_none_match.take().is_some() {
+            if self.has(&request.input) {
+                return Err(s3_error!(PreconditionFailed));
+            }
+            // Long enough for everybody else to look as well.
+            tokio::time::sleep(GAP).await;
+        }
+        let _turn = self.turn.write().await;
         let answer = self.files.put_object(request).await?;
         let lose = self.lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         if lose.is_ok() { Err(s3_error!(InternalError, "the answer is lost")) } else { Ok(answer) }

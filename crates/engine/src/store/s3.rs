@@ -118,7 +118,7 @@ impl Remote {
                     return Ok(());
                 }
             }
-            Err(Error::NotFound { .. }) => {}
+            Err(ref error @ Error::NotFound { .. }) if !lacks_bucket(error) => {}
             Err(error) => return Err(self.error("read", PROOF, &error)),
         }
         if let Some(reason) = self.contest(backend).await? {
@@ -165,8 +165,7 @@ impl Remote {
             (None, _, Some(status)) => format!("it answers {}", line(status)),
             (None, _, None) => line(&root(error)),
         };
-        let denied =
-            matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
+        let denied = status(error).is_some_and(|s| s.starts_with("401") || s.starts_with("403"));
         if denied || code.is_some_and(|code| CREDENTIAL_CODES.contains(&code)) {
             return StoreError::Credentials { place, reason };
         }
@@ -174,8 +173,18 @@ impl Remote {
     }
 }
 
-/// Those that do not come as 401 or 403 (Amazon S3 API reference, "Error responses").
-const CREDENTIAL_CODES: &[&str] = &["ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"];
+/// Codes of requests that are refused for who asks (Amazon S3 API reference, "Error responses"). A
+/// failed listing comes without its status, and not all of them are 401 or 403.
+const CREDENTIAL_CODES: &[&str] = &[
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "NotSignedUp",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+];
 
 /// 128 random bits; should the system have none, the time in nanoseconds and the process.
 fn mark() -> String {
@@ -191,6 +200,11 @@ fn mark() -> String {
 fn element<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
+/// Is it the bucket that is not there, and not the object?
+fn lacks_bucket(error: &Error) -> bool {
+    element(&error.to_string(), "Code") == Some("NoSuchBucket")
 }
 
 /// `403 Forbidden`, where there was an answer.
