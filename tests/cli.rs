@@ -144,7 +144,7 @@ const BROKEN: &[Broken] = &[
         what: "a syntax error",
         toml: "[project]\nname = \"small\n",
         code: "syntax",
-        at: (2, 14),
+        at: (2, 8),
     },
 ];
 
