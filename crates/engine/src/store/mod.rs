@@ -131,14 +131,14 @@ impl Store {
 
     fn read_error(&self, key: String, source: object_store::Error) -> StoreError {
         match &self.remote {
-            Some(remote) => remote.error("read", &key, &source),
+            Some(remote) => remote.failure("read", &key, &source),
             None => StoreError::Read { key, source },
         }
     }
 
     fn write_error(&self, key: String, source: object_store::Error) -> StoreError {
         match &self.remote {
-            Some(remote) => remote.error("write", &key, &source),
+            Some(remote) => remote.failure("write", &key, &source),
             None => StoreError::Write { key, source },
         }
     }

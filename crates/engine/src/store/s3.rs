@@ -113,20 +113,20 @@ impl Remote {
         let path = Path::from(PROOF);
         match backend.get(&path).await {
             Ok(got) => {
-                let body = got.bytes().await.map_err(|e| self.error("read", PROOF, &e))?;
+                let body = got.bytes().await.map_err(|e| self.failure("read", PROOF, &e))?;
                 if serde_json::from_slice::<Proof>(&body).is_ok_and(|known| known == proof) {
                     return Ok(());
                 }
             }
             Err(ref error @ Error::NotFound { .. }) if !lacks_bucket(error) => {}
-            Err(error) => return Err(self.error("read", PROOF, &error)),
+            Err(error) => return Err(self.failure("read", PROOF, &error)),
         }
         if let Some(reason) = self.contest(backend).await? {
             return Err(StoreError::Unconditional { place: self.bucket.to_string(), reason });
         }
         let body = serde_json::to_vec_pretty(&proof).unwrap_or_default();
         let written = backend.put(&path, body.into()).await;
-        written.map(|_| ()).map_err(|e| self.error("write", PROOF, &e))
+        written.map(|_| ()).map_err(|e| self.failure("write", PROOF, &e))
     }
 
     /// Rivals, and one who comes when all is over, create the same object: why that is no proof.
@@ -147,7 +147,7 @@ impl Remote {
                 Err(error) if status(&error).is_some_and(|s| s.starts_with("501")) => {
                     return Ok(Some("it answers 501 Not Implemented".to_owned()));
                 }
-                Err(error) => return Err(self.error("write", &key, &error)),
+                Err(error) => return Err(self.failure("write", &key, &error)),
             }
         }
         let reason = format!("of {} writers {winners} created the same object", RIVALS + 1);
@@ -155,7 +155,7 @@ impl Remote {
     }
 
     /// Place and reason in one line, without addresses that nobody asked for.
-    pub(super) fn error(&self, doing: &'static str, key: &str, error: &Error) -> StoreError {
+    pub(super) fn failure(&self, doing: &'static str, key: &str, error: &Error) -> StoreError {
         let (place, key) = (self.bucket.to_string(), key.to_owned());
         let text = error.to_string();
         let code = element(&text, "Code");
@@ -248,7 +248,7 @@ mod tests {
         };
         let bucket = Bucket::new("shop", "", access).unwrap();
         let remote = Remote { bucket, proven: OnceCell::new() };
-        let says = remote.error("write", "dev.local/lock/0000000001.json", &error).to_string();
+        let says = remote.failure("write", "dev.local/lock/0000000001.json", &error).to_string();
         let expected = "no access to s3://shop at https://s3.example: \
                         not [2J the same (SignatureDoesNotMatch)";
         assert_eq!(says, expected);
