@@ -163,7 +163,7 @@ impl Remote {
             (Some(code), Some(message), _) => format!("{} ({})", line(message), line(code)),
             (Some(code), None, _) => line(code),
             (None, _, Some(status)) => format!("it answers {}", line(status)),
-            (None, _, None) => line(&root(error)),
+            (None, _, None) => line(root(error)),
         };
         let denied = status(error).is_some_and(|s| s.starts_with("401") || s.starts_with("403"));
         if denied || code.is_some_and(|code| CREDENTIAL_CODES.contains(&code)) {
