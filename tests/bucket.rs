@@ -32,9 +32,6 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("a creation whose answer is lost has happened once", || {
         on(Conditions::Kept, &|runtime, server| runtime.block_on(lost_answer(server)));
     });
-    steps.step("1,000 races of four for the lock: one winner each", || {
-        on(Conditions::Kept, &|runtime, server| runtime.block_on(races(&server.store())));
-    });
     steps.step("a ledger without its newest entries is noticed", || {
         on(Conditions::Kept, &|runtime, server| runtime.block_on(short_ledger(server)));
     });
@@ -60,6 +57,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("credentials that are missing or wrong: exit 6", credentials);
     steps.step("no such bucket, nobody there: exit 1, soon, nothing half written", away);
     steps.step("an endpoint that secrets must not go to: exit 64", endpoints);
+    steps.step("1,000 races of four for the lock: one winner each", || {
+        on(Conditions::Kept, &|runtime, server| runtime.block_on(races(&server.store())));
+    });
     Ok(())
 }
 
