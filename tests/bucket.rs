@@ -132,6 +132,7 @@ fn record(run: &str) -> RunRecord {
         plan: String::new(),
         changed: 0,
         message: String::new(),
+        accepted: Vec::new(),
         prev_sha256: String::new(),
         sha256: String::new(),
     }
