@@ -21,7 +21,11 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         .enable_all()
         .build()
         .unwrap();
-    steps.step("1,000 races of four: one winner each", || runtime.block_on(races()));
+    steps.step("1,000 races of four: one winner each", || {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::directory(folder.path()).unwrap();
+        runtime.block_on(races(&store));
+    });
     steps.step("a dead holder's lock is taken over, and it says whose it was", || {
         runtime.block_on(dead_holder());
     });
@@ -34,9 +38,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     Ok(())
 }
 
-async fn races() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::directory(folder.path()).unwrap().instance("race@local");
+/// A thousand times four want the lock at once.
+pub(crate) async fn races(store: &Store) {
+    let store = store.instance("race@local");
     for race in 0..RACES {
         let start = Arc::new(Barrier::new(RIVALS));
         // Winners keep it until everybody has tried, as a run would.

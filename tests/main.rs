@@ -11,6 +11,7 @@
 
 mod bare;
 mod browser;
+mod bucket;
 mod cli;
 mod dev;
 mod emulator;
@@ -22,6 +23,7 @@ mod lock;
 mod prod;
 mod results;
 mod rules;
+mod s3;
 mod team;
 mod terraform;
 
@@ -32,6 +34,7 @@ use std::process::ExitCode;
 const SHORT: &[Scenario] = &[
     rules::SCENARIO,
     lock::SCENARIO,
+    bucket::SCENARIO,
     cli::SCENARIO,
     team::SCENARIO,
     terraform::SCENARIO,

@@ -2,6 +2,7 @@
 //! plan, and two checkouts with an identity each work on one state. Proves points 6 and 9 of the
 //! spine: keys, recovery, first run.
 
+use crate::s3::{BUCKET, Conditions, Server};
 use andamio_testkit::{
     Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
 };
@@ -20,18 +21,37 @@ const COMPOSE: &str = "services:\n  web:\n    build: .\n  db:\n    image: mariad
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("init in a repository of ten lines, check, plan", first_minutes);
     steps.step("init in an empty folder, and again: exit 3", empty_folder);
-    steps.step("two checkouts with an identity each on one state", two_checkouts);
+    steps.step("two checkouts with an identity each on one state", || {
+        let sandbox = Sandbox::new("");
+        let on = |name| checkout(&sandbox, name, &small(""));
+        two_checkouts(&on("ana"), &on("bo"));
+        assert!(!sandbox.state().join("identity.txt").exists());
+    });
+    steps.step("two checkouts with an identity each on one bucket", || {
+        let (sandbox, server) = (Sandbox::new(""), Server::start(Conditions::Kept));
+        let key = format!("state = \"s3://{BUCKET}/small\"\n");
+        let on = |name| {
+            let mut one = checkout(&sandbox, name, &small(&key));
+            one.server = Some(&server);
+            one
+        };
+        two_checkouts(&on("ana"), &on("bo"));
+        assert!(server.objects().join("small/dev.local/secrets/0000000001.json").exists());
+        assert!(!sandbox.state().exists(), "there is a folder too");
+    });
     steps.step("manual pages of every verb that is shown", manual);
     Ok(())
 }
 
 /// A checkout of its own: a folder with its identity; the state is shared.
-struct Checkout {
+struct Checkout<'s> {
     folder: PathBuf,
     state: PathBuf,
+    /// Has the state in the place of the folder; andamio.toml says so.
+    server: Option<&'s Server>,
 }
 
-impl Checkout {
+impl Checkout<'_> {
     fn run(&self, words: &[&str]) -> Ended {
         let mut command = self.command();
         command.args(words);
@@ -40,7 +60,13 @@ impl Checkout {
 
     fn command(&self) -> Command {
         let mut command = Command::new(run::built("andamio"));
-        command.current_dir(&self.folder).arg("--state").arg(&self.state).env("NO_COLOR", "1");
+        command.current_dir(&self.folder).env("NO_COLOR", "1");
+        match self.server {
+            Some(server) => server.set(&mut command),
+            None => {
+                command.arg("--state").arg(&self.state);
+            }
+        }
         for variable in ["ANDAMIO_FILE", "ANDAMIO_ON", "ANDAMIO_STATE", "ANDAMIO_IDENTITY"] {
             command.env_remove(variable);
         }
@@ -60,7 +86,7 @@ impl Checkout {
     }
 }
 
-impl Drop for Checkout {
+impl Drop for Checkout<'_> {
     /// A secret that was set has claimed a network.
     fn drop(&mut self) {
         if self.state.exists() && !run::keep() {
@@ -70,7 +96,7 @@ impl Drop for Checkout {
 }
 
 /// Checkouts below one folder that is removed with the sandbox.
-fn checkout(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> Checkout {
+fn checkout<'s>(sandbox: &Sandbox, name: &str, files: &[(&str, impl AsRef<[u8]>)]) -> Checkout<'s> {
     let folder = sandbox.folder.join(name);
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("andamio.toml").display().to_string();
@@ -81,7 +107,7 @@ fn checkout(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> Checkout {
     for (file, text) in files {
         fs::write(folder.join(file), text).unwrap();
     }
-    Checkout { folder, state: sandbox.state() }
+    Checkout { folder, state: sandbox.state(), server: None }
 }
 
 fn first_minutes() {
@@ -126,7 +152,7 @@ fn kept(folder: &Path, text: &str) -> bool {
 
 fn empty_folder() {
     let sandbox = Sandbox::new("");
-    let mine = checkout(&sandbox, "empty", &[]);
+    let mine = checkout(&sandbox, "empty", &[("README", "nothing yet")]);
     let made = mine.run(&["init", "--json"]).expect(0).json();
     assert!(made["recovery"]["private"].as_str().unwrap().starts_with("AGE-SECRET-KEY-"));
     assert_eq!(made["type"], "result");
@@ -140,18 +166,20 @@ fn empty_folder() {
     assert!(ended.stderr.contains("docs/errors.md#"), "{ended}");
 }
 
-fn two_checkouts() {
-    let sandbox = Sandbox::new("");
-    let file = "[project]\nname = \"small\" # ours\n[app]\nsource = \".\"\nsecrets = [\"KEY\"]\n\
-                processes = { web = { command = [\"/hello\"], port = 80 } }\n[environments.dev]\napp = {}\n";
-    let files = [("andamio.toml", file), ("Containerfile", CONTAINERFILE), ("hello", "x")];
-    let ana = checkout(&sandbox, "ana", &files);
-    let bo = checkout(&sandbox, "bo", &files);
+/// A project of ten lines, with another line below [project].
+fn small(project: &str) -> [(&'static str, String); 3] {
+    let file = format!(
+        "[project]\nname = \"small\" # ours\n{project}[app]\nsource = \".\"\nsecrets = [\"KEY\"]\n\
+         processes = {{ web = {{ command = [\"/hello\"], port = 80 }} }}\n[environments.dev]\napp = {{}}\n"
+    );
+    [("andamio.toml", file), ("Containerfile", CONTAINERFILE.to_owned()), ("hello", "x".to_owned())]
+}
+
+fn two_checkouts(ana: &Checkout<'_>, bo: &Checkout<'_>) {
     // Nobody ran `init`: the first secret makes the first identity, in the checkout and not in the
     // state that is shared.
     ana.set("KEY", "one");
     assert!(ana.folder.join(".andamio/identity.txt").exists());
-    assert!(!ana.state.join("identity.txt").exists());
     let ended = bo.run(&["secret", "list", "dev"]).expect(6);
     assert!(ended.stderr.contains("andamio init") && ended.stderr.contains("#identity"), "{ended}");
 

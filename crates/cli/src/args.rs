@@ -31,7 +31,7 @@ pub(crate) struct Global {
     /// Place to work on instead of the environment's own: local, hosts, linode
     #[arg(long, global = true, value_name = "PLACE", env = "ANDAMIO_ON", hide_env = true)]
     pub(crate) on: Option<String>,
-    /// Where the state lives [default: .andamio beside andamio.toml]
+    /// Folder or s3://BUCKET of the state [default: .andamio beside andamio.toml]
     #[arg(long, global = true, value_name = "URL", env = "ANDAMIO_STATE", hide_env = true)]
     pub(crate) state: Option<String>,
     /// Answer in JSON

@@ -2,11 +2,11 @@
 
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use andamio_engine::Store;
+use andamio_engine::{Access as S3, Bucket, Secret, StatePlace, Store};
 use andamio_operate::init::Init;
 use andamio_operate::key::Ring;
 use andamio_operate::{Access, Failure, Request};
-use andamio_spec::{Finding, MAX_BYTES, Spec, parse};
+use andamio_spec::{Finding, MAX_BYTES, Spec, StateUrl, parse};
 use std::env;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Project {
 pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
     let (project, spec) = Project::valid(global)?;
     let folder = project.folder();
-    let state = state(global.state.as_deref(), &folder)?;
+    let state = state(global.state.as_deref(), &spec, &folder)?;
     let (env, on) = match env.split_once('@') {
         // Every answer names an instance `env@place`, so it is taken as an argument too.
         Some((env, place)) => (env.to_owned(), Some(place.to_owned())),
@@ -90,9 +90,9 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
 
 /// What the verbs of `key` need to know.
 pub(crate) fn ring(global: &Global) -> Result<Ring, Stop> {
-    let (project, _) = Project::valid(global)?;
+    let (project, spec) = Project::valid(global)?;
     let folder = project.folder();
-    let state = state(global.state.as_deref(), &folder)?;
+    let state = state(global.state.as_deref(), &spec, &folder)?;
     Ok(Ring {
         store: Store::look(&state).map_err(Failure::from)?,
         identity: identity(&state, &folder),
@@ -119,12 +119,16 @@ pub(crate) fn fresh(global: &Global) -> Init {
 
 /// The identity is this checkout's own, wherever the state is: a team shares the state, never a
 /// private key. One that lies in a state's folder is that state's.
-fn identity(state: &Path, folder: &Path) -> PathBuf {
+fn identity(state: &StatePlace, folder: &Path) -> PathBuf {
     if let Some(named) = env::var_os("ANDAMIO_IDENTITY") {
         return PathBuf::from(named);
     }
-    let there = state.join(IDENTITY);
-    if there.exists() { there } else { folder.join(STATE).join(IDENTITY) }
+    if let StatePlace::Folder(state) = state
+        && state.join(IDENTITY).exists()
+    {
+        return state.join(IDENTITY);
+    }
+    folder.join(STATE).join(IDENTITY)
 }
 
 fn find(given: Option<&Path>) -> Result<PathBuf, Stop> {
@@ -159,19 +163,43 @@ fn read(file: &Path) -> Result<String, Stop> {
     })
 }
 
-fn state(given: Option<&str>, folder: &Path) -> Result<PathBuf, Stop> {
-    match given {
-        None => Ok(folder.join(STATE)),
-        Some(url) => match url.split_once("://") {
-            None => Ok(PathBuf::from(url)),
-            Some(("file", path)) => Ok(PathBuf::from(path)),
-            Some((scheme, _)) => Err(Stop::new(
-                Exit::Refused,
-                "state",
-                format!("this version keeps state in a folder, not at {scheme}://"),
-                "name a folder: --state DIR or --state file:///DIR",
-            )),
-        },
+/// What the command line names, else what the file names, else the folder beside the file.
+fn state(given: Option<&str>, spec: &Spec, folder: &Path) -> Result<StatePlace, Stop> {
+    let text: &str = match (given, &spec.project.state) {
+        (Some(path), _) if !path.contains("://") => return Ok(StatePlace::Folder(path.into())),
+        (Some(url), _) => url,
+        (None, Some(url)) => url,
+        (None, None) => return Ok(StatePlace::Folder(folder.join(STATE))),
+    };
+    match StateUrl::parse(text) {
+        Ok(StateUrl::Folder(path)) => Ok(StatePlace::Folder(path.into())),
+        Ok(StateUrl::Bucket { name, prefix }) => {
+            let bucket = Bucket::new(&name, &prefix, s3()).map_err(Failure::from)?;
+            Ok(StatePlace::Bucket(bucket))
+        }
+        Err(problem) => {
+            // What is before an `@` may be a password.
+            let shown = if text.contains('@') { "the URL of the state" } else { text };
+            Err(Stop::new(
+                Exit::Usage,
+                "usage",
+                format!("{shown} {problem}"),
+                "name a folder or a bucket: --state DIR, file:///DIR, s3://BUCKET or s3://BUCKET/PREFIX",
+            ))
+        }
+    }
+}
+
+/// How to get at a bucket, from the variables that other S3 clients read.
+fn s3() -> S3 {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    S3 {
+        endpoint: set("AWS_ENDPOINT_URL_S3").or_else(|| set("AWS_ENDPOINT_URL")),
+        region: set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")),
+        key_id: set("AWS_ACCESS_KEY_ID"),
+        secret: set("AWS_SECRET_ACCESS_KEY").map(Secret),
+        token: set("AWS_SESSION_TOKEN").map(Secret),
+        authorities: set("AWS_CA_BUNDLE").map(PathBuf::from),
     }
 }
 

@@ -1,5 +1,10 @@
 //! The append-only record of runs: who did what, when, with what result. Each entry carries the hash
-//! of the one before it, so that a changed or missing entry shows.
+//! of the one before it, so that a changed or missing entry shows. A series of heads beside it says
+//! which entry was the newest and what its hash was, so that entries missing at the end show too.
+//!
+//! An entry is written before its head, and nothing is appended behind an entry without a head: a kill
+//! between the two leaves one entry more than heads know of, and the next append gives it its head.
+//! Entries and heads lie in one state and have no key: whoever can write both can still shorten both.
 
 use crate::{Store, StoreError};
 use jiff::Timestamp;
@@ -7,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 const SERIES: &str = "ledger";
+/// As many heads as entries are written; only the newest are kept.
+const HEADS: &str = "ledger-head";
+const HEADS_KEPT: u64 = 2;
 /// What the first entry names as its predecessor.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -18,6 +26,17 @@ pub enum LedgerError {
         "the ledger's chain breaks at entry {0}: it does not carry the hash of the entry before it"
     )]
     Broken(u64),
+    #[error(
+        "the ledger ends at entry {last} and had {known}: its newest entries are missing or were changed"
+    )]
+    Short { last: u64, known: u64 },
+}
+
+/// What the newest entry was.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Head {
+    v: u32,
+    sha256: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,37 +113,71 @@ impl Ledger {
     /// Appends an entry behind whatever is newest.
     ///
     /// # Errors
-    /// When the state cannot be read or written.
+    /// When the state cannot be read or written, or its newest entries are missing.
     pub async fn append(&self, mut record: RunRecord) -> Result<RunRecord, LedgerError> {
         loop {
-            let (next, previous) = match self.store.newest(SERIES).await? {
-                Some((number, body)) => (number + 1, parse(number, &body)?.sha256),
-                None => (1, GENESIS.to_owned()),
+            let (last, previous) = match self.store.newest(SERIES).await? {
+                Some((number, body)) => (number, parse(number, &body)?.sha256),
+                None => (0, GENESIS.to_owned()),
             };
+            let known = self.store.last(HEADS).await?.unwrap_or(0);
+            if known > last {
+                // Heads are written after entries: one that was written since the entries were
+                // listed has its entry by now.
+                match self.store.last(SERIES).await?.unwrap_or(0) {
+                    now if now >= known => continue,
+                    now => return Err(LedgerError::Short { last: now, known }),
+                }
+            }
+            if known < last {
+                self.head(last, &previous).await?;
+            }
             record.seal(&previous);
             let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
-            if self.store.create(SERIES, next, body).await? {
+            if self.store.create(SERIES, last + 1, body).await? {
+                self.head(last + 1, &record.sha256).await?;
                 return Ok(record);
             }
         }
     }
 
-    /// All entries, oldest first, after checking the chain.
+    /// Notes which entry is the newest. Somebody who appends next may have done it already.
+    async fn head(&self, number: u64, sha256: &str) -> Result<(), LedgerError> {
+        let head = Head { v: 1, sha256: sha256.to_owned() };
+        let body = serde_json::to_vec_pretty(&head).unwrap_or_default();
+        self.store.create(HEADS, number, body).await?;
+        self.store.forget_below(HEADS, (number + 1).saturating_sub(HEADS_KEPT)).await?;
+        Ok(())
+    }
+
+    /// All entries, oldest first, after checking the chain and its end.
     ///
     /// # Errors
     /// When an entry was changed or is missing.
     pub async fn entries(&self) -> Result<Vec<RunRecord>, LedgerError> {
+        // Before the entries: what a run appends meanwhile is then no end that is missing.
+        let head = self.store.newest(HEADS).await?;
         let mut entries: Vec<RunRecord> = Vec::new();
         let mut previous = GENESIS.to_owned();
+        let mut last = 0;
+        let mut headed = false;
         for number in self.store.numbers(SERIES).await? {
             let record = parse(number, &self.store.read(SERIES, number).await?)?;
             if record.prev_sha256 != previous || record.hash() != record.sha256 {
                 return Err(LedgerError::Broken(number));
             }
+            if let Some((_, body)) = head.as_ref().filter(|(known, _)| *known == number) {
+                headed = parse_head(number, body)?.sha256 == record.sha256;
+            }
             previous.clone_from(&record.sha256);
+            last = number;
             entries.push(record);
         }
-        Ok(entries)
+        match head {
+            Some((known, _)) if !headed => Err(LedgerError::Short { last, known }),
+            // An earlier version wrote no heads.
+            _ => Ok(entries),
+        }
     }
 
     /// One record a run, newest state of each, oldest run first.
@@ -148,45 +201,10 @@ fn parse(number: u64, body: &[u8]) -> Result<RunRecord, LedgerError> {
         .map_err(|e| StoreError::Garbled(format!("ledger entry {number}"), e.to_string()).into())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(run: &str, accepted: Vec<Accepted>) -> RunRecord {
-        RunRecord {
-            v: 1,
-            run: run.to_owned(),
-            verb: "up".to_owned(),
-            env: "prod".to_owned(),
-            place: "local".to_owned(),
-            by: "marta@desk".to_owned(),
-            started: Timestamp::UNIX_EPOCH,
-            ended: None,
-            status: RunStatus::Started,
-            plan: String::new(),
-            changed: 0,
-            message: String::new(),
-            accepted,
-            prev_sha256: String::new(),
-            sha256: String::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn what_was_overridden_stays_in_the_chain() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::new(Store::directory(folder.path()).unwrap().instance("prod@local"));
-        let accepted = Accepted {
-            code: "budget".to_owned(),
-            message: "5.01 over".to_owned(),
-            reason: "agreed with Marta".to_owned(),
-        };
-        ledger.append(record("1", Vec::new())).await.unwrap();
-        ledger.append(record("2", vec![accepted.clone()])).await.unwrap();
-        let runs = ledger.runs().await.unwrap();
-        assert_eq!(runs[1].accepted, [accepted]);
-        // An entry without any reads, and hashes, as it did before there was such a thing.
-        let text = serde_json::to_string(&runs[0]).unwrap();
-        assert!(!text.contains("accepted"), "{text}");
-    }
+fn parse_head(number: u64, body: &[u8]) -> Result<Head, LedgerError> {
+    serde_json::from_slice(body)
+        .map_err(|e| StoreError::Garbled(format!("ledger head {number}"), e.to_string()).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub use lock::{Holder, Lock, LockError, LockRecord};
 pub use plan::{Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused};
 pub use run::{Cancel, RunOutcome, run};
 pub use step::{Action, BoxFuture, Fault, Outcome, Step, StepContext};
-pub use store::{Store, StoreError};
+pub use store::{Access, Bucket, Secret, StatePlace, Store, StoreError};
 
 pub use jiff::Timestamp;
 use jiff::Unit;

@@ -14,6 +14,9 @@ const SERIES: &str = "lock";
 /// is looked up among its processes, without waiting.
 const EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(20);
+/// How many records are kept behind the newest. Whoever lists them while others take and release the
+/// lock then always sees one that is newer than its own.
+const KEEP: u64 = 16;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -33,6 +36,9 @@ pub struct Holder {
     pub pid: u32,
     /// Start of the process in clock ticks since boot, so that a reused pid is not taken for it.
     pub pid_start: u64,
+    /// The kernel's name of the process numbers that `pid` is one of: a container has its own.
+    #[serde(default)]
+    pub pid_space: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +65,27 @@ impl Holder {
     #[must_use]
     pub fn current(by: &str) -> Self {
         let pid = std::process::id();
-        Self { by: by.to_owned(), boot: boot_id(), pid, pid_start: pid_start(pid).unwrap_or(0) }
+        Self {
+            by: by.to_owned(),
+            boot: boot_id(),
+            pid,
+            pid_start: pid_start(pid).unwrap_or(0),
+            pid_space: pid_space(),
+        }
     }
 
+    /// Known to be dead. Whose numbers are not ours cannot be looked up; that one's lock expires.
     fn dead(&self) -> bool {
-        self.boot == boot_id() && pid_start(self.pid) != Some(self.pid_start)
+        self.boot == boot_id()
+            && self.pid_space == pid_space()
+            && pid_start(self.pid) != Some(self.pid_start)
+    }
+}
+
+impl LockRecord {
+    /// Is it a renewal of that one?
+    fn is_of(&self, taken: &Self) -> bool {
+        !self.released && self.holder == taken.holder && self.since == taken.since
     }
 }
 
@@ -96,11 +118,11 @@ impl Lock {
                 expires: now.saturating_add(EXPIRY).unwrap_or(now),
                 released: false,
             };
-            if !store.create(SERIES, next, body(&record)).await? {
+            if !create(store, next, &record).await? {
                 // Somebody was faster: look again who it is.
                 continue;
             }
-            store.forget_below(SERIES, next.saturating_sub(5)).await?;
+            store.forget_below(SERIES, next.saturating_sub(KEEP)).await?;
             let number = Arc::new(Mutex::new(next));
             let renewal = tokio::spawn(renew(store.clone(), record.clone(), Arc::clone(&number)));
             return Ok((Self { store: store.clone(), record, number, renewal }, former));
@@ -119,9 +141,18 @@ impl Lock {
     /// When the state cannot be written; the lock then ends with this process anyway.
     pub async fn release(self) -> Result<(), LockError> {
         self.renewal.abort();
-        let number = *self.number.lock().await;
+        let mut number = *self.number.lock().await;
         let record = LockRecord { released: true, ..self.record.clone() };
-        self.store.create(SERIES, number + 1, body(&record)).await?;
+        while !self.store.create(SERIES, number + 1, body(&record)).await? {
+            match read_newest(&self.store).await? {
+                // A renewal that was stopped after it had come through.
+                Some((newest, ours)) if newest > number && ours.is_of(&self.record) => {
+                    number = newest;
+                }
+                // Taken over: it is not ours to give back.
+                _ => return Ok(()),
+            }
+        }
         Ok(())
     }
 
@@ -139,14 +170,17 @@ impl Lock {
     /// # Errors
     /// When the state cannot be written.
     pub async fn force(store: &Store) -> Result<Option<LockRecord>, LockError> {
-        match read_newest(store).await? {
-            Some((number, record)) if !record.released => {
-                let ended = LockRecord { released: true, ..record.clone() };
-                store.create(SERIES, number + 1, body(&ended)).await?;
-                Ok(Some(record))
+        while let Some((number, record)) = read_newest(store).await? {
+            if record.released {
+                break;
             }
-            _ => Ok(None),
+            let ended = LockRecord { released: true, ..record.clone() };
+            // A renewal may have been faster.
+            if create(store, number + 1, &ended).await? {
+                return Ok(Some(record));
+            }
         }
+        Ok(None)
     }
 }
 
@@ -164,11 +198,23 @@ async fn renew(store: Store, record: LockRecord, number: Arc<Mutex<u64>>) {
             LockRecord { expires: now.saturating_add(EXPIRY).unwrap_or(now), ..record.clone() };
         let mut held = number.lock().await;
         // A failed write is tried again at the next turn; two in a row fit into the expiry.
-        if let Ok(true) = store.create(SERIES, *held + 1, body(&renewed)).await {
-            *held += 1;
-            let _ = store.forget_below(SERIES, held.saturating_sub(5)).await;
+        match create(&store, *held + 1, &renewed).await {
+            Ok(true) => {
+                *held += 1;
+                let _ = store.forget_below(SERIES, held.saturating_sub(KEEP)).await;
+            }
+            // It had expired, and somebody else has it.
+            Ok(false) => return,
+            Err(_) => {}
         }
     }
+}
+
+/// Creates the next record; true when it is the newest then. A number that was forgotten can be
+/// created again by somebody who was stopped in between: that one is behind, and has lost.
+async fn create(store: &Store, number: u64, record: &LockRecord) -> Result<bool, StoreError> {
+    Ok(store.create(SERIES, number, body(record)).await?
+        && store.last(SERIES).await? == Some(number))
 }
 
 async fn read_newest(store: &Store) -> Result<Option<(u64, LockRecord)>, LockError> {
@@ -197,3 +243,12 @@ fn pid_start(pid: u32) -> Option<u64> {
     }
     fields.nth(18)?.parse().ok()
 }
+
+/// `pid:[4026531836]`: this process's numbers are those of this namespace (pid_namespaces(7)).
+fn pid_space() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests;

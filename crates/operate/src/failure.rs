@@ -43,9 +43,46 @@ impl From<Fault> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::error(Kind::Failed, "state", &error, "check the state folder (--state) and its disk")
+        let (kind, code, help) = match &error {
+            StoreError::Bucket { .. } => (
+                Kind::Failed,
+                "state",
+                "see that the service answers and has that bucket, then run the same command again; the endpoint \
+                 comes from AWS_ENDPOINT_URL",
+            ),
+            StoreError::Credentials { .. } => (
+                Kind::Host,
+                "credentials",
+                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION to a key that may list, read, write and \
+                 delete in that bucket, and see that this machine's clock is right",
+            ),
+            StoreError::Unconditional { .. } => (
+                Kind::Refused,
+                "conditional-create",
+                "two runs could hold the lock at once there: use a bucket of a service that has conditional writes, or \
+                 a folder (--state DIR)",
+            ),
+            StoreError::Endpoint { .. } => (
+                Kind::Usage,
+                "endpoint",
+                "set AWS_ENDPOINT_URL to https://HOST, or leave it out for Amazon's",
+            ),
+            StoreError::Authorities { .. } | StoreError::Tls(_) => (
+                Kind::Host,
+                "authorities",
+                "name a readable file of PEM certificates, or unset AWS_CA_BUNDLE to trust the public authorities",
+            ),
+            StoreError::Open { .. }
+            | StoreError::Folder { .. }
+            | StoreError::Read { .. }
+            | StoreError::Write { .. }
+            | StoreError::Garbled(..) => (Kind::Failed, "state", STATE),
+        };
+        Self::error(kind, code, &error, help)
     }
 }
+
+const STATE: &str = "check the state (--state) and its disk";
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
@@ -53,7 +90,11 @@ impl From<LedgerError> for Failure {
             LedgerError::Broken(_) => {
                 "somebody changed or removed an entry; compare the state with a copy of it"
             }
-            LedgerError::Store(_) => "check the state folder (--state) and its disk",
+            LedgerError::Short { .. } => {
+                "put the missing entries back from a copy of the state; where there is none, remove `ledger-head` \
+                 beside `ledger` in the state: what is left then counts as the whole ledger"
+            }
+            LedgerError::Store(store) => return store.into(),
         };
         Self::error(Kind::Failed, "ledger", &error, help)
     }

@@ -3,7 +3,9 @@
 
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
-use andamio_engine::{Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, Store, now, run_id};
+use andamio_engine::{
+    Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, StatePlace, Store, now, run_id,
+};
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
 };
@@ -26,8 +28,7 @@ pub struct Request {
     pub place: Option<String>,
     /// Folder of `andamio.toml`.
     pub project: PathBuf,
-    /// Folder of the state.
-    pub state: PathBuf,
+    pub state: StatePlace,
     pub identity: PathBuf,
     /// This very program: it is what runs on the machines.
     pub program: PathBuf,
@@ -93,8 +94,7 @@ impl Instance {
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         let instance = format!("{}@{place}", request.env);
-        let store =
-            if make { Store::directory(&request.state) } else { Store::look(&request.state) }?;
+        let store = if make { Store::open(&request.state) } else { Store::look(&request.state) }?;
         let shares = store.instance(&instance);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {
@@ -181,7 +181,7 @@ impl Instance {
     /// # Errors
     /// When the folder cannot be made.
     pub fn writable(&self) -> Result<Store, Failure> {
-        Ok(Store::directory(&self.request.state)?.instance(&self.name()))
+        Ok(Store::open(&self.request.state)?.instance(&self.name()))
     }
 
     #[must_use]
@@ -279,9 +279,8 @@ fn local(
     wanted: Option<Network>,
     depth: Depth,
 ) -> Result<Local, Failure> {
-    let state = request.state.canonicalize().unwrap_or_else(|_| request.state.clone());
     let roots = Roots::default();
-    let id = instance_id(&state.display().to_string(), instance);
+    let id = instance_id(&request.state.id(), instance);
     let network = allocate(&roots.data, &id, wanted, depth == Depth::Machines)?;
     let image = Image::of(&roots);
     Ok(Local { roots, id, network, image })

@@ -77,6 +77,8 @@ fn project_and_app(list: &mut List<'_>, spec: &Spec) {
     list.add("project.name", &project.name, "");
     list.add("project.currency", project.currency.as_str(), "the document counts in euros");
     list.add("project.team", words(&project.team), "only the identity that `init` made");
+    let state = project.state.as_deref().unwrap_or(".andamio");
+    list.add("project.state", state, "beside this file, for one person; a team shares a bucket");
     list.add("app.source", or_none(&app.source), "no environment runs the application");
     list.add("app.domain", or_none(&app.domain), "reached by address");
     list.add("app.ready", &app.ready, "the path that most frameworks use");

@@ -99,6 +99,10 @@ impl<'a> Lines<'a> {
         (start, end - start)
     }
 
+    pub(crate) fn whole(&self) -> &'a str {
+        self.text
+    }
+
     pub(crate) fn text(&self, range: &Range<usize>) -> &'a str {
         let (start, length) = self.span(range);
         self.text.get(start..start + length).unwrap_or_default()

@@ -10,6 +10,7 @@ mod names;
 mod parse;
 pub mod price;
 mod schedule;
+mod state;
 pub mod topology;
 pub mod units;
 mod window;
@@ -21,8 +22,9 @@ pub use limits::{
 };
 pub use model::*;
 pub use names::suggest;
-pub use parse::{MAX_BYTES, parse};
+pub use parse::{MAX_BYTES, excerpt, parse};
 pub use price::{Cost, CostError, CostItem, Rate, check_budget, cost, cost_at};
 pub use schedule::{Schedule, ScheduleError};
+pub use state::StateUrl;
 pub use topology::{Topology, TopologyError};
 pub use window::WindowError;

@@ -20,6 +20,8 @@ pub struct Project {
     pub currency: Currency,
     /// Who can read secrets: age or ssh-ed25519 public keys.
     pub team: Vec<String>,
+    /// Where the state is, as a URL; `.andamio` beside `andamio.toml` by default.
+    pub state: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

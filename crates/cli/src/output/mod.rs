@@ -20,7 +20,7 @@ pub(crate) use table::table;
 
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use andamio_spec::{Finding, Severity};
+use andamio_spec::{Finding, Severity, excerpt};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource};
 use serde::Serialize;
 use serde_json::json;
@@ -153,7 +153,7 @@ pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> S
         if !finding.help.is_empty() {
             diagnostic = diagnostic.with_help(&finding.help);
         }
-        let source = NamedSource::new(file, text.to_owned());
+        let source = NamedSource::new(file, excerpt(text));
         let report = miette::Report::new(diagnostic).with_source_code(source);
         out.push_str(&format!("{report:?}\n"));
     }

@@ -15,7 +15,7 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
     output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
     let output = &*output;
     let here = instance.local().map_or(true, Local::exists);
-    if !here && !instance.request.state.exists() {
+    if !here && instance.request.state.is_missing() {
         // Nothing here and nothing to note it in.
         if output.json {
             output.document(&json!({

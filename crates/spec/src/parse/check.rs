@@ -6,19 +6,28 @@ use std::net::Ipv4Addr;
 pub(super) const NAME_MAX: usize = 20;
 
 /// What keeps `name` from being a DNS label of at most [`NAME_MAX`] characters.
-pub(super) fn name_problem(name: &str) -> Option<&'static str> {
+pub(super) fn name_problem(name: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.len() > NAME_MAX {
-        Some("is longer than 20 characters")
-    } else if name.is_empty() || !name.chars().all(allowed) {
-        Some("may have only small letters, digits and hyphens")
+    let stranger = name.chars().find(|&c| !allowed(c));
+    let problem = if name.len() > NAME_MAX && stranger.is_none() {
+        "is longer than 20 characters"
+    } else if name.is_empty() || stranger.is_some() {
+        // Letters of other scripts look like ours.
+        if let Some(c) = stranger.filter(|c| !c.is_ascii()) {
+            let code = u32::from(c);
+            return Some(format!(
+                "may have only small letters (a-z), digits and hyphens; `{c}` is U+{code:04X}"
+            ));
+        }
+        "may have only small letters, digits and hyphens"
     } else if name.starts_with('-') || name.ends_with('-') {
-        Some("may not begin or end with a hyphen")
+        "may not begin or end with a hyphen"
     } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        Some("must begin with a letter")
+        "must begin with a letter"
     } else {
-        None
-    }
+        return None;
+    };
+    Some(problem.to_owned())
 }
 
 /// A host name of letters, digits, hyphens and dots, with at most 253 characters.

@@ -6,13 +6,17 @@ mod check;
 mod cross;
 mod environment;
 mod group;
+mod hidden;
 mod hosts;
 mod limits;
 mod places;
 mod project;
 mod reader;
+mod syntax;
 mod tls;
 mod tree;
+
+pub use hidden::excerpt;
 
 use crate::finding::{Finding, Parsed, Severity};
 use crate::model::Spec;
@@ -29,6 +33,7 @@ pub fn parse(file: &str, text: &str) -> Parsed {
         return Parsed { spec: None, findings: vec![too_large(file, text.len())] };
     }
     let mut reader = Reader::new(file, text);
+    hidden::check(&mut reader, text);
     let document = match DeTable::parse(text) {
         Ok(document) => document,
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `[places.*]`: where machines come from.
 
 use super::reader::{Reader, Table};
-use super::{check, hosts};
+use super::{check, hosts, project};
 use crate::defaults;
 use crate::model::Place;
 use std::collections::BTreeMap;
@@ -90,16 +90,6 @@ fn linode(reader: &mut Reader<'_>, table: &Table<'_>) -> Place {
         }
         text.clone_into(&mut region);
     }
-    let state = table.get("state").and_then(|field| {
-        let text = reader.string(&field)?;
-        let bucket = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty());
-        let folder = text.strip_prefix("file://").is_some_and(|rest| rest.starts_with('/'));
-        if !bucket && !folder {
-            let message = format!("`{text}` is not where a state can be");
-            let help = "write \"s3://BUCKET\" or \"file:///FOLDER\"";
-            reader.error("invalid-state", field.at(), message, help);
-        }
-        Some(text.to_owned())
-    });
+    let state = table.get("state").and_then(|field| project::state(reader, &field));
     Place::Linode { region, state }
 }

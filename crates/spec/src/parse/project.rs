@@ -2,10 +2,12 @@
 
 use super::check;
 use super::reader::{Field, Reader, Table};
+use crate::StateUrl;
 use crate::model::{Currency, Project};
 
 pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> Project {
-    let mut project = Project { name: String::new(), currency: Currency::Eur, team: Vec::new() };
+    let mut project =
+        Project { name: String::new(), currency: Currency::Eur, team: Vec::new(), state: None };
     let Some(field) = root.get("project") else {
         reader.missing(root, "project", "begin the file with [project] and name = \"…\"");
         return project;
@@ -13,7 +15,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> Project {
     let Some(table) = reader.table(&field, "write [project] and its keys below it") else {
         return project;
     };
-    reader.known(&table, &["name", "currency", "team"]);
+    reader.known(&table, &["name", "currency", "team", "state"]);
     match table.get("name") {
         Some(field) => {
             if let Some(name) = reader.string(&field) {
@@ -31,6 +33,9 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> Project {
     }
     if let Some(field) = table.get("team") {
         project.team = team(reader, &field);
+    }
+    if let Some(field) = table.get("state") {
+        project.state = state(reader, &field);
     }
     project
 }
@@ -63,4 +68,15 @@ fn team(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
         team.push(key.to_owned());
     }
     team
+}
+
+/// `state` of a project or a place.
+pub(super) fn state(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+    let text = reader.string(field)?;
+    if let Err(problem) = StateUrl::parse(text) {
+        let message = format!("`{text}` {problem}");
+        let help = "write \"s3://BUCKET\", \"s3://BUCKET/PREFIX\" or \"file:///FOLDER\"";
+        reader.error("invalid-state", field.at(), message, help);
+    }
+    Some(text.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use super::tree::items;
 pub(super) use super::tree::{At, Field, Table};
+use super::{hidden, syntax};
 use crate::finding::{Finding, Lines, Severity};
 use crate::names::suggest;
 use std::ops::RangeInclusive;
@@ -40,11 +41,11 @@ impl<'a> Reader<'a> {
         self.findings.push(Finding {
             code,
             severity,
-            message: message.into(),
+            message: hidden::shown(&message.into()),
             line,
             column,
-            key: at.path.to_owned(),
-            help: help.into(),
+            key: hidden::shown(at.path),
+            help: hidden::shown(&help.into()),
             file: self.file.to_owned(),
             offset,
             length,
@@ -62,15 +63,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn syntax_error(&mut self, error: &toml::de::Error) {
-        let span = error.span().unwrap_or(0..0);
         let message = error.message().replace('\n', ", ");
         if message.contains("duplicate key") {
+            let span = error.span().unwrap_or(0..0);
             let at = At { path: self.lines.text(&span), span: &span };
             let help = "keep one of the two";
             return self.error("duplicate-key", at, "this key is here a second time", help);
         }
-        let at = At { path: "", span: &span };
-        self.error("syntax", at, format!("not TOML: {message}"), "correct this and check again");
+        let explained = syntax::explain(self.lines.whole(), error.span(), &message);
+        let at = At { path: "", span: &explained.span };
+        self.error("syntax", at, explained.message, explained.help);
     }
 
     /// Findings in the order of the file, the first of equals being the first reported.
@@ -161,21 +163,43 @@ impl<'a> Reader<'a> {
                 Some(Table::new(table, field.path.clone(), span.clone()))
             }
             _ => {
+                let double = format!("write it in single brackets: [{}]", field.path);
+                let nested = field.path.contains('.') && self.is_double_header(field);
+                let help = if nested { double.as_str() } else { help };
                 self.wrong_type(field, "table", help);
                 None
             }
         }
     }
 
+    /// `[[name]]`, which begins a line, and not `name = [[…]]`.
+    fn is_double_header(&self, field: &Field<'_>) -> bool {
+        let start = field.span.start;
+        let before = self.lines.text(&(start.saturating_sub(1)..start));
+        matches!(before, "" | "\n") && self.lines.text(&field.span).starts_with("[[")
+    }
+
     /// A string that is not blank.
     pub(super) fn string<'t>(&mut self, field: &Field<'t>) -> Option<&'t str> {
         let Some(text) = field.value.as_str() else {
-            self.wrong_type(field, "string", "write it in quotes");
+            let scalar = !matches!(field.value, DeValue::Table(_) | DeValue::Array(_));
+            let help =
+                if scalar { "write it in quotes" } else { "write one text in quotes: \"…\"" };
+            self.wrong_type(field, "string", help);
             return None;
         };
         if text.trim().is_empty() {
             let message = format!("`{}` is empty", field.name());
             self.error("empty", field.at(), message, "write a value or leave the key out");
+            return None;
+        }
+        if let Some(c) = hidden::in_value(text) {
+            // One that is in the file as it is has been reported there.
+            if !self.lines.text(&field.span).contains(c) {
+                let message = format!("`{}` has {} in it", field.name(), hidden::named(c));
+                let help = "leave out the escape that writes it";
+                self.error("hidden-character", field.at(), message, help);
+            }
             return None;
         }
         Some(text)

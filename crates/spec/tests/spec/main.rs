@@ -5,6 +5,8 @@ mod broken;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod price;

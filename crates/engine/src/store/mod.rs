@@ -1,7 +1,15 @@
-//! Where state lives: numbered, immutable objects behind one interface. A directory by default.
+//! Where state lives: numbered, immutable objects behind one interface. A directory by default, a
+//! bucket of an S3 service for a team.
 //!
 //! The only writes are create-if-absent (synced to disk), which every backend can do atomically, so
-//! that a thousand races have one winner each; a directory has no compare-and-swap.
+//! that a thousand races have one winner each; a directory has no compare-and-swap. A bucket has to
+//! show it before the first write.
+
+mod http;
+mod place;
+mod s3;
+
+pub use place::{Access, Bucket, Secret, StatePlace};
 
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -20,6 +28,18 @@ pub enum StoreError {
     Read { key: String, source: object_store::Error },
     #[error("cannot write {key} to the state")]
     Write { key: String, source: object_store::Error },
+    #[error("cannot {doing} {key} in {place}: {reason}")]
+    Bucket { place: String, doing: &'static str, key: String, reason: String },
+    #[error("no access to {place}: {reason}")]
+    Credentials { place: String, reason: String },
+    #[error("{place} does not keep to `If-None-Match: *`: {reason}")]
+    Unconditional { place: String, reason: String },
+    #[error("the S3 endpoint ({endpoint}) {problem}")]
+    Endpoint { endpoint: String, problem: &'static str },
+    #[error("cannot take certificates from {file} (AWS_CA_BUNDLE): {problem}")]
+    Authorities { file: String, problem: String },
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     #[error("{0} in the state is not what this version wrote: {1}")]
     Garbled(String, String),
 }
@@ -29,9 +49,25 @@ pub enum StoreError {
 pub struct Store {
     backend: Arc<dyn ObjectStore>,
     prefix: String,
+    /// Set where the backend is a bucket.
+    remote: Option<Arc<s3::Remote>>,
 }
 
 impl Store {
+    /// The state at a place, for writing: a folder is made (0700) when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened. A bucket is not asked yet.
+    pub fn open(place: &StatePlace) -> Result<Self, StoreError> {
+        match place {
+            StatePlace::Folder(folder) => Self::directory(folder),
+            StatePlace::Bucket(bucket) => {
+                let (backend, remote) = s3::open(bucket)?;
+                Ok(Self { backend, prefix: String::new(), remote: Some(Arc::new(remote)) })
+            }
+        }
+    }
+
     /// A directory, made (0700) when it is not there.
     ///
     /// # Errors
@@ -47,19 +83,20 @@ impl Store {
         let backend = LocalFileSystem::new_with_prefix(folder)
             .map_err(|source| StoreError::Open { place, source })?
             .with_fsync(true);
-        Ok(Self { backend: Arc::new(backend), prefix: String::new() })
+        Ok(Self { backend: Arc::new(backend), prefix: String::new(), remote: None })
     }
 
-    /// What is in the directory, without making it: one that is not there is an empty state, and what
+    /// What is at a place, without making it: a folder that is not there is an empty state, and what
     /// is written to it is forgotten.
     ///
     /// # Errors
-    /// When the directory is there and cannot be opened.
-    pub fn look(folder: &std::path::Path) -> Result<Self, StoreError> {
-        if folder.exists() {
-            return Self::directory(folder);
+    /// When it is there and cannot be opened.
+    pub fn look(place: &StatePlace) -> Result<Self, StoreError> {
+        if place.is_missing() {
+            let backend = Arc::new(InMemory::new());
+            return Ok(Self { backend, prefix: String::new(), remote: None });
         }
-        Ok(Self { backend: Arc::new(InMemory::new()), prefix: String::new() })
+        Self::open(place)
     }
 
     /// The same state, for one instance (`dev@local`).
@@ -67,7 +104,11 @@ impl Store {
     pub fn instance(&self, instance: &str) -> Self {
         // `@` would be percent-encoded in object names.
         let folder = instance.replace('@', ".");
-        Self { backend: Arc::clone(&self.backend), prefix: format!("{folder}/") }
+        Self {
+            backend: Arc::clone(&self.backend),
+            prefix: format!("{folder}/"),
+            remote: self.remote.clone(),
+        }
     }
 
     /// The instances that have state here (`dev@local`), sorted.
@@ -76,7 +117,7 @@ impl Store {
     /// When the backend fails.
     pub async fn instances(&self) -> Result<Vec<String>, StoreError> {
         let listed = self.backend.list_with_delimiter(None).await;
-        let listed = listed.map_err(|source| StoreError::Read { key: "/".to_owned(), source })?;
+        let listed = listed.map_err(|source| self.read_error("/".to_owned(), source))?;
         let folders = listed.common_prefixes.iter().filter_map(Path::filename);
         // Names of environments and places have no dot.
         let names = folders.filter_map(|name| name.split_once('.'));
@@ -88,6 +129,20 @@ impl Store {
         Ok(instances)
     }
 
+    fn read_error(&self, key: String, source: object_store::Error) -> StoreError {
+        match &self.remote {
+            Some(remote) => remote.failure("read", &key, &source),
+            None => StoreError::Read { key, source },
+        }
+    }
+
+    fn write_error(&self, key: String, source: object_store::Error) -> StoreError {
+        match &self.remote {
+            Some(remote) => remote.failure("write", &key, &source),
+            None => StoreError::Write { key, source },
+        }
+    }
+
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}{key}", self.prefix))
     }
@@ -95,7 +150,7 @@ impl Store {
     /// Creates `series/NNNNNNNNNN`; false when somebody else has that number already.
     ///
     /// # Errors
-    /// When the backend fails for any other reason.
+    /// When the backend fails for any other reason, or is a bucket that lets a name be created twice.
     pub async fn create(
         &self,
         series: &str,
@@ -103,11 +158,18 @@ impl Store {
         body: Vec<u8>,
     ) -> Result<bool, StoreError> {
         let key = key(series, number);
+        let path = self.path(&key);
+        if let Some(remote) = &self.remote {
+            // Objects of the proof are outside of every instance.
+            remote.prove(self.backend.as_ref()).await?;
+            let created = remote.create(self.backend.as_ref(), &path, body).await;
+            return created.map_err(|source| self.write_error(key, source));
+        }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.backend.put_opts(&self.path(&key), body.into(), options).await {
+        match self.backend.put_opts(&path, body.into(), options).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(source) => Err(StoreError::Write { key, source }),
+            Err(source) => Err(self.write_error(key, source)),
         }
     }
 
@@ -117,7 +179,7 @@ impl Store {
     /// When the backend fails.
     pub async fn append(&self, series: &str, body: Vec<u8>) -> Result<u64, StoreError> {
         loop {
-            let next = self.numbers(series).await?.last().map_or(1, |n| n + 1);
+            let next = self.last(series).await?.map_or(1, |n| n + 1);
             if self.create(series, next, body.clone()).await? {
                 return Ok(next);
             }
@@ -135,7 +197,7 @@ impl Store {
             .list(Some(&prefix))
             .try_collect()
             .await
-            .map_err(|source| StoreError::Read { key: series.to_owned(), source })?;
+            .map_err(|source| self.read_error(format!("{}{series}", self.prefix), source))?;
         let mut numbers: Vec<u64> = listed
             .iter()
             .filter_map(|meta| meta.location.filename()?.strip_suffix(".json")?.parse().ok())
@@ -144,15 +206,25 @@ impl Store {
         Ok(numbers)
     }
 
+    /// The highest number of a series.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn last(&self, series: &str) -> Result<Option<u64>, StoreError> {
+        Ok(self.numbers(series).await?.last().copied())
+    }
+
     /// One object of a series.
     ///
     /// # Errors
     /// When it is not there or the backend fails.
     pub async fn read(&self, series: &str, number: u64) -> Result<Vec<u8>, StoreError> {
         let key = key(series, number);
-        let fail = |source| StoreError::Read { key: key.clone(), source };
-        let got = self.backend.get(&self.path(&key)).await.map_err(fail)?;
-        Ok(got.bytes().await.map_err(fail)?.to_vec())
+        self.fetch(&key).await.map_err(|source| self.read_error(key, source))
+    }
+
+    async fn fetch(&self, key: &str) -> Result<Vec<u8>, object_store::Error> {
+        Ok(self.backend.get(&self.path(key)).await?.bytes().await?.to_vec())
     }
 
     /// The newest object of a series.
@@ -160,10 +232,21 @@ impl Store {
     /// # Errors
     /// When the backend fails.
     pub async fn newest(&self, series: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-        match self.numbers(series).await?.last() {
-            Some(&number) => Ok(Some((number, self.read(series, number).await?))),
-            None => Ok(None),
+        let mut last = self.last(series).await?;
+        while let Some(number) = last {
+            let key = key(series, number);
+            let gone = match self.fetch(&key).await {
+                Ok(body) => return Ok(Some((number, body))),
+                Err(gone @ object_store::Error::NotFound { .. }) => gone,
+                Err(source) => return Err(self.read_error(key, source)),
+            };
+            // Forgotten since it was listed: then there is a newer one.
+            last = self.last(series).await?;
+            if last == Some(number) {
+                return Err(self.read_error(key, gone));
+            }
         }
+        Ok(None)
     }
 
     /// Forgets objects of a series below `number`; only for what has no history to keep.
@@ -175,7 +258,7 @@ impl Store {
             let key = key(series, old);
             match self.backend.delete(&self.path(&key)).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(source) => return Err(StoreError::Write { key, source }),
+                Err(source) => return Err(self.write_error(key, source)),
             }
         }
         Ok(())
