@@ -120,6 +120,7 @@ fn dollars((hourly, monthly): (u32, u32)) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use andamio_spec::Currency;
     use andamio_spec::price::MACHINE_TYPES;
 
     #[test]
@@ -127,8 +128,14 @@ mod tests {
         assert_eq!(PLANS.len(), MACHINE_TYPES.len());
         for row in MACHINE_TYPES {
             let plan = plan(row.id).unwrap();
-            let month = plan.to_json()["price"]["monthly"].as_f64().unwrap();
-            assert!((month - f64::from(row.month_usd)).abs() < 1e-9, "{}", row.id);
+            for (period, listed) in [("monthly", row.month), ("hourly", row.hour)] {
+                let price = plan.to_json()["price"][period].as_f64().unwrap();
+                assert!(
+                    (price - listed.in_currency(Currency::Usd, 4)).abs() < 1e-9,
+                    "{} {period}",
+                    row.id
+                );
+            }
             let numbers = [plan.vcpus, plan.memory_gb, plan.disk_gb, plan.transfer_tb];
             let wanted = [row.vcpu, row.memory_gib, row.disk_gib, row.transfer_tb].map(u64::from);
             assert_eq!(numbers, wanted, "{}", row.id);
