@@ -5,8 +5,8 @@ use crate::output::{Output, drills};
 use crate::project::request;
 use crate::run;
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, Step, StepContext};
+use andamio_operate::Instance;
 use andamio_operate::drill::{self as operate, Breakage, Drill, Target};
-use andamio_operate::{Instance, up};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) async fn drill(
@@ -42,15 +42,7 @@ async fn locked(
     rate: u32,
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
-    // What is not as declared would be changed by putting things back.
-    if !up::plan(&instance, &[]).await?.report.empty {
-        return Err(Stop::new(
-            Exit::Refused,
-            "not-whole",
-            format!("{} is not as declared, so a drill would not say much", instance.name()),
-            "see `andamio plan`, then run `andamio up`",
-        ));
-    }
+    operate::check_whole(&instance).await?;
     if instance.topology.env != "dev" {
         let question = format!(
             "This breaks {} of {} under {rate} requests a second, one after another.",
@@ -81,6 +73,10 @@ async fn locked(
         let title = format!("{} {}", target.as_str(), fault.as_str());
         steps.push(Step::new(&id, title, action).after(after));
     }
+    // Last, and in the ledger like everything else: whether all of them were kept.
+    let after: Vec<String> = steps.last().map(|step| step.id.clone()).into_iter().collect();
+    steps
+        .push(Step::new("promises", "every promise kept", Verdict(Arc::clone(&done))).after(after));
     let (outcome, record) = run::steps(&instance, "drill", "", &steps, &[], output).await?;
     let done: Vec<Drill> =
         std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
@@ -91,8 +87,18 @@ async fn locked(
     } else if !done.is_empty() {
         output.answer(&drills(&done, output.style));
     }
-    let exit = run::finish(output, &record, &outcome, &[])?;
-    Ok(if done.iter().all(|drill| drill.passed) { exit } else { Exit::Failed })
+    run::finish(output, &record, &outcome, &[])
+}
+
+struct Verdict(Arc<Mutex<Vec<Drill>>>);
+
+impl Action for Verdict {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+        Box::pin(async move {
+            operate::verdict(&self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+            Ok(Outcome::Ok)
+        })
+    }
 }
 
 struct Cell {

@@ -8,12 +8,14 @@ mod victim;
 pub use guard::mend;
 pub use load::accounts;
 pub use run::drill;
-pub use victim::{Victim, victim};
 
-use crate::{Failure, Instance, Kind};
+use crate::instance::Shared;
+use crate::{Failure, Instance, Kind, up};
+use andamio_engine::Fault;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use serde::Serialize;
+use victim::{Victim, victim};
 
 /// What is broken: one machine of the group, the one whose loss is felt most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -216,4 +218,31 @@ pub fn sense(instance: &Instance, target: Target, fault: Breakage) -> Result<(),
         );
     }
     Ok(())
+}
+
+/// A drill begins where nothing is left to do: putting things back would change more than was broken.
+///
+/// # Errors
+/// When the environment is not as declared, or cannot be looked at.
+pub async fn check_whole(instance: &Shared) -> Result<(), Failure> {
+    if up::plan(instance, &[]).await?.report.empty {
+        return Ok(());
+    }
+    let message = format!("{} is not as declared, so a drill would not say much", instance.name());
+    let help = "see `andamio plan`, then run `andamio up`";
+    Err(Failure::new(Kind::Refused, "not-whole", message, help))
+}
+
+/// # Errors
+/// Names the drills that did not keep their promise.
+pub fn verdict(drills: &[Drill]) -> Result<(), Fault> {
+    let broken: Vec<String> = drills
+        .iter()
+        .filter(|drill| !drill.passed)
+        .map(|drill| format!("{} {}: {}", drill.target.as_str(), drill.fault.as_str(), drill.why))
+        .collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new("promise", broken.join("; "), "see the time lines for what users saw"))
 }

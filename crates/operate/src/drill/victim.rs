@@ -9,16 +9,16 @@ use futures_util::future::join_all;
 
 /// A machine, and the unit on it that is its service; the ops machine has none.
 #[derive(Debug, Clone)]
-pub struct Victim {
-    pub found: Found,
-    pub unit: Option<String>,
+pub(super) struct Victim {
+    pub(super) found: Found,
+    pub(super) unit: Option<String>,
 }
 
 /// The machine that has the role now: who takes the writes, who has the floating address; else the first.
 ///
 /// # Errors
 /// When none of the group runs.
-pub async fn victim(instance: &Shared, target: Target) -> Result<Victim, Failure> {
+pub(super) async fn victim(instance: &Shared, target: Target) -> Result<Victim, Failure> {
     let role = target.role();
     let names: Vec<&str> = instance.topology.with_role(role).map(|m| m.name.as_str()).collect();
     let mut machines = Vec::new();

@@ -163,7 +163,7 @@ impl Image {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| LocalError::Spawn { program: "mmdebstrap".to_owned(), source })?;
+            .map_err(|source| LocalError::Spawn { program: ALONE[0].to_owned(), source })?;
         let mut last = Vec::new();
         if let Some(stderr) = child.stderr.take() {
             let mut lines = BufReader::new(stderr).lines();
