@@ -17,9 +17,8 @@ type Way = (String, String, u16);
 /// Compares what answers with the table, from the named machines or from all; one line for each difference,
 /// and how many ways were tried.
 pub(crate) fn differences(s: &Sandbox, env: &str, from: &[&str]) -> (Vec<String>, usize) {
-    let status = s.ok(&["status", env, "--json"]).json();
-    let topology = topology(s, env, &status);
-    let listening = listening(s, env, &topology);
+    let topology = topology(s, env);
+    let listening = sockets(s, env, &topology);
     let mut tried = 0;
     let mut open: BTreeSet<Way> = BTreeSet::new();
     let all: Vec<&str> = topology.machines.iter().map(|m| m.name.as_str()).collect();
@@ -56,7 +55,8 @@ pub(crate) fn differences(s: &Sandbox, env: &str, from: &[&str]) -> (Vec<String>
     (open_too_many.chain(closed).collect(), tried)
 }
 
-fn topology(s: &Sandbox, env: &str, status: &Value) -> Topology {
+pub(crate) fn topology(s: &Sandbox, env: &str) -> Topology {
+    let status: Value = s.ok(&["status", env, "--json"]).json();
     let text = std::fs::read_to_string(s.file()).unwrap();
     let spec = andamio_spec::parse("andamio.toml", &text).spec.unwrap();
     let first = status["machines"][0]["address"].as_str().unwrap();
@@ -65,8 +65,13 @@ fn topology(s: &Sandbox, env: &str, status: &Value) -> Topology {
     compute(&spec, env, "local", network).unwrap()
 }
 
-/// Every TCP socket that waits for connections, on any address but loopback: nothing else can answer.
-fn listening(s: &Sandbox, env: &str, topology: &Topology) -> Vec<(String, IpAddr, u16)> {
+/// Machine, address and port of every TCP socket that waits for connections, on any address but loopback:
+/// nothing else can answer.
+pub(crate) fn listening(s: &Sandbox, env: &str) -> Vec<(String, IpAddr, u16)> {
+    sockets(s, env, &topology(s, env))
+}
+
+fn sockets(s: &Sandbox, env: &str, topology: &Topology) -> Vec<(String, IpAddr, u16)> {
     let mut all = BTreeSet::new();
     for machine in &topology.machines {
         let said = s.on(env, &machine.name, "ss -Hltn | awk '{print $4}'");
@@ -98,8 +103,7 @@ fn table(
         if !now
             && (flow.service.ends_with("-sst")
                 || flow.service.ends_with("-copy")
-                || flow.service.ends_with("-ist")
-                || flow.service == "https")
+                || flow.service.ends_with("-ist"))
         {
             continue;
         }

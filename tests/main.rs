@@ -19,6 +19,7 @@ mod flows;
 mod full;
 mod hosts;
 mod leftovers;
+mod load;
 mod lock;
 mod prod;
 mod results;
@@ -50,6 +51,9 @@ const FULL: &[Scenario] = &[
     full::emulator::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
+    full::entry::SCENARIO,
+    full::beside::SCENARIO,
+    full::schema::SCENARIO,
 ];
 
 fn main() -> ExitCode {

@@ -2,9 +2,10 @@
 //! writer in a row; whole clusters without power; a member of each from an empty disk. Proves E3, K2 to K4
 //! and point 3 of what no comparable tool has.
 
+use crate::load;
 use crate::prod::{drill, healthy, together, verify};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps, command};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "drills", need: Need::Machines, run: all };
@@ -58,15 +59,41 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         steps.figure(&format!("{name}_back_s"), begun.elapsed().as_secs());
     }
     for machine in ["mariadb-2", "redis-2", "rabbitmq-2"] {
-        let begun = Instant::now();
-        steps.must(&format!("{machine} from an empty disk"), || {
-            s.lose_disk("prod", machine);
-            drop(s.ok(&["up", "prod", "-y"]));
+        let mut came = (0, json!(null));
+        steps.must(&format!("{machine} from an empty disk under load"), || {
+            came = under_load(s, 90, || {
+                s.lose_disk("prod", machine);
+                drop(s.ok(&["up", "prod", "-y"]));
+            });
+            assert!(came.1["missing"] == 0, "{}", came.1);
+            // What the loss itself may cost, and no more.
+            assert!(came.1["longest_gap_ms"].as_u64().unwrap() <= 3000, "{}", came.1);
             verify(s, "prod");
         })?;
-        steps.figure(&format!("{machine}_replaced_s"), begun.elapsed().as_secs());
+        steps.figure(&format!("{machine}_replaced"), json!({ "s": came.0, "load": came.1 }));
     }
+    let mut came = (0, json!(null));
+    steps.step("every certificate is renewed under load, no request fails", || {
+        came = under_load(s, 90, || {
+            drop(s.ok(&["secret", "renew", "prod"]));
+            drop(s.ok(&["up", "prod", "-y"]));
+        });
+        assert!(came.1["failures"] == 0 && came.1["missing"] == 0, "{}", came.1);
+        verify(s, "prod");
+    });
+    steps.figure("renewed", json!({ "s": came.0, "load": came.1 }));
     steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
+}
+
+/// Does it in the middle of a load; how many seconds it took, and what the load came to.
+fn under_load(s: &Sandbox, seconds: u32, work: impl FnOnce()) -> (u64, Value) {
+    let url = healthy(s, "prod", 15)["url"].as_str().unwrap().to_owned();
+    let accounts = load::accounts(s, "prod", 50);
+    let loading = load::start(&url, &accounts, 100, seconds);
+    std::thread::sleep(Duration::from_secs(8));
+    let begun = Instant::now();
+    work();
+    (begun.elapsed().as_secs(), loading.join().unwrap())
 }
 
 /// A cell as the README shows it.

@@ -110,7 +110,7 @@ pub(crate) struct Load {
     /// Write acknowledged punches here, as JSON Lines
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// For https: trust the authorities in this PEM file instead of the public ones
+    /// For https: trust only the authorities in this PEM file, instead of the public ones and Andamio's here
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// Connect to this address whatever the URL's host resolves to

@@ -263,6 +263,10 @@ pub(crate) enum SecretVerb {
     List { env: String },
     /// Remove a value
     Rm { env: String, name: String },
+    /// Make the machines' certificates anew, long before they end; `up` brings them to the machines
+    #[command(after_help = "Example:\n  andamio secret renew prod && andamio up prod\n\n\
+                            For the day on which somebody may have read one. The environment's authority stays.")]
+    Renew { env: String },
 }
 
 #[derive(Subcommand)]
@@ -357,6 +361,22 @@ pub(crate) enum NodeVerb {
         listen: String,
         #[arg(long)]
         socket: String,
+        /// Certificate and key
+        #[arg(long)]
+        identity: String,
+    },
+    /// Get a certificate for this machine's name, or renew it, where it is time
+    Certificate {
+        /// The authority's directory
+        #[arg(long)]
+        directory: String,
+        #[arg(long)]
+        contact: String,
+        #[arg(long)]
+        domain: String,
+        /// PEM file of whom the directory's address is believed by, instead of the public authorities
+        #[arg(long)]
+        roots: Option<String>,
     },
     /// Describe this machine
     Facts,

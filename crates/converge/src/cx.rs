@@ -24,6 +24,11 @@ impl Cx<'_> {
             .map_or(place == andamio_spec::defaults::PLACE, |place| *place == Place::Local)
     }
 
+    pub(crate) fn is_linode(&self) -> bool {
+        let place = self.inputs.spec.places.get(&self.inputs.topology.place);
+        matches!(place, Some(Place::Linode { .. }))
+    }
+
     /// A server that was somebody's before: who else may log in there is theirs to say.
     pub(crate) fn is_host(&self) -> bool {
         matches!(

@@ -25,6 +25,7 @@ pub use roles::rabbitmq::member as rabbitmq_member;
 pub use roles::redis::{RedisNode, redis_nodes};
 pub use roles::{Service, health};
 pub use secrets::{SecretKind, SecretSpec, secret_names};
+pub use tls::authority_certificate;
 
 use andamio_manifest::{Manifest, VERSION};
 

@@ -23,6 +23,8 @@ pub enum SecretKind {
     Authority,
     /// Certificate and private key, PEM, signed by the authority, for `hosts`.
     Certificate,
+    /// An account with an authority that speaks ACME: a key, PEM, below its thumbprint.
+    Account,
     /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
     /// has given it before the first start.
     Given,
@@ -65,7 +67,9 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
     }
     for secret in specs {
         let value = inputs.secret(&secret.name);
-        if matches!(secret.kind, SecretKind::Authority | SecretKind::Certificate) {
+        let is_pem =
+            [SecretKind::Authority, SecretKind::Certificate, SecretKind::Account].contains(&secret.kind);
+        if is_pem {
             continue;
         }
         if secret.kind != SecretKind::Given && !is_plain(value) {

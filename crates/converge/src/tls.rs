@@ -7,12 +7,16 @@ use crate::cx::Cx;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file};
 use crate::secrets::{SecretKind, SecretSpec};
+use crate::roles::mariadb;
 use andamio_manifest::AUTHORITY;
 use andamio_spec::Topology;
-use andamio_spec::topology::Role;
+use andamio_spec::topology::{Entry, Machine, Role};
+use std::collections::BTreeMap;
 
 /// Name of the authority among the secrets: certificate and key, PEM.
 const AUTHORITY_SECRET: &str = "tls-authority";
+/// Name of the instance's account with an authority that speaks ACME.
+pub(crate) const ACCOUNT_SECRET: &str = "acme-account";
 /// What separates a certificate from the key that follows it.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----";
 
@@ -23,26 +27,44 @@ fn secret(machine: &str) -> String {
 
 /// The authority, and a certificate for every machine with a service that others connect to.
 pub(crate) fn secrets(topology: &Topology) -> Vec<SecretSpec> {
-    let serves = [Role::Mariadb, Role::Redis, Role::Rabbitmq];
-    let machines = topology.machines.iter().filter(|m| m.roles.iter().any(|r| serves.contains(r)));
+    let machines = topology.machines.iter().filter(|machine| has_identity(topology, machine));
     let mut all: Vec<SecretSpec> = machines
         .map(|machine| SecretSpec {
             name: secret(&machine.name),
             kind: SecretKind::Certificate,
-            // Loopback, because an application reaches some through a proxy on its own machine.
-            hosts: vec![
-                machine.name.clone(),
-                machine.address.to_string(),
-                "localhost".to_owned(),
-                "127.0.0.1".to_owned(),
-            ],
+            hosts: hosts(topology, machine),
         })
         .collect();
-    if !all.is_empty() {
+    if matches!(topology.entry, Entry::Acme { .. }) {
+        let (name, kind) = (ACCOUNT_SECRET.to_owned(), SecretKind::Account);
+        all.push(SecretSpec { name, kind, hosts: Vec::new() });
+    }
+    if all.iter().any(|secret| secret.kind == SecretKind::Certificate) {
         let (name, hosts) = (AUTHORITY_SECRET.to_owned(), vec![topology.instance()]);
         all.insert(0, SecretSpec { name, kind: SecretKind::Authority, hosts });
     }
     all
+}
+
+/// Whether the machine shows others who it is.
+pub(crate) fn has_identity(topology: &Topology, machine: &Machine) -> bool {
+    machine.roles.iter().any(|role| match role {
+        Role::Mariadb | Role::Redis | Role::Rabbitmq => true,
+        // It asks the databases which of them may be written to, and ends the balancers' TLS.
+        Role::App => mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
+        Role::Balancer => topology.entry.is_encrypted(),
+        Role::Base | Role::Ops => false,
+    })
+}
+
+fn hosts(topology: &Topology, machine: &Machine) -> Vec<String> {
+    let mut hosts = vec![machine.name.clone(), machine.address.to_string()];
+    if machine.roles.contains(&Role::Balancer) {
+        hosts.extend(topology.floating_address().map(|address| address.to_string()));
+    }
+    // Loopback, because an application reaches some through a proxy on its own machine.
+    hosts.extend(["localhost", "127.0.0.1"].map(str::to_owned));
+    hosts
 }
 
 /// Whether anything in this environment is spoken to over TLS.
@@ -50,11 +72,17 @@ pub(crate) fn is_there(inputs: &Inputs<'_>) -> bool {
     !secrets(inputs.topology).is_empty()
 }
 
-/// The authority's certificate, on every machine.
+/// The authority's certificate, which is nobody's secret; `None` without one.
+#[must_use]
+pub fn authority_certificate(secrets: &BTreeMap<String, String>) -> Option<&str> {
+    secrets.get(AUTHORITY_SECRET)?.split(KEY).next()
+}
+
+/// The same, on every machine.
 pub(crate) fn add_authority(cx: &Cx<'_>, out: &mut Resources) {
-    if is_there(cx.inputs) {
-        let both = cx.inputs.secret(AUTHORITY_SECRET);
-        let certificate = both.split(KEY).next().unwrap_or_default();
+    if is_there(cx.inputs)
+        && let Some(certificate) = authority_certificate(cx.inputs.secrets)
+    {
         out.file(file(AUTHORITY, certificate));
     }
 }

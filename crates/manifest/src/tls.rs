@@ -8,3 +8,13 @@ pub const AUTHORITY: &str = "/etc/ssl/andamio-authority.pem";
 pub const MARIADB_IDENTITY: &str = "/etc/mysql/identity.pem";
 pub const REDIS_IDENTITY: &str = "/etc/redis/identity.pem";
 pub const RABBITMQ_IDENTITY: &str = "/etc/rabbitmq/identity.pem";
+
+/// Certificates for the people's side of a balancer, each with its key; one that an authority gave is the
+/// first by name, and HAProxy shows the first to whoever asks for no name that it has.
+pub const ENTRY: &str = "/etc/haproxy/entry";
+/// Says `yes` from the moment at which the balancer has a certificate that people trust.
+pub const CERTIFIED: &str = "/etc/haproxy/certified";
+/// Key of the instance's account with the authority, PEM.
+pub const ACME_ACCOUNT: &str = "/etc/haproxy/acme-account.pem";
+/// Whom the authority's own address is believed by, where that is no public authority; PEM.
+pub const ACME_ROOTS: &str = "/etc/ssl/andamio-acme-roots.pem";

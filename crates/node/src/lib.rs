@@ -8,6 +8,7 @@
 //! The crate neither prints nor reads the terminal or the environment. It knows the paths of a
 //! Debian system, and keeps its own state in [`STATE`].
 
+mod certificate;
 mod diff;
 mod disk;
 mod facts;
@@ -24,6 +25,7 @@ mod secret;
 mod serve;
 mod task;
 
+pub use certificate::{Order, certificate};
 pub use facts::{Facts, facts};
 pub use failure::Failure;
 pub use health::health;

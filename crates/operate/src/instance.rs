@@ -2,7 +2,7 @@
 //! keys to them.
 
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
-use andamio_converge::secret_names;
+use andamio_converge::{SecretKind, secret_names};
 use andamio_engine::{
     Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, StatePlace, Store, now, run_id,
 };
@@ -324,6 +324,19 @@ impl Instance {
     pub async fn remove_secret(&mut self, name: &str) -> Result<(), Failure> {
         self.declared(name)?;
         self.secrets.set(name, None);
+        self.save_secrets().await
+    }
+
+    /// Makes every machine's certificate and key anew; the authority that signs them stays.
+    ///
+    /// # Errors
+    /// When the authority is damaged or the state cannot be written.
+    pub async fn renew_certificates(&mut self) -> Result<(), Failure> {
+        let wanted = secret_names(&self.request.spec, &self.topology);
+        for secret in wanted.iter().filter(|secret| secret.kind == SecretKind::Certificate) {
+            self.secrets.set(&secret.name, None);
+        }
+        self.secrets.complete(&wanted)?;
         self.save_secrets().await
     }
 

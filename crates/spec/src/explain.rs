@@ -108,7 +108,7 @@ fn environment(list: &mut List<'_>, env: &Environment) {
     let tls = match &env.tls {
         Tls::Off => "off".to_owned(),
         Tls::Test => "test".to_owned(),
-        Tls::Acme { directory, contact } => format!("{directory}, {contact}"),
+        Tls::Acme { directory, contact, .. } => format!("{directory}, {contact}"),
     };
     list.add(&key("tls"), tls, "plain HTTP until the file asks for more");
     list.add(&key("window"), env.window.to_string(), "nobody asked to be left alone");

@@ -121,7 +121,9 @@ pub enum Layout {
 pub enum Tls {
     Off,
     Test,
-    Acme { directory: String, contact: String },
+    /// Certificates of an authority that speaks ACME. `roots`, PEM, are whom its own address is believed
+    /// by; empty for the public authorities.
+    Acme { directory: String, contact: String, roots: String },
 }
 
 /// When disruptive maintenance may run.

@@ -40,6 +40,17 @@ impl Sandbox {
         Self { folder: fresh(), file, owed: RefCell::default() }
     }
 
+    /// The checkout's application in environments of this `andamio.toml`, which is put beside the checkout's
+    /// own for that long.
+    #[must_use]
+    pub fn beside_checkout(toml: &str) -> Self {
+        let folder = fresh();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let file = run::checkout().join(format!(".test-{name}.toml"));
+        fs::write(&file, toml).unwrap();
+        Self { folder, file, owed: RefCell::default() }
+    }
+
     /// Another `andamio.toml` from now on.
     pub fn rewrite(&self, toml: &str) {
         fs::write(&self.file, toml).unwrap();
@@ -113,6 +124,14 @@ impl Sandbox {
         self.ok(&["exec", env, machine, "--", line]).stdout
     }
 
+    /// Copies a file onto a machine.
+    pub fn put(&self, env: &str, machine: &str, from: &Path, to: &str) {
+        let mut command = self.command(&["ssh", env, machine, "--", &format!("cat > {to}")]);
+        command.stdin(fs::File::open(from).unwrap());
+        let status = command.status().unwrap();
+        assert!(status.success(), "copying {} to {machine}: {status}", from.display());
+    }
+
     /// Ends a machine as a power cut would: its disk stays.
     pub fn cut_power(&self, env: &str, machine: &str) {
         let id = self.id(env);
@@ -168,5 +187,8 @@ impl Drop for Sandbox {
             }
         }
         let _ = fs::remove_dir_all(&self.folder);
+        if self.file.file_name() != Some("andamio.toml".as_ref()) {
+            let _ = fs::remove_file(&self.file);
+        }
     }
 }

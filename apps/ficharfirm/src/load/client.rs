@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -110,18 +110,31 @@ impl Client {
     }
 }
 
+/// Without a file: the public authorities, and those of Andamio's environments that this machine is part
+/// of or carries.
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, LoadError> {
     let mut store = RootCertStore::empty();
     let Some(path) = ca else {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let here = std::fs::read_dir("/var/lib/andamio/instances").into_iter().flatten().flatten();
+        let here = here.map(|entry| entry.path().join("authority.pem"));
+        for path in here.chain([PathBuf::from("/etc/ssl/andamio-authority.pem")]) {
+            // One that is not there is no reason to trust nobody else.
+            let _ = add(&mut store, &path);
+        }
         return Ok(store);
     };
-    let unreadable = || LoadError::Ca(path.display().to_string());
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| unreadable())? {
-        let added = store.add(certificate.map_err(|_| unreadable())?);
-        added.map_err(|_| unreadable())?;
+    match add(&mut store, path) {
+        Some(()) if !store.is_empty() => Ok(store),
+        _ => Err(LoadError::Ca(path.display().to_string())),
     }
-    if store.is_empty() { Err(unreadable()) } else { Ok(store) }
+}
+
+fn add(store: &mut RootCertStore, path: &Path) -> Option<()> {
+    for certificate in CertificateDer::pem_file_iter(path).ok()? {
+        store.add(certificate.ok()?).ok()?;
+    }
+    Some(())
 }
 
 /// The system's names, or one address for all of them.

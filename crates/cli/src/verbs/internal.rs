@@ -2,7 +2,7 @@
 
 use crate::args::{Internal, NodeVerb};
 use crate::exit::{Exit, Stop};
-use andamio_node::{Mode, facts, health, serve, task};
+use andamio_node::{Mode, Order, certificate, facts, health, serve, task};
 use andamio_provision::local::Injury;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,8 +60,13 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
             crate::output::line(&answer.to_string());
             Ok(Exit::Done)
         }
-        NodeVerb::Health { listen, socket } => {
-            health(listen, socket).await.map_err(failed)?;
+        NodeVerb::Health { listen, socket, identity } => {
+            health(listen, socket, identity).await.map_err(failed)?;
+            Ok(Exit::Done)
+        }
+        NodeVerb::Certificate { directory, contact, domain, roots } => {
+            let order = Order { directory, contact, domain, roots: roots.as_deref() };
+            crate::output::line(&certificate(&order).await.map_err(failed)?);
             Ok(Exit::Done)
         }
         NodeVerb::Facts => {

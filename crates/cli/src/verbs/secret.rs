@@ -14,7 +14,10 @@ pub(crate) async fn secret(
     what: &SecretVerb,
 ) -> Result<Exit, Stop> {
     let env = match what {
-        SecretVerb::Set { env, .. } | SecretVerb::List { env } | SecretVerb::Rm { env, .. } => env,
+        SecretVerb::Set { env, .. }
+        | SecretVerb::List { env }
+        | SecretVerb::Rm { env, .. }
+        | SecretVerb::Renew { env } => env,
     };
     let request = request(global, env)?;
     let look = Instance::look(request.clone()).await?;
@@ -54,6 +57,7 @@ async fn change(
     match (what, value) {
         (SecretVerb::Set { name, .. }, Some(value)) => instance.set_secret(name, value).await?,
         (SecretVerb::Rm { name, .. }, _) => instance.remove_secret(name).await?,
+        (SecretVerb::Renew { .. }, _) => instance.renew_certificates().await?,
         _ => {}
     }
     Ok(())

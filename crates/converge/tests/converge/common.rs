@@ -33,6 +33,7 @@ impl Fixture {
                         "# {}\n-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n",
                         secret.hosts.join(" ")
                     ),
+                    SecretKind::Account => "# thumbprint\n-----BEGIN PRIVATE KEY-----\n".to_owned(),
                     SecretKind::Hex32 | SecretKind::Given => "0123456789abcdef".repeat(4),
                 };
                 (secret.name, value)

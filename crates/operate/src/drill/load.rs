@@ -97,7 +97,8 @@ impl Load {
         let words = ["load", "--url", &url, "--rate", &rate, "--seconds", &seconds, "--json"];
         let mut argv = vec![program(instance)?];
         argv.extend(words.map(str::to_owned));
-        let line = quote(&outsider(&release, &argv));
+        let trusts = instance.topology.entry.is_encrypted();
+        let line = quote(&outsider(&release, trusts, &argv));
         let session = command::session(instance, from).await?;
         let (begin, begun) = oneshot::channel();
         let ended = tokio::spawn(follow(session, line, accounts.to_vec(), begin));

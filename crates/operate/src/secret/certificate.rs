@@ -2,11 +2,14 @@
 
 use crate::{Failure, Kind};
 use andamio_engine::{Fault, now};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 /// Of the authority; it is made anew with everything it has signed before that.
@@ -45,6 +48,19 @@ pub(super) fn machine(hosts: &[String], authority: &str) -> Result<String, Failu
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer).map_err(|e| failure(&e))?;
     Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
+}
+
+/// A new account with an authority that speaks ACME: its key behind its thumbprint (RFC 7638), which
+/// whoever answers for the account has to know.
+pub(super) fn account() -> Result<String, Failure> {
+    let key = key()?;
+    // An uncompressed point: 4, x and y of 32 bytes each.
+    let point = key.public_key_raw();
+    let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or_else(garbled)?;
+    let (x, y) = (BASE64.encode(x), BASE64.encode(y));
+    let jwk = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    let thumbprint = BASE64.encode(Sha256::digest(jwk));
+    Ok(format!("# {thumbprint}\n{}", key.serialize_pem()))
 }
 
 /// Does it name these hosts, and will it for a while?

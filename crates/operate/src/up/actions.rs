@@ -5,7 +5,7 @@ use crate::command;
 use crate::failure::{fault, remote_fault};
 use crate::instance::Shared;
 use crate::release::record;
-use andamio_converge::Release;
+use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
 use andamio_provision::local::Seed;
@@ -57,6 +57,9 @@ impl Action for Network {
             let local = self.0.local()?;
             let was = local.network_is_up();
             local.network_up().await.map_err(|e| fault(&e))?;
+            if let Some(certificate) = authority_certificate(self.0.secrets.values()) {
+                local.publish(certificate).map_err(|e| fault(&e))?;
+            }
             Ok(if was { Outcome::Ok } else { Outcome::Changed(1) })
         })
     }

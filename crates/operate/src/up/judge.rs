@@ -9,7 +9,7 @@ use andamio_engine::{
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
 use andamio_spec::price::cost_of;
-use andamio_spec::topology::{Machine, Role};
+use andamio_spec::topology::{Entry, Machine, Role};
 use andamio_spec::{
     Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, check_traffic,
     counts, model::Tls,
@@ -361,9 +361,12 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
             notes.push(format!("{}: {}", budget.group, budget.reason));
         }
     }
-    let balanced = input.topology.with_role(Role::Balancer).next().is_some();
-    if balanced && input.environment.tls != Tls::Off {
-        notes.push("TLS is not there yet: the balancer serves plain HTTP on port 80".to_owned());
+    if input.topology.entry == Entry::Own && matches!(input.environment.tls, Tls::Acme { .. }) {
+        notes.push(
+            "tls: no public authority can reach this machine; the balancers show a certificate of the \
+             environment's own authority, and serve plain HTTP beside it"
+                .to_owned(),
+        );
     }
     notes
 }

@@ -128,7 +128,7 @@ pub(super) fn make(folder: &Path, mode: u32) -> Result<(), LocalError> {
         .map_err(LocalError::io("set the mode of", folder))
 }
 
-fn put(folder: &Path, file: &str, content: &[u8], mode: u32) -> Result<(), LocalError> {
+pub(super) fn put(folder: &Path, file: &str, content: &[u8], mode: u32) -> Result<(), LocalError> {
     let path = folder.join(file);
     let write = || {
         use std::io::Write;

@@ -105,6 +105,15 @@ impl Local {
         removed.unwrap_or(Ok(()))
     }
 
+    /// Keeps the certificate of the instance's authority where programs of this host find it.
+    ///
+    /// # Errors
+    /// When the instance's folder cannot be written.
+    pub fn publish(&self, certificate: &str) -> Result<(), LocalError> {
+        disk::make(&self.instance_folder(), 0o700)?;
+        disk::put(&self.instance_folder(), "authority.pem", certificate.as_bytes(), 0o644)
+    }
+
     /// Removes what belongs to the instance as a whole, after its machines.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
         queues(reader, spec, env, entry);
         limits::check(reader, spec, env, entry);
         disks(reader, spec, env, entry);
-        tls(reader, env, entry);
+        tls(reader, spec, env, entry);
         hosts(reader, spec, env, entry);
         same_as_another(reader, env, entry, before);
     }
@@ -94,11 +94,14 @@ fn disks(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<
 }
 
 /// The balancer is where TLS ends.
-fn tls(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
-    if env.tls != Tls::Off
-        && entry.get(&["balancer"]).is_none()
-        && let Some(field) = entry.get(&["tls"])
-    {
+fn tls(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<'_>) {
+    let Some(field) = entry.get(&["tls"]).filter(|_| env.tls != Tls::Off) else { return };
+    if matches!(env.tls, Tls::Acme { .. }) && spec.app.domain.is_empty() {
+        let message = "a certificate is for a name, and the application has none";
+        let help = "add domain = \"example.com\" to [app]";
+        reader.error("acme-without-domain", field.at(), message, help);
+    }
+    if entry.get(&["balancer"]).is_none() {
         let message =
             "without a balancer nothing ends TLS: the application is reached by plain HTTP";
         let help = "add balancer = { machines = 1 }, or write tls = \"off\"";

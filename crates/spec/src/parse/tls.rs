@@ -25,7 +25,7 @@ pub(super) fn read(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
         return None;
     }
     let table = reader.table(field, help)?;
-    reader.known(&table, &["acme", "contact"]);
+    reader.known(&table, &["acme", "contact", "roots"]);
     let directory = match table.get("acme") {
         Some(field) => acme(reader, &field),
         None => {
@@ -48,7 +48,22 @@ pub(super) fn read(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
             None
         }
     };
-    Some(Tls::Acme { directory: directory?, contact: contact?.to_owned() })
+    let roots = match table.get("roots") {
+        Some(field) => roots(reader, &field)?,
+        None => String::new(),
+    };
+    Some(Tls::Acme { directory: directory?, contact: contact?.to_owned(), roots })
+}
+
+/// For an authority of one's own, whose address no public authority vouches for.
+fn roots(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+    let text = reader.string(field)?;
+    if text.contains("-----BEGIN CERTIFICATE-----") && text.contains("-----END CERTIFICATE-----") {
+        return Some(text.to_owned());
+    }
+    let help = "write the certificates themselves, PEM, between three quotation marks";
+    reader.error("invalid-roots", field.at(), "no certificate is in it", help);
+    None
 }
 
 fn acme(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {

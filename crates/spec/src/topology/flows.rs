@@ -1,20 +1,19 @@
 //! Who may talk to whom. Complete and minimal: what is not here is closed.
 
 use super::{Flow, Peer, Protocol, Role, Topology, ports};
-use crate::model::{Layout, Process, Tls};
+use crate::model::{Layout, Process};
 
 /// Sorted, each flow once.
 pub(super) fn compute(
     topology: &Topology,
     public: Option<(&str, &Process)>,
-    tls: &Tls,
     ssh: u16,
 ) -> Vec<Flow> {
     let mut flows = Flows { topology, flows: Vec::new() };
     for machine in &topology.machines {
         flows.open(Peer::Operator, &machine.name, ssh, "ssh");
     }
-    entry(&mut flows, public.and_then(|(_, process)| process.port), tls);
+    entry(&mut flows, public.and_then(|(_, process)| process.port));
     mariadb(&mut flows);
     redis(&mut flows);
     rabbitmq(&mut flows);
@@ -64,12 +63,13 @@ impl Flows<'_> {
 }
 
 /// How requests come in.
-fn entry(flows: &mut Flows<'_>, port: Option<u16>, tls: &Tls) {
+fn entry(flows: &mut Flows<'_>, port: Option<u16>) {
+    let encrypted = flows.topology.entry.is_encrypted();
     let balancers = flows.names(Role::Balancer);
     for balancer in &balancers {
         // With TLS the plain port stays open to send people on, and for certificate challenges.
         flows.open(Peer::World, balancer, ports::HTTP, "http");
-        if *tls != Tls::Off {
+        if encrypted {
             flows.open(Peer::World, balancer, ports::HTTPS, "https");
         }
     }
@@ -81,6 +81,8 @@ fn entry(flows: &mut Flows<'_>, port: Option<u16>, tls: &Tls) {
         for app in flows.names(Role::App) {
             flows.open(Peer::World, &app, port, "http");
         }
+    } else if encrypted {
+        flows.between(Role::Balancer, Role::App, ports::APP_TLS, "https");
     } else {
         flows.between(Role::Balancer, Role::App, port, "http");
     }

@@ -3,6 +3,7 @@
 
 mod address;
 mod budgets;
+mod entry;
 mod flows;
 mod network;
 pub mod ports;
@@ -110,15 +111,17 @@ pub fn compute_with(
         machines,
         flows: Vec::new(),
         budgets: Vec::new(),
+        entry: Entry::Plain,
         url: String::new(),
     };
     let ssh = match spec.places.get(place) {
         Some(Place::Hosts { port, .. }) => *port,
         _ => ports::SSH,
     };
-    topology.flows = flows::compute(&topology, public, &environment.tls, ssh);
+    topology.entry = entry::of(spec, environment, &topology);
+    topology.flows = flows::compute(&topology, public, ssh);
     topology.budgets = budgets::compute(&topology);
-    topology.url = url(&topology, public);
+    topology.url = entry::url(&topology, public);
     Ok(topology)
 }
 
@@ -186,19 +189,6 @@ pub fn public_process(spec: &Spec) -> Option<(&str, &Process)> {
         .find(|(name, _)| *name == "web")
         .or_else(|| listening().next())
         .map(|(name, process)| (name.as_str(), process))
-}
-
-fn url(topology: &Topology, public: Option<(&str, &Process)>) -> String {
-    if let Some(address) = topology.entry_address() {
-        // Whatever `tls` asks for: the balancer has no certificate yet, and the plan says so.
-        return format!("http://{address}");
-    }
-    // Without a balancer nothing terminates TLS.
-    let Some(app) = topology.machine("app-1") else { return String::new() };
-    match public.and_then(|(_, process)| process.port) {
-        Some(port) => format!("http://{}:{port}", app.address),
-        None => format!("http://{}", app.address),
-    }
 }
 
 impl Topology {

@@ -5,6 +5,8 @@ use std::ops::Range;
 pub const SSH: u16 = 22;
 pub const HTTP: u16 = 80;
 pub const HTTPS: u16 = 443;
+/// Where an application's machine ends the balancers' TLS, before the process that serves the public.
+pub const APP_TLS: u16 = 8443;
 pub const MARIADB: u16 = 3306;
 /// Answers 200 while a MariaDB server may be written to; asked by the proxies before it.
 pub const MARIADB_HEALTH: u16 = 9200;

@@ -14,8 +14,31 @@ pub struct Topology {
     pub machines: Vec<Machine>,
     pub flows: Vec<Flow>,
     pub budgets: Vec<DisruptionBudget>,
+    /// How they come in.
+    pub entry: Entry,
     /// Where people reach the application, for example `http://198.18.3.10:8080`.
     pub url: String,
+}
+
+/// What the balancers speak to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entry {
+    /// Plain HTTP; also without a balancer, because nothing ends TLS there.
+    Plain,
+    /// HTTPS with a certificate of the instance's own authority. Nobody trusts that by himself, so that
+    /// plain HTTP is served beside it.
+    Own,
+    /// HTTPS with a certificate that the balancers get from an authority, for this name. Once it is
+    /// there, plain HTTP only sends people on.
+    Acme { domain: String },
+}
+
+impl Entry {
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        *self != Self::Plain
+    }
 }
 
 /// A /24: the three leading octets. `.1` is the host's side of the bridge.

@@ -6,6 +6,7 @@
 mod environment;
 mod one_off;
 mod process;
+mod proxy;
 
 pub use environment::app_environment;
 pub(crate) use environment::may_be_named;
@@ -15,7 +16,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, unit};
 use crate::phase::{Phase, disrupts};
-use crate::roles::{Service, mariadb};
+use crate::roles::Service;
 use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Unit};
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
@@ -42,7 +43,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     podman(&mut out);
-    mariadb::proxy::add(cx, &mut out)?;
+    proxy::add(cx, &mut out)?;
     let variables = app_environment(cx.inputs);
     let environment = out.file(secret_file(
         ENV_FILE,

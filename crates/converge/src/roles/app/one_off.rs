@@ -15,7 +15,7 @@ pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     let mut own =
         vec![format!("--env-file={ENV_FILE}"), format!("--env=ANDAMIO_RELEASE={}", release.id)];
     if tls::is_there(inputs) {
-        own.push(format!("--volume={AUTHORITY}:{AUTHORITY}:ro"));
+        own.push(authority());
     }
     for path in &inputs.spec.app.files {
         own.push(format!("--volume={}:{path}", host_path(path)));
@@ -24,10 +24,14 @@ pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
 }
 
 /// The same on any machine that has the image, for a command that looks at the application from outside:
-/// without its environment, secrets and files.
+/// without its environment, secrets and files. `trusts` is whether the environment has an authority.
 #[must_use]
-pub fn outsider(release: &Release, command: &[String]) -> Vec<String> {
-    podman(release, Vec::new(), command)
+pub fn outsider(release: &Release, trusts: bool, command: &[String]) -> Vec<String> {
+    podman(release, trusts.then(authority).into_iter().collect(), command)
+}
+
+fn authority() -> String {
+    format!("--volume={AUTHORITY}:{AUTHORITY}:ro")
 }
 
 fn podman(release: &Release, own: Vec<String>, command: &[String]) -> Vec<String> {

@@ -1,13 +1,15 @@
 //! The balancers: HAProxy before the application's machines, and of two the one that has the floating
 //! address.
 
+mod entry;
+
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::{Service, haproxy};
-use andamio_manifest::{Check, File, Kind, Probe, Resource, Unit};
+use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
 use andamio_spec::topology::{Machine, Role, ports, public_process};
 use minijinja::{Value, context};
 
@@ -27,13 +29,11 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     // The address goes with the proxy: without it keepalived stops and gives the address away, and
     // comes back with it. No check that starts a process, and none that could be late.
     let also: &[&str] = if floating.is_some() { &["Upholds=keepalived.service"] } else { &[] };
-    let (config, unit_file) = haproxy::add(&mut out, config(cx)?, also);
-    out.unit(Unit {
-        restart_on: vec![unit_file],
-        reload_on: vec![config],
-        disrupts: disrupts(cx.inputs.topology, Role::Balancer),
-        ..unit("haproxy.service")
-    });
+    let mut reload_on = haproxy::begin(cx, &mut out);
+    reload_on.extend(entry::add_folder(cx, &mut out));
+    let disrupts = disrupts(cx.inputs.topology, Role::Balancer);
+    haproxy::finish(&mut out, config(cx)?, also, reload_on, disrupts);
+    entry::add_renewal(cx, &mut out)?;
     if floating.is_some() {
         add_keepalived(cx, &mut out)?;
     }
@@ -46,6 +46,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
 fn config(cx: &Cx<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
+    let encrypted = topology.entry.is_encrypted();
     let apps = topology.with_role(Role::App);
     let servers: Vec<Value> =
         apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
@@ -58,10 +59,20 @@ fn config(cx: &Cx<'_>) -> Result<String, Error> {
             name => cx.machine.name,
             addresses,
             http => ports::HTTP,
+            https => ports::HTTPS,
+            // A NodeBalancer passes bytes on, and says before them whose they are.
+            proxied => if cx.is_linode() { " accept-proxy" } else { "" },
+            encrypted,
+            tls => haproxy::TLS,
+            certificates => entry::certificates(cx),
+            thumbprint => entry::thumbprint(cx),
+            certified => CERTIFIED,
+            authority => AUTHORITY,
+            bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
             ready => cx.inputs.spec.app.ready,
-            port => port.unwrap_or(ports::HTTP),
+            port => if encrypted { ports::APP_TLS } else { port.unwrap_or(ports::HTTP) },
             servers => if port.is_some() { servers } else { Vec::new() },
             connections => CONNECTIONS,
             requests => REQUESTS_PER_S,
@@ -114,14 +125,10 @@ fn priority(machine: &Machine) -> u32 {
 
 fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
     let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s };
-    // Through the whole of it: the balancer and an application behind it.
-    let url = format!("http://{}{}", cx.machine.address, cx.inputs.spec.app.ready);
-    let mut probes = Vec::new();
-    if cx.inputs.release.is_some() {
-        probes.push(probe("balancer", Check::Http(url)));
-    } else {
-        probes.push(probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}/"))));
-    }
+    // Through the whole of it, balancer and application, but for the people's side.
+    let ready = cx.inputs.release.map_or("/", |_| &cx.inputs.spec.app.ready);
+    let mut probes =
+        vec![probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}{ready}")))];
     if cx.inputs.topology.floating_address().is_some() {
         probes.push(probe("keepalived", Check::Unit("keepalived.service".to_owned())));
     }
@@ -129,5 +136,12 @@ fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    vec![Service { name: "balancer".to_owned(), probes: probes(cx, 5) }]
+    let mut services = vec![Service { name: "balancer".to_owned(), probes: probes(cx, 5) }];
+    if entry::thumbprint(cx).is_some() {
+        let check = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
+        let name = "certificate".to_owned();
+        let probes = vec![Probe { name: name.clone(), check, deadline_s: 1 }];
+        services.push(Service { name, probes });
+    }
+    services
 }

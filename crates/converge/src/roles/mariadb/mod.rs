@@ -1,12 +1,11 @@
 //! MariaDB: one server, a primary with its replica, or a Galera cluster.
 //!
-//! How a cluster comes to life: [`galera`] and [`replica`]. What the application's machines have before
-//! several servers: [`proxy`].
+//! How a cluster comes to life: [`galera`] and [`replica`]. Before several servers, the application's machines
+//! have a proxy, which asks each of them whether it may be written to.
 //!
 //! Listens on the machine's own address and its socket; administration is the socket's, as root.
 
 pub mod galera;
-pub(super) mod proxy;
 pub mod replica;
 
 use crate::cx::Cx;
@@ -78,6 +77,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
                     address => cx.machine.address.to_string(),
                     port => ports::MARIADB_HEALTH,
                     socket => SOCKET,
+                    identity => MARIADB_IDENTITY,
                 },
             )?,
         ));
@@ -232,7 +232,7 @@ pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
 }
 
 /// Which of several servers takes writes changes; a proxy before them knows.
-fn is_proxied(topology: &Topology) -> bool {
+pub(crate) fn is_proxied(topology: &Topology) -> bool {
     let layout = topology.with_role(Role::Mariadb).map(|machine| machine.layout).next();
     matches!(layout, Some(Layout::Galera | Layout::Replica))
 }

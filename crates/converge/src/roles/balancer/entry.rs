@@ -1,0 +1,61 @@
+//! Certificates of the people's side: the instance's own, and one from an authority that speaks ACME.
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::machine::{Resources, directory, file, secret_file, unit};
+use crate::render::render;
+use crate::roles::haproxy::{GROUP, IDENTITY};
+use crate::tls;
+use andamio_manifest::{ACME_ACCOUNT, ACME_ROOTS, ENTRY, Unit};
+use andamio_spec::model::Tls;
+use andamio_spec::topology::Entry;
+use minijinja::context;
+
+/// What HAProxy shows to people: a file, or a folder with one for each name; empty for plain HTTP.
+pub(super) fn certificates(cx: &Cx<'_>) -> &'static str {
+    match cx.inputs.topology.entry {
+        Entry::Plain => "",
+        Entry::Own => IDENTITY,
+        Entry::Acme { .. } => ENTRY,
+    }
+}
+
+/// By which the authority knows the instance's account.
+pub(super) fn thumbprint<'a>(cx: &Cx<'a>) -> Option<&'a str> {
+    let account = cx.inputs.secret(tls::ACCOUNT_SECRET);
+    matches!(cx.inputs.topology.entry, Entry::Acme { .. })
+        .then(|| account.lines().next()?.strip_prefix("# "))
+        .flatten()
+}
+
+/// The folder that HAProxy reads at its start, with what is shown until an authority gave something
+/// better; the ids of files that it has to read again.
+pub(super) fn add_folder(cx: &Cx<'_>, out: &mut Resources) -> Option<String> {
+    matches!(cx.inputs.topology.entry, Entry::Acme { .. }).then(|| {
+        out.add(directory(ENTRY, 0o750, ("root", GROUP)));
+        tls::add_identity(cx, out, &format!("{ENTRY}/instance.pem"), GROUP)
+    })
+}
+
+/// What gets the certificate and renews it, once HAProxy can answer for the name.
+pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+    let (Entry::Acme { domain }, Tls::Acme { directory, contact, roots }) =
+        (&cx.inputs.topology.entry, &cx.inputs.environment.tls)
+    else {
+        return Ok(());
+    };
+    let account = cx.inputs.secret(tls::ACCOUNT_SECRET);
+    let mut restart_on = vec![out.file(secret_file(ACME_ACCOUNT, account, ("root", "root"), 0o600))];
+    if !roots.is_empty() {
+        restart_on.push(out.file(file(ACME_ROOTS, roots)));
+    }
+    let roots = if roots.is_empty() { String::new() } else { format!(" --roots {ACME_ROOTS}") };
+    let values = context! { domain, directory, contact, roots };
+    let service = render("certificate.service", include_str!("certificate.service"), values)?;
+    let folder = "/etc/systemd/system";
+    restart_on.push(out.file(file(&format!("{folder}/andamio-certificate.service"), service)));
+    let timer = include_str!("certificate.timer");
+    restart_on.push(out.file(file(&format!("{folder}/andamio-certificate.timer"), timer)));
+    out.unit(Unit { restart_on, ..unit("andamio-certificate.timer") });
+    Ok(())
+}
