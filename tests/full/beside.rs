@@ -10,7 +10,8 @@ use serde_json::Value;
 pub(crate) const SCENARIO: Scenario = Scenario { name: "beside", need: Need::Machines, run: all };
 
 /// Name, machines, requests a second.
-const ENVIRONMENTS: [(&str, usize, u32); 3] = [("dev", 4, 20), ("staging", 10, 50), ("prod", 15, 100)];
+const ENVIRONMENTS: [(&str, usize, u32); 3] =
+    [("dev", 4, 20), ("staging", 10, 50), ("prod", 15, 100)];
 const SECONDS: u32 = 60;
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
@@ -29,9 +30,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             let url = healthy(s, env, machines)["url"].as_str().unwrap().to_owned();
             (env, url, load::accounts(s, env, rate / 2), rate)
         });
-        let running = running.map(|(env, url, accounts, rate)| {
-            (env, load::start(&url, &accounts, rate, SECONDS))
-        });
+        let running = running
+            .map(|(env, url, accounts, rate)| (env, load::start(&url, &accounts, rate, SECONDS)));
         for (env, load) in running {
             loads.push((env, load.join().unwrap()));
         }

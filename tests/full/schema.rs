@@ -18,7 +18,10 @@ const SECONDS: u32 = 45;
 const WAYS: [(&str, &str); 5] = [
     ("a column, at once", "ALTER TABLE big ADD COLUMN note varchar(20), ALGORITHM=INSTANT"),
     ("an index, in place", "ALTER TABLE big ADD INDEX who (who), ALGORITHM=NOCOPY"),
-    ("the same, online on request", "ALTER TABLE big ADD INDEX at (at), ALGORITHM=NOCOPY, LOCK=NONE"),
+    (
+        "the same, online on request",
+        "ALTER TABLE big ADD INDEX at (at), ALGORITHM=NOCOPY, LOCK=NONE",
+    ),
     ("a wider number, by a copy", "ALTER TABLE big MODIFY who bigint NOT NULL, ALGORITHM=COPY"),
     (
         "an index, one member after the other",

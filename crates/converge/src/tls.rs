@@ -6,8 +6,8 @@
 use crate::cx::Cx;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file};
-use crate::secrets::{SecretKind, SecretSpec};
 use crate::roles::mariadb;
+use crate::secrets::{SecretKind, SecretSpec};
 use andamio_manifest::AUTHORITY;
 use andamio_spec::Topology;
 use andamio_spec::topology::{Entry, Machine, Role};

@@ -123,7 +123,11 @@ pub enum Tls {
     Test,
     /// Certificates of an authority that speaks ACME. `roots`, PEM, are whom its own address is believed
     /// by; empty for the public authorities.
-    Acme { directory: String, contact: String, roots: String },
+    Acme {
+        directory: String,
+        contact: String,
+        roots: String,
+    },
 }
 
 /// When disruptive maintenance may run.

@@ -45,7 +45,8 @@ pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error>
         return Ok(());
     };
     let account = cx.inputs.secret(tls::ACCOUNT_SECRET);
-    let mut restart_on = vec![out.file(secret_file(ACME_ACCOUNT, account, ("root", "root"), 0o600))];
+    let mut restart_on =
+        vec![out.file(secret_file(ACME_ACCOUNT, account, ("root", "root"), 0o600))];
     if !roots.is_empty() {
         restart_on.push(out.file(file(ACME_ROOTS, roots)));
     }
