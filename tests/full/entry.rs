@@ -86,9 +86,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert!(head.contains(&format!("location: https://{DOMAIN}/somewhere?x=1")), "{head}");
         assert!(s.on(ENV, "balancer-2", "cat /etc/haproxy/entry/acme.pem").contains("BEGIN"));
     })?;
-    steps.step("renewed again and again under load, no request fails", || {
+    steps.step("renewed twice under load, no request fails", || {
         let served = renewed_under_load(s, &root);
-        assert!(served.certificates >= 4, "{} certificates were seen", served.certificates);
+        assert!(served.certificates >= 3, "{} certificates were seen", served.certificates);
         assert!(served.load["failures"] == 0 && served.load["missing"] == 0, "{}", served.load);
     });
     steps.step("one who takes more than the bandwidth limit is held to it", || {

@@ -47,3 +47,28 @@ fn prod_galera() {
 fn prod_rabbitmq() {
     snapshot("prod", "rabbitmq-2", &["rabbitmq"]);
 }
+
+#[test]
+fn staging_app_behind_a_balancer() {
+    snapshot("staging", "app-2", &["app"]);
+}
+
+#[test]
+fn prod_balancer() {
+    snapshot("prod", "balancer-2", &["balancer"]);
+}
+
+/// With an authority of one's own, which can be asked from anywhere.
+#[test]
+fn balancer_with_a_certificate_of_its_own() {
+    let directory = "https://acme.example/directory";
+    let roots = "-----BEGIN CERTIFICATE-----\\n-----END CERTIFICATE-----";
+    let toml = FICHARFIRM.replace(
+        "acme = \"letsencrypt\",",
+        &format!("acme = \"{directory}\", roots = \"{roots}\","),
+    );
+    let fixture = Fixture::new(&toml, "prod");
+    assert_eq!(fixture.topology.url, "https://ficharfirm.example");
+    let text = text(&fixture.manifest("balancer-1"), &["balancer"]);
+    insta::assert_snapshot!("acme-balancer-1", text);
+}
