@@ -1,9 +1,13 @@
 //! The Linode emulator under the official clients: linodego with the calls of the Terraform provider,
-//! `linode_api4` and `linode-cli`, without faults and with them, over plain HTTP and TLS. Each program
-//! says itself what it expects; here they only have to end well. Proves point 6 of what no comparable
+//! `linode_api4` and `linode-cli`, without faults and with them, over plain HTTP and TLS; its S3 under
+//! boto3, and under Terraform as the backend of a state. Each program says itself what it expects; here
+//! they only have to end well. Proves point 6 of what no comparable
 //! tool has, as far as the provider is its calls.
 
+use crate::s3::{BUCKET, Conditions, Server};
+use crate::terraform::tool::missing;
 use andamio_testkit::{Abandoned, Ended, Need, Running, Scenario, Steps, command, run};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -30,7 +34,14 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         Ok(program) => plain_and_with_faults(steps, go, |emulator| emulator.play(&program, &[])),
         Err(why) => steps.skip(go, &why),
     }
-    let names = ["linode_api4", "linode-cli"];
+    for name in ["terraform", "tofu"] {
+        let title = format!("{name}: a state in the emulator's bucket, locked and unlocked");
+        match missing(&[name]) {
+            None => drop(steps.step(&title, || backend(name))),
+            Some(why) => steps.skip(&title, &why),
+        }
+    }
+    let names = ["linode_api4", "linode-cli", "boto3"];
     let python = match python() {
         Ok(python) => python,
         Err(why) => {
@@ -42,6 +53,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         let file = clients().join("python").join(program).display().to_string();
         plain_and_with_faults(steps, name, |emulator| emulator.play(&python, &[&file]));
     }
+    steps.step("boto3", || boto3(&python, &[]));
+    // Those that boto3 repeats by itself.
+    let faults = ["429:13", "500:17:GET", "503:19", "timeout:29:GET"];
+    let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+    let options: Vec<&str> = ["--timeout", "200"].into_iter().chain(faults).collect();
+    steps.step("boto3, with faults", || boto3(&python, &options));
     match certificate() {
         Ok((certificate, key)) => {
             steps.step("linode_api4 over TLS", || over_tls(&python, &certificate, &key));
@@ -60,7 +77,7 @@ fn plain_and_with_faults(steps: &mut Steps, name: &str, play: impl Fn(&Emulator)
 }
 
 pub(crate) struct Emulator {
-    _running: Running,
+    running: Running,
     pub(crate) url: String,
 }
 
@@ -76,7 +93,7 @@ impl Emulator {
         let running = Running::start(command);
         let listening = |line: &str| line.strip_prefix("listening on ").map(str::to_owned);
         let url = running.line("its address", Duration::from_secs(30), listening);
-        Self { url: url.expect("it ended before it listened"), _running: running }
+        Self { url: url.expect("it ended before it listened"), running }
     }
 
     fn play(&self, program: &Path, words: &[&str]) {
@@ -88,6 +105,66 @@ impl Emulator {
         client.args(before).args([&self.url, TOKEN]).args(after).env_remove("LINODE_TOKEN");
         command::run(client, PLAY).expect(0)
     }
+}
+
+fn boto3(python: &Path, options: &[&str]) {
+    let mut all = vec!["--pace", "0", "--s3-listen", "127.0.0.1:0"];
+    all.extend(options);
+    let emulator = Emulator::start(&all);
+    let s3 = |line: &str| line.strip_prefix("S3 on ").map(str::to_owned);
+    let endpoint = emulator.running.line("the address of S3", Duration::from_secs(30), s3);
+    let file = clients().join("python/s3.py").display().to_string();
+    drop(emulator.run(python, &[&file], &[&endpoint.expect("it ended before it served S3")]));
+}
+
+/// A configuration that needs no provider, with its state in a bucket.
+fn backend(name: &str) {
+    let server = Server::start(Conditions::Kept);
+    let folder = run::folder().join(format!("{name}-backend"));
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{BUCKET}\"\n    key = \"dev/terraform.tfstate\"\n    \
+         use_lockfile = true\n    region = \"fr-par\"\n    endpoints = {{ s3 = \"{}\" }}\n    \
+         skip_credentials_validation = true\n    skip_metadata_api_check = true\n    \
+         skip_region_validation = true\n    skip_requesting_account_id = true\n  }}\n}}\n\
+         variable \"word\" {{ default = \"one\" }}\n\
+         resource \"terraform_data\" \"kept\" {{ input = var.word }}\n\
+         output \"word\" {{ value = terraform_data.kept.output }}\n",
+        server.endpoint()
+    );
+    fs::write(folder.join("main.tf"), text).unwrap();
+    let tool = |words: &[&str]| {
+        let mut command = Command::new(name);
+        command.current_dir(&folder).args(words).env("CHECKPOINT_DISABLE", "1");
+        server.set(&mut command);
+        command::run(command, PLAY)
+    };
+    let quiet = ["-no-color", "-input=false"];
+    drop(tool(&[&["init"], &quiet[..]].concat()).expect(0));
+    drop(tool(&[&["apply", "-auto-approve"], &quiet[..]].concat()).expect(0));
+    assert_eq!(server.names("dev/"), ["dev/terraform.tfstate"], "the lock is there still");
+    // Somebody else is at it.
+    let lock = "dev/terraform.tfstate.tflock";
+    assert_eq!(server.object("PUT", lock, b"{\"ID\": \"somebody-else\"}").unwrap().0, 200);
+    let refused = tool(&[&["apply", "-auto-approve", "-var=word=two"], &quiet[..]].concat());
+    assert!(refused.code == Some(1) && refused.stderr.contains("somebody-else"), "{refused}");
+    assert_eq!(server.object("DELETE", lock, b"").unwrap().0, 204);
+    let shown = tool(&["output", "-no-color", "-raw", "word"]).expect(0);
+    assert_eq!(shown.stdout.trim(), "one");
+    // Of several at once each is done, or is told of the lock; the state is always one of them whole.
+    let words: Vec<String> = (0..3).map(|n| format!("-var=word=rival-{n}")).collect();
+    let ended: Vec<Ended> = std::thread::scope(|scope| {
+        let rival = |word: &str| tool(&[&["apply", "-auto-approve", word], &quiet[..]].concat());
+        let all: Vec<_> = words.iter().map(|word| scope.spawn(move || rival(word))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let locked = |e: &&Ended| e.stderr.contains("Error acquiring the state lock");
+    let done = ended.iter().filter(|e| e.code == Some(0)).count();
+    assert!(done > 0 && done + ended.iter().filter(locked).count() == ended.len(), "{}", ended[0]);
+    let shown = tool(&["output", "-no-color", "-raw", "word"]).expect(0);
+    assert!(shown.stdout.starts_with("rival-"), "{shown}");
+    drop(tool(&[&["destroy", "-auto-approve"], &quiet[..]].concat()).expect(0));
+    assert_eq!(server.names("dev/"), ["dev/terraform.tfstate"]);
 }
 
 fn over_tls(python: &Path, certificate: &Path, key: &Path) {

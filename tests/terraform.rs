@@ -5,7 +5,7 @@
 
 mod drift;
 mod expect;
-mod tool;
+pub(crate) mod tool;
 
 use andamio_spec::{Group, Spec, parse};
 use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
