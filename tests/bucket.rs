@@ -8,11 +8,10 @@ use andamio_engine::{
     Access, Bucket, Ledger, LedgerError, RunRecord, RunStatus, StatePlace, Store, StoreError, now,
 };
 use andamio_testkit::{
-    Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
+    Abandoned, Ended, Need, Running, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
 };
 use std::fs;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -166,20 +165,16 @@ fn rivals() {
     let words = ["secret", "set", "dev", "KEY"];
     drop(projects[0].on(&server, &words, |_| {}).expect(0));
     let identity = projects[0].sandbox.folder.join(".andamio/identity.txt");
-    let ended: Vec<Ended> = thread::scope(|scope| {
-        let all: Vec<_> = projects
-            .iter()
-            .map(|project| {
-                let (server, identity) = (&server, &identity);
-                scope.spawn(move || {
-                    project.on(server, &words, |c| {
-                        c.env("ANDAMIO_IDENTITY", identity);
-                    })
-                })
-            })
-            .collect();
-        all.into_iter().map(|one| one.join().unwrap()).collect()
+    let line = "printf s3cret | \"$0\" secret set dev KEY";
+    let rivals = projects.iter().map(|project| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).arg(run::built("andamio"));
+        project.prepare(&server, &mut command);
+        command.env("ANDAMIO_IDENTITY", &identity);
+        Running::start(command)
     });
+    let rivals: Vec<Running> = rivals.collect();
+    let ended: Vec<Ended> = rivals.into_iter().map(|rival| rival.end(DEADLINE)).collect();
     let done = ended.iter().filter(|e| e.code == Some(0)).count();
     for refused in ended.iter().filter(|e| e.code != Some(0)) {
         told(refused, 4, "locked");
@@ -308,14 +303,19 @@ impl Project {
         Self { sandbox: Sandbox::new(PROJECT) }
     }
 
-    fn on(&self, server: &Server, words: &[&str], change: impl Fn(&mut Command)) -> Ended {
-        let mut command = Command::new(run::built("andamio"));
-        command.current_dir(&self.sandbox.folder).args(words).env("NO_COLOR", "1");
+    fn prepare(&self, server: &Server, command: &mut Command) {
+        command.current_dir(&self.sandbox.folder).env("NO_COLOR", "1");
         for variable in ["ANDAMIO_FILE", "ANDAMIO_ON", "ANDAMIO_IDENTITY"] {
             command.env_remove(variable);
         }
         command.env("ANDAMIO_STATE", format!("s3://{BUCKET}/p"));
-        server.set(&mut command);
+        server.set(command);
+    }
+
+    fn on(&self, server: &Server, words: &[&str], change: impl Fn(&mut Command)) -> Ended {
+        let mut command = Command::new(run::built("andamio"));
+        command.args(words);
+        self.prepare(server, &mut command);
         change(&mut command);
         // The value of a secret comes from standard input.
         let ended = command::run_with(command, "s3cret", DEADLINE);

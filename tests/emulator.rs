@@ -55,7 +55,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     }
     steps.step("boto3", || boto3(&python, &[]));
     // Those that boto3 repeats by itself.
-    let faults = ["429:13", "500:17:GET", "503:19", "timeout:29:GET"];
+    let faults = ["429:13:*:/s3", "500:17:GET:/s3", "503:19:*:/s3", "timeout:29:GET:/s3"];
     let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
     let options: Vec<&str> = ["--timeout", "200"].into_iter().chain(faults).collect();
     steps.step("boto3, with faults", || boto3(&python, &options));
@@ -133,12 +133,13 @@ fn backend(name: &str) {
         server.endpoint()
     );
     fs::write(folder.join("main.tf"), text).unwrap();
-    let tool = |words: &[&str]| {
+    let command = |words: &[&str]| {
         let mut command = Command::new(name);
         command.current_dir(&folder).args(words).env("CHECKPOINT_DISABLE", "1");
         server.set(&mut command);
-        command::run(command, PLAY)
+        command
     };
+    let tool = |words: &[&str]| command::run(command(words), PLAY);
     let quiet = ["-no-color", "-input=false"];
     drop(tool(&[&["init"], &quiet[..]].concat()).expect(0));
     drop(tool(&[&["apply", "-auto-approve"], &quiet[..]].concat()).expect(0));
@@ -152,12 +153,12 @@ fn backend(name: &str) {
     let shown = tool(&["output", "-no-color", "-raw", "word"]).expect(0);
     assert_eq!(shown.stdout.trim(), "one");
     // Of several at once each is done, or is told of the lock; the state is always one of them whole.
-    let words: Vec<String> = (0..3).map(|n| format!("-var=word=rival-{n}")).collect();
-    let ended: Vec<Ended> = std::thread::scope(|scope| {
-        let rival = |word: &str| tool(&[&["apply", "-auto-approve", word], &quiet[..]].concat());
-        let all: Vec<_> = words.iter().map(|word| scope.spawn(move || rival(word))).collect();
-        all.into_iter().map(|one| one.join().unwrap()).collect()
+    let rivals = (0..3).map(|n| {
+        let word = format!("-var=word=rival-{n}");
+        Running::start(command(&[&["apply", "-auto-approve", &word], &quiet[..]].concat()))
     });
+    let rivals: Vec<Running> = rivals.collect();
+    let ended: Vec<Ended> = rivals.into_iter().map(|rival| rival.end(PLAY)).collect();
     let locked = |e: &&Ended| e.stderr.contains("Error acquiring the state lock");
     let done = ended.iter().filter(|e| e.code == Some(0)).count();
     assert!(done > 0 && done + ended.iter().filter(locked).count() == ended.len(), "{}", ended[0]);

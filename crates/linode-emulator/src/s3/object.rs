@@ -5,6 +5,7 @@ use super::files::New;
 use super::sums::Sums;
 use super::{Conditions, Objects};
 use crate::store::{Kind, Record, State};
+use futures_util::StreamExt;
 use s3s::dto::{CopySource, ETagCondition, Metadata, Range, StreamingBlob, Timestamp};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use std::ops::Range as Bytes;
@@ -14,6 +15,9 @@ use std::time::Duration;
 /// Between looking and writing, of a service that does the one after the other: long enough for
 /// everybody else to look as well.
 const GAP: Duration = Duration::from_millis(300);
+
+/// Bytes of a refused body that are read and dropped.
+const DRAINED: usize = 1 << 20;
 
 /// What a reader wants to be true of the object.
 #[derive(Default)]
@@ -116,19 +120,28 @@ impl Objects {
     pub(super) async fn put(
         &self,
         (label, name): (&str, &str),
-        (body, sums): (StreamingBlob, Sums),
+        (mut body, sums): (StreamingBlob, Sums),
         mut content: Content,
         mut condition: Condition,
     ) -> S3Result<(Content, Option<String>)> {
         // One who is too late need not send it all.
         let look = |state: &State| condition.check(state.object(bucket(state, label)?.id, name));
-        if self.conditions != Conditions::Ignored {
-            self.app.read(look).await?;
-        }
-        if self.conditions != Conditions::Kept && condition.none.take().is_some() {
-            if self.conditions == Conditions::Racy {
-                tokio::time::sleep(GAP).await;
+        if self.conditions != Conditions::Ignored
+            && let Err(refused) = self.app.read(look).await
+        {
+            // A client that still sends when the connection ends may lose the answer.
+            let mut left = DRAINED;
+            while let Some(Ok(chunk)) = body.next().await {
+                left = left.saturating_sub(chunk.len());
+                if left == 0 {
+                    break;
+                }
             }
+            return Err(refused);
+        }
+        let broken = self.conditions != Conditions::Kept && condition.none.take().is_some();
+        if broken && self.conditions == Conditions::Racy {
+            tokio::time::sleep(GAP).await;
         }
         let (new, summed) = self.files.write(body, sums).await?;
         (content.etag, content.checksums) = (summed.etag, summed.checksums);
