@@ -17,7 +17,7 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "emulator", need: Need::N
 /// Compiling linodego, or installing from the package index, on a machine that does something else too.
 const PREPARE: Duration = Duration::from_secs(480);
 const PLAY: Duration = Duration::from_secs(300);
-const TOKEN: &str = "token-of-the-scenario";
+pub(crate) const TOKEN: &str = "token-of-the-scenario";
 /// What the libraries repeat by themselves, or their programs do as a person would.
 const FAULTS: &[&str] = &[
     "429:17",
@@ -235,7 +235,7 @@ fn python() -> Result<PathBuf, String> {
 }
 
 /// Of 127.0.0.1, signed by itself, good for a day.
-fn certificate() -> Result<(PathBuf, PathBuf), String> {
+pub(crate) fn certificate() -> Result<(PathBuf, PathBuf), String> {
     let mut version = Command::new("openssl");
     version.arg("version");
     possible(version)?;
