@@ -124,7 +124,7 @@ fn backend(name: &str) {
     fs::create_dir_all(&folder).unwrap();
     let text = format!(
         "terraform {{\n  backend \"s3\" {{\n    bucket = \"{BUCKET}\"\n    key = \"dev/terraform.tfstate\"\n    \
-         use_lockfile = true\n    region = \"fr-par\"\n    endpoints = {{ s3 = \"{}\" }}\n    \
+         use_lockfile = true\n    use_path_style = true\n    region = \"fr-par\"\n    endpoints = {{ s3 = \"{}\" }}\n    \
          skip_credentials_validation = true\n    skip_metadata_api_check = true\n    \
          skip_region_validation = true\n    skip_requesting_account_id = true\n  }}\n}}\n\
          variable \"word\" {{ default = \"one\" }}\n\

@@ -15,8 +15,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Content {
-    /// Its file; none for the mark of a deletion.
+    /// Its file; none where the content is here, and for the mark of a deletion.
     pub file: String,
+    /// The content itself, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     pub size: u64,
     pub etag: String,
     pub modified_ms: u64,
@@ -37,6 +40,12 @@ impl Content {
     pub(super) fn now() -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What is here.
+    pub(super) fn bytes(&self) -> S3Result<Option<Vec<u8>>> {
+        let bytes = self.data.as_deref().map(hex::decode).transpose();
+        bytes.map_err(|error| s3_error!(error, InternalError))
     }
 
     pub(super) fn modified(&self) -> Timestamp {

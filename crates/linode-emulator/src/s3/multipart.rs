@@ -60,14 +60,9 @@ impl Objects {
             .ok_or_else(|| s3_error!(InvalidArgument, "Parts have numbers from 1 to 10000"))?;
         self.app.read(|state| upload(state, label, name, id)).await?;
         let (mut new, summed) = self.files.write(body, sums).await?;
-        let content = Content {
-            file: new.name.clone(),
-            size: new.size,
-            etag: summed.etag,
-            checksums: summed.checksums,
-            modified_ms: Content::now(),
-            ..Content::default()
-        };
+        let described =
+            Content { etag: summed.etag, checksums: summed.checksums, ..Content::default() };
+        let content = new.content(described);
         let answer = content.clone();
         let freed = self.app.write(|tx| {
             let (_, upload) = upload(tx, label, name, id)?;
@@ -94,15 +89,8 @@ impl Objects {
             Ok::<_, s3s::S3Error>((Content::of(&upload), parts(state, upload.id, &wanted)?))
         };
         let (begun, parts) = self.app.read(chosen).await?;
-        let names: Vec<String> = parts.iter().map(|part| part.file.clone()).collect();
-        let mut new = self.files.join(&names).await?;
-        let content = Content {
-            file: new.name.clone(),
-            size: new.size,
-            etag: etag(&parts)?,
-            modified_ms: Content::now(),
-            ..begun
-        };
+        let mut new = self.files.join(&parts).await?;
+        let content = new.content(Content { etag: etag(&parts)?, ..begun });
         let mut answer = content.clone();
         let done = self.app.write(|tx| {
             let (bucket, upload) = upload(tx, label, name, id)?;

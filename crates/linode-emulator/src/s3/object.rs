@@ -105,7 +105,7 @@ impl Objects {
                 Some(range) => range.check(found.content.size)?,
                 None => 0..found.content.size,
             };
-            match self.files.read(&found.content.file, bytes.clone()).await {
+            match self.files.read(&found.content, bytes.clone()).await {
                 Ok(body) => return Ok((found, body, bytes)),
                 Err(error) => {
                     let now = self.find(label, name, version).await?;
@@ -152,11 +152,10 @@ impl Objects {
         &self,
         (label, name): (&str, &str),
         mut new: New,
-        mut content: Content,
+        described: Content,
         condition: &Condition,
     ) -> S3Result<(Content, Option<String>)> {
-        content.file.clone_from(&new.name);
-        (content.size, content.modified_ms) = (new.size, Content::now());
+        let content = new.content(described);
         let mut answer = content.clone();
         let done = self.app.write(|tx| {
             let bucket = Arc::clone(bucket(tx, label)?);
@@ -195,7 +194,7 @@ impl Objects {
         source: Content,
         replaced: Option<Content>,
     ) -> S3Result<(Content, Option<String>)> {
-        let new = self.files.link(&source.file, source.size).await?;
+        let new = self.files.link(&source).await?;
         let mut content = source;
         if let Some(given) = replaced {
             (content.headers, content.metadata) = (given.headers, given.metadata);

@@ -66,7 +66,7 @@ pub(super) async fn upload_part_copy(
     let range = input.copy_source_range.as_deref().map(Range::parse).transpose();
     let range = range.map_err(|error| s3_error!(error, InvalidArgument))?;
     let bytes = range.map_or(Ok(0..source.size), |range| range.check(source.size))?;
-    let body = objects.files.read(&source.file, bytes).await?;
+    let body = objects.files.read(&source, bytes).await?;
     let upload = (input.bucket.as_str(), input.key.as_str(), input.upload_id.as_str());
     let content = objects.part(upload, input.part_number, body, Sums::plain()).await?;
     let result = CopyPartResult {
