@@ -55,7 +55,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     }
     steps.step("boto3", || boto3(&python, &[]));
     // Those that boto3 repeats by itself.
-    let faults = ["429:13:*:/s3", "500:17:GET:/s3", "503:19:*:/s3", "timeout:29:GET:/s3"];
+    let faults = ["429:41:*:/s3", "500:37:GET:/s3", "503:43:*:/s3", "timeout:59:GET:/s3"];
     let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
     let options: Vec<&str> = ["--timeout", "200"].into_iter().chain(faults).collect();
     steps.step("boto3, with faults", || boto3(&python, &options));

@@ -76,6 +76,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         }
         _ => None,
     };
+    let mut lines = String::new();
     for (what, address) in addresses {
         if tls.is_none() && !address.ip().is_loopback() {
             let _ = writeln!(
@@ -84,8 +85,10 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
                  in plain text; use --tls-cert and --tls-key"
             );
         }
-        writeln!(io::stdout(), "{what} on {scheme}://{address}")?;
+        lines.push_str(&format!("{what} on {scheme}://{address}\n"));
     }
+    // At once: a reader may be content with the first line, and close.
+    io::stdout().write_all(lines.as_bytes())?;
     io::stdout().flush()?;
     let (tell, mut told) = watch::channel(());
     let mut told_too = told.clone();

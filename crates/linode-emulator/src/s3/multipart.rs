@@ -130,7 +130,7 @@ impl Objects {
     ) -> S3Result<ListPartsOutput> {
         let listed = |state: &State| {
             let (_, upload) = upload(state, label, name, id)?;
-            let parts = state.of(Kind::ObjectPart, upload.id).map(|r| shown(r));
+            let parts = state.of(Kind::ObjectPart, upload.id).map(shown);
             Ok::<Vec<Part>, s3s::S3Error>(parts.filter(|p| p.part_number > Some(after)).collect())
         };
         let mut parts = self.app.read(listed).await?;

@@ -21,7 +21,7 @@ pub(super) struct Sums {
 }
 
 /// Sums that are right.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Summed {
     pub etag: String,
     pub checksums: BTreeMap<String, String>,
