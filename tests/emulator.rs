@@ -1,9 +1,13 @@
 //! The Linode emulator under the official clients: linodego with the calls of the Terraform provider,
-//! `linode_api4` and `linode-cli`, without faults and with them, over plain HTTP and TLS. Each program
-//! says itself what it expects; here they only have to end well. Proves point 6 of what no comparable
+//! `linode_api4` and `linode-cli`, without faults and with them, over plain HTTP and TLS; its S3 under
+//! boto3, and under Terraform as the backend of a state. Each program says itself what it expects; here
+//! they only have to end well. Proves point 6 of what no comparable
 //! tool has, as far as the provider is its calls.
 
+use crate::s3::{BUCKET, Conditions, Server};
+use crate::terraform::tool::missing;
 use andamio_testkit::{Abandoned, Ended, Need, Running, Scenario, Steps, command, run};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +17,7 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "emulator", need: Need::N
 /// Compiling linodego, or installing from the package index, on a machine that does something else too.
 const PREPARE: Duration = Duration::from_secs(480);
 const PLAY: Duration = Duration::from_secs(300);
-const TOKEN: &str = "token-of-the-scenario";
+pub(crate) const TOKEN: &str = "token-of-the-scenario";
 /// What the libraries repeat by themselves, or their programs do as a person would.
 const FAULTS: &[&str] = &[
     "429:17",
@@ -30,7 +34,14 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         Ok(program) => plain_and_with_faults(steps, go, |emulator| emulator.play(&program, &[])),
         Err(why) => steps.skip(go, &why),
     }
-    let names = ["linode_api4", "linode-cli"];
+    for name in ["terraform", "tofu"] {
+        let title = format!("{name}: a state in the emulator's bucket, locked and unlocked");
+        match missing(&[name]) {
+            None => drop(steps.step(&title, || backend(name))),
+            Some(why) => steps.skip(&title, &why),
+        }
+    }
+    let names = ["linode_api4", "linode-cli", "boto3"];
     let python = match python() {
         Ok(python) => python,
         Err(why) => {
@@ -42,6 +53,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         let file = clients().join("python").join(program).display().to_string();
         plain_and_with_faults(steps, name, |emulator| emulator.play(&python, &[&file]));
     }
+    steps.step("boto3", || boto3(&python, &[]));
+    // Those that boto3 repeats by itself.
+    let faults = ["429:41:*:/s3", "500:37:GET:/s3", "503:43:*:/s3", "timeout:59:GET:/s3"];
+    let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+    let options: Vec<&str> = ["--timeout", "200"].into_iter().chain(faults).collect();
+    steps.step("boto3, with faults", || boto3(&python, &options));
     match certificate() {
         Ok((certificate, key)) => {
             steps.step("linode_api4 over TLS", || over_tls(&python, &certificate, &key));
@@ -60,7 +77,7 @@ fn plain_and_with_faults(steps: &mut Steps, name: &str, play: impl Fn(&Emulator)
 }
 
 pub(crate) struct Emulator {
-    _running: Running,
+    running: Running,
     pub(crate) url: String,
 }
 
@@ -76,7 +93,7 @@ impl Emulator {
         let running = Running::start(command);
         let listening = |line: &str| line.strip_prefix("listening on ").map(str::to_owned);
         let url = running.line("its address", Duration::from_secs(30), listening);
-        Self { url: url.expect("it ended before it listened"), _running: running }
+        Self { url: url.expect("it ended before it listened"), running }
     }
 
     fn play(&self, program: &Path, words: &[&str]) {
@@ -88,6 +105,67 @@ impl Emulator {
         client.args(before).args([&self.url, TOKEN]).args(after).env_remove("LINODE_TOKEN");
         command::run(client, PLAY).expect(0)
     }
+}
+
+fn boto3(python: &Path, options: &[&str]) {
+    let mut all = vec!["--pace", "0", "--s3-listen", "127.0.0.1:0"];
+    all.extend(options);
+    let emulator = Emulator::start(&all);
+    let s3 = |line: &str| line.strip_prefix("S3 on ").map(str::to_owned);
+    let endpoint = emulator.running.line("the address of S3", Duration::from_secs(30), s3);
+    let file = clients().join("python/s3.py").display().to_string();
+    drop(emulator.run(python, &[&file], &[&endpoint.expect("it ended before it served S3")]));
+}
+
+/// A configuration that needs no provider, with its state in a bucket.
+fn backend(name: &str) {
+    let server = Server::start(Conditions::Kept);
+    let folder = run::folder().join(format!("{name}-backend"));
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{BUCKET}\"\n    key = \"dev/terraform.tfstate\"\n    \
+         use_lockfile = true\n    use_path_style = true\n    region = \"fr-par\"\n    endpoints = {{ s3 = \"{}\" }}\n    \
+         skip_credentials_validation = true\n    skip_metadata_api_check = true\n    \
+         skip_region_validation = true\n    skip_requesting_account_id = true\n  }}\n}}\n\
+         variable \"word\" {{ default = \"one\" }}\n\
+         resource \"terraform_data\" \"kept\" {{ input = var.word }}\n\
+         output \"word\" {{ value = terraform_data.kept.output }}\n",
+        server.endpoint()
+    );
+    fs::write(folder.join("main.tf"), text).unwrap();
+    let command = |words: &[&str]| {
+        let mut command = Command::new(name);
+        command.current_dir(&folder).args(words).env("CHECKPOINT_DISABLE", "1");
+        server.set(&mut command);
+        command
+    };
+    let tool = |words: &[&str]| command::run(command(words), PLAY);
+    let quiet = ["-no-color", "-input=false"];
+    drop(tool(&[&["init"], &quiet[..]].concat()).expect(0));
+    drop(tool(&[&["apply", "-auto-approve"], &quiet[..]].concat()).expect(0));
+    assert_eq!(server.names("dev/"), ["dev/terraform.tfstate"], "the lock is there still");
+    // Somebody else is at it.
+    let lock = "dev/terraform.tfstate.tflock";
+    assert_eq!(server.object("PUT", lock, b"{\"ID\": \"somebody-else\"}").unwrap().0, 200);
+    let refused = tool(&[&["apply", "-auto-approve", "-var=word=two"], &quiet[..]].concat());
+    assert!(refused.code == Some(1) && refused.stderr.contains("somebody-else"), "{refused}");
+    assert_eq!(server.object("DELETE", lock, b"").unwrap().0, 204);
+    let shown = tool(&["output", "-no-color", "-raw", "word"]).expect(0);
+    assert_eq!(shown.stdout.trim(), "one");
+    // Of several at once each is done, or is told of the lock; the state is always one of them whole.
+    let rivals = (0..3).map(|n| {
+        let word = format!("-var=word=rival-{n}");
+        Running::start(command(&[&["apply", "-auto-approve", &word], &quiet[..]].concat()))
+    });
+    let rivals: Vec<Running> = rivals.collect();
+    let ended: Vec<Ended> = rivals.into_iter().map(|rival| rival.end(PLAY)).collect();
+    let locked = |e: &&Ended| e.stderr.contains("Error acquiring the state lock");
+    let done = ended.iter().filter(|e| e.code == Some(0)).count();
+    assert!(done > 0 && done + ended.iter().filter(locked).count() == ended.len(), "{}", ended[0]);
+    let shown = tool(&["output", "-no-color", "-raw", "word"]).expect(0);
+    assert!(shown.stdout.starts_with("rival-"), "{shown}");
+    drop(tool(&[&["destroy", "-auto-approve"], &quiet[..]].concat()).expect(0));
+    assert_eq!(server.names("dev/"), ["dev/terraform.tfstate"]);
 }
 
 fn over_tls(python: &Path, certificate: &Path, key: &Path) {
@@ -157,7 +235,7 @@ fn python() -> Result<PathBuf, String> {
 }
 
 /// Of 127.0.0.1, signed by itself, good for a day.
-fn certificate() -> Result<(PathBuf, PathBuf), String> {
+pub(crate) fn certificate() -> Result<(PathBuf, PathBuf), String> {
     let mut version = Command::new("openssl");
     version.arg("version");
     possible(version)?;

@@ -49,6 +49,7 @@ const SHORT: &[Scenario] = &[
 const FULL: &[Scenario] = &[
     full::kill::SCENARIO,
     full::emulator::SCENARIO,
+    full::provider::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
     full::entry::SCENARIO,

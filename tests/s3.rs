@@ -1,41 +1,19 @@
-//! A real S3 server on loopback: s3s has the protocol and checks every signature, s3s-fs keeps the
-//! objects in a folder. s3s-fs alone looks whether an object is there and then writes it, so that two
-//! creations at once both come through; here requests that change something wait for each other, which
-//! is what services promise. A server can also be told not to.
+//! S3 on loopback: the Linode emulator, with a bucket and a key that its API made. It can be told to
+//! break the promise that the state stands on, or to lose answers.
 
 use andamio_engine::{Access, Bucket, Secret, StatePlace, Store};
-use async_trait::async_trait;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
-use s3s::dto::{
-    DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
-    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput,
-};
-use s3s::service::S3ServiceBuilder;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
-use s3s_fs::FileSystem;
-use std::net::SocketAddr;
+use andamio_testkit::{Running, run};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::RwLock;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 pub(crate) const BUCKET: &str = "team-state";
-const KEY: &str = "AKIATEST";
-const SECRET: &str = "correct-horse-battery";
-
-/// Between looking and writing, of a server that does the one after the other.
-const GAP: Duration = Duration::from_millis(300);
+const REGION: &str = "fr-par";
+const STARTED: Duration = Duration::from_secs(30);
 
 /// What the server makes of `If-None-Match: *`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,109 +25,108 @@ pub(crate) enum Conditions {
 }
 
 pub(crate) struct Server {
-    address: SocketAddr,
-    folder: TempDir,
-    lose: Arc<AtomicU32>,
     /// Dropped first, so that nothing is served while the folder goes.
-    runtime: Option<Runtime>,
+    running: Option<Running>,
+    folder: TempDir,
+    api: String,
+    endpoint: String,
+    key: (String, String),
     /// Speaks TLS with a certificate that only this file vouches for.
     certificate: Option<PathBuf>,
 }
 
-struct Front {
-    files: FileSystem,
-    folder: PathBuf,
-    conditions: Conditions,
-    turn: RwLock<()>,
-    /// This many creations are done and answered with an error.
-    lose: Arc<AtomicU32>,
-}
-
 impl Server {
     pub(crate) fn start(conditions: Conditions) -> Self {
-        Self::new(conditions, false)
+        let conditions = format!("{conditions:?}").to_lowercase();
+        Self::with(&["--s3-conditions", &conditions])
     }
 
-    pub(crate) fn start_tls() -> Self {
-        Self::new(Conditions::Kept, true)
-    }
-
-    fn new(conditions: Conditions, tls: bool) -> Self {
+    pub(crate) fn with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let files = FileSystem::new(folder.path()).unwrap();
-        let lose = Arc::new(AtomicU32::new(0));
-        let front = Front {
-            files,
-            folder: folder.path().to_owned(),
-            conditions,
-            turn: RwLock::new(()),
-            lose: Arc::clone(&lose),
-        };
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut builder = S3ServiceBuilder::new(front);
-        builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-        let service = builder.build();
-        let certificate = tls.then(|| folder.path().join("authority.pem"));
-        let acceptor = certificate.as_deref().map(acceptor);
-        runtime.spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let (service, acceptor) = (service.clone(), acceptor.clone());
-                tokio::spawn(async move {
-                    let http = http1::Builder::new();
-                    match acceptor {
-                        None => drop(http.serve_connection(TokioIo::new(socket), service).await),
-                        Some(acceptor) => {
-                            if let Ok(socket) = acceptor.accept(socket).await {
-                                drop(http.serve_connection(TokioIo::new(socket), service).await);
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, folder, lose, runtime: Some(runtime), certificate }
+        let (running, api, endpoint) = launch(folder.path(), options);
+        let key = (String::new(), String::new());
+        let mut server =
+            Self { running: Some(running), folder, api, endpoint, key, certificate: None };
+        let bucket = json!({"label": BUCKET, "region": REGION});
+        server.api("POST", "/object-storage/buckets", &bucket);
+        let key = server.api("POST", "/object-storage/keys", &json!({"label": "team"}));
+        let text = |field: &str| key[field].as_str().unwrap().to_owned();
+        server.key = (text("access_key"), text("secret_key"));
+        server
+    }
+
+    /// The same over TLS, where its API cannot be asked from here.
+    pub(crate) fn start_tls() -> Self {
+        let mut server = Self::start(Conditions::Kept);
+        server.stop();
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let [certificate, key] =
+            ["authority.pem", "key.pem"].map(|name| server.folder.path().join(name));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let [cert, key] = [&certificate, &key].map(|file| file.display().to_string());
+        let (running, api, endpoint) =
+            launch(server.folder.path(), &["--tls-cert", &cert, "--tls-key", &key]);
+        server.running = Some(running);
+        (server.api, server.endpoint, server.certificate) = (api, endpoint, Some(certificate));
+        server
     }
 
     /// From now on nobody answers there.
     pub(crate) fn stop(&mut self) {
-        self.runtime.take();
+        self.running.take();
     }
 
-    /// The next creation is done, and its answer is lost.
-    pub(crate) fn lose_an_answer(&self) {
-        self.lose.store(1, Ordering::SeqCst);
+    /// With what it had, at another address.
+    pub(crate) fn start_again(&mut self) {
+        let (running, api, endpoint) = launch(self.folder.path(), &[]);
+        self.running = Some(running);
+        (self.api, self.endpoint) = (api, endpoint);
     }
 
-    pub(crate) fn answer_is_lost(&self) -> bool {
-        self.lose.load(Ordering::SeqCst) == 0
-    }
-
-    pub(crate) fn endpoint(&self) -> String {
-        let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     pub(crate) fn certificate(&self) -> &Path {
         self.certificate.as_deref().expect("a server with TLS")
     }
 
-    /// Where the server keeps the bucket's objects.
-    pub(crate) fn objects(&self) -> PathBuf {
-        self.folder.path().join(BUCKET)
+    fn api(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}/v4{path}", self.api);
+        let answer = http(&url, method, "Authorization: Bearer x\r\n", body.to_string().as_bytes());
+        let (status, body) = answer.unwrap_or_else(|| panic!("no answer to {method} {path}"));
+        let text = String::from_utf8(body).unwrap();
+        assert_eq!(status, 200, "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Names of the objects below a prefix.
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+        let path = format!("/object-storage/buckets/{REGION}/{BUCKET}/object-list");
+        let page = self.api("GET", &format!("{path}?page_size=5000&prefix={prefix}"), &json!({}));
+        let names = page["data"].as_array().unwrap().iter();
+        names.map(|object| object["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// One request about one object, past every client; `None` when its answer is lost.
+    pub(crate) fn object(&self, method: &str, name: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+        let path = format!("/object-storage/buckets/{REGION}/{BUCKET}/object-url");
+        let signed = self.api("POST", &path, &json!({"method": method, "name": name}));
+        http(signed["url"].as_str().unwrap(), method, "", body)
     }
 
     pub(crate) fn access(&self) -> Access {
         Access {
-            endpoint: Some(self.endpoint()),
-            key_id: Some(KEY.to_owned()),
-            secret: Some(Secret(SECRET.to_owned())),
+            endpoint: Some(self.endpoint.clone()),
+            key_id: Some(self.key.0.clone()),
+            secret: Some(Secret(self.key.1.clone())),
             ..Access::default()
         }
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.key.1
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -160,93 +137,49 @@ impl Server {
     /// What a person sets before a command.
     pub(crate) fn set(&self, command: &mut Command) {
         command
-            .env("AWS_ENDPOINT_URL", self.endpoint())
-            .env("AWS_ACCESS_KEY_ID", KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET);
-        unset(
-            command,
-            &["AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"],
-        );
-    }
-}
-
-/// Makes a certificate for 127.0.0.1 and writes it to the file.
-fn acceptor(file: &Path) -> TlsAcceptor {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    std::fs::write(file, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
-}
-
-impl Front {
-    fn has(&self, input: &PutObjectInput) -> bool {
-        self.folder.join(&input.bucket).join(&input.key).exists()
-    }
-}
-
-fn unset(command: &mut Command, variables: &[&str]) {
-    for variable in variables {
-        command.env_remove(variable);
-    }
-}
-
-#[async_trait]
-impl S3 for Front {
-    async fn put_object(
-        &self,
-        mut request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        if self.conditions == Conditions::Ignored {
-            request.input.if_none_match = None;
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", &self.key.0)
+            .env("AWS_SECRET_ACCESS_KEY", &self.key.1);
+        for variable in ["AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"]
+        {
+            command.env_remove(variable);
         }
-        if self.conditions == Conditions::Racy && request.input.if_none_match.take().is_some() {
-            if self.has(&request.input) {
-                return Err(s3_error!(PreconditionFailed));
-            }
-            // Long enough for everybody else to look as well.
-            tokio::time::sleep(GAP).await;
-        }
-        let _turn = self.turn.write().await;
-        let answer = self.files.put_object(request).await?;
-        let lose = self.lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        if lose.is_ok() { Err(s3_error!(InternalError, "the answer is lost")) } else { Ok(answer) }
     }
+}
 
-    async fn delete_object(
-        &self,
-        request: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let _turn = self.turn.write().await;
-        self.files.delete_object(request).await
-    }
+/// Addresses of the API and of S3.
+fn launch(state: &Path, options: &[&str]) -> (Running, String, String) {
+    let mut command = Command::new(run::built("linode-emulator"));
+    command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--no-rate-limits"]);
+    command.arg("--state").arg(state.join("emulator")).args(options);
+    command.env_remove("LINODE_EMULATOR_TOKEN");
+    let running = Running::start(command);
+    let address = |what: &'static str| {
+        let line = |line: &str| line.strip_prefix(&format!("{what} on ")).map(str::to_owned);
+        running.line("its address", STARTED, line).expect("it ended before it listened")
+    };
+    let (api, s3) = (address("listening"), address("S3"));
+    (running, api, s3)
+}
 
-    async fn get_object(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
-        let _turn = self.turn.read().await;
-        self.files.get_object(request).await
-    }
-
-    async fn head_object(
-        &self,
-        request: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let _turn = self.turn.read().await;
-        self.files.head_object(request).await
-    }
-
-    async fn list_objects_v2(
-        &self,
-        request: S3Request<ListObjectsV2Input>,
-    ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        let _turn = self.turn.read().await;
-        self.files.list_objects_v2(request).await
-    }
+/// Status and body; `None` when the connection ended without a whole answer.
+fn http(url: &str, method: &str, headers: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
+    let mut stream = TcpStream::connect(host).ok()?;
+    stream.set_read_timeout(Some(STARTED)).unwrap();
+    let length = body.len();
+    let head = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    let body = answer[end + 4..].to_vec();
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|n| n.parse() == Ok(body.len())).then_some((status, body))
 }

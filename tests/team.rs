@@ -36,7 +36,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             one
         };
         two_checkouts(&on("ana"), &on("bo"));
-        assert!(server.objects().join("small/dev.local/secrets/0000000001.json").exists());
+        assert_eq!(server.names("small/dev.local/secrets/0000000001.json").len(), 1);
         assert!(!sandbox.state().exists(), "there is a folder too");
     });
     steps.step("manual pages of every verb that is shown", manual);

@@ -14,7 +14,7 @@ use tool::{Tool, Tree};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "terraform", need: Need::Nothing, run: all };
 
-const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+pub(crate) const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     drift::all(steps);

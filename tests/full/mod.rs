@@ -7,3 +7,4 @@ pub(crate) mod entry;
 pub(crate) mod flows;
 pub(crate) mod kill;
 pub(crate) mod schema;
+pub(crate) mod provider;

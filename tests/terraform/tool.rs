@@ -1,5 +1,5 @@
 //! Terraform or OpenTofu without a network: a filesystem mirror that has one provider, the one that
-//! serves the official schema.
+//! serves the official schema, or the official one.
 
 use andamio_testkit::{Ended, command, run};
 use serde_json::Value;
@@ -36,26 +36,40 @@ pub(crate) struct Tool {
 impl Tool {
     /// Builds the provider and puts it where the tool looks for it.
     pub(crate) fn new(name: &'static str) -> Self {
-        let folder = run::folder().join(format!("{name}-mirror"));
+        let (tool, file) = Self::mirror(name, "mirror");
+        let mut build = Command::new("go");
+        build.current_dir(run::checkout().join("tests/terraform/provider"));
+        build.args(["build", "-trimpath", "-o"]).arg(file);
+        build.arg(".").env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=readonly");
+        drop(command::run(build, Duration::from_secs(590)).expect(0));
+        tool
+    }
+
+    /// With the provider that the tool finds by itself, or with that file.
+    pub(crate) fn official(name: &'static str, provider: Option<&Path>) -> Self {
+        let (tool, file) = Self::mirror(name, "official");
+        match provider {
+            Some(provider) => drop(fs::copy(provider, file).unwrap()),
+            None => fs::write(&tool.config, "").unwrap(),
+        }
+        tool
+    }
+
+    /// A filesystem mirror, and the file that is to be the provider in it.
+    fn mirror(name: &'static str, what: &str) -> (Self, PathBuf) {
+        let folder = run::folder().join(format!("{name}-{what}"));
         // Where each looks a provider up that names no host.
         let domain = if name == "tofu" { "opentofu.org" } else { "terraform.io" };
         let host = format!("registry.{domain}");
         let place = folder.join(host).join("linode/linode/3.13.0/linux_amd64");
         fs::create_dir_all(&place).unwrap();
-        let mut build = Command::new("go");
-        build.current_dir(run::checkout().join("tests/terraform/provider"));
-        build
-            .args(["build", "-trimpath", "-o"])
-            .arg(place.join("terraform-provider-linode_v3.13.0"));
-        build.arg(".").env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=readonly");
-        drop(command::run(build, Duration::from_secs(590)).expect(0));
         let config = folder.join("config.tfrc");
         let mirror = folder.display();
         let text = format!(
             "provider_installation {{\n  filesystem_mirror {{\n    path = \"{mirror}\"\n  }}\n}}\n"
         );
         fs::write(&config, text).unwrap();
-        Self { name, config }
+        (Self { name, config }, place.join("terraform-provider-linode_v3.13.0"))
     }
 
     pub(crate) fn run(&self, folder: &Path, arguments: &[&str]) -> Ended {

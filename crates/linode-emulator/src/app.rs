@@ -8,7 +8,6 @@ use crate::fault::Faults;
 use crate::job::{Job, Machines};
 use crate::limits::Limits;
 use crate::store::{Durable, Kind, Opened, State, StoreError, Tx, open};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -21,6 +20,8 @@ pub struct Options {
     pub token: Option<String>,
     pub rate_limits: bool,
     pub faults: Faults,
+    /// Where S3 is served, as clients name it.
+    pub s3: Option<String>,
     /// How long an answer that never comes keeps its connection open.
     pub timeout: Duration,
 }
@@ -46,9 +47,11 @@ impl App {
         options: Options,
     ) -> Result<Arc<Self>, StoreError> {
         let (mut store, durable) = open(folder)?;
+        store.state.s3 = options.s3.as_deref().map(Arc::from);
         let Ok(()) = store
             .transact::<_, std::convert::Infallible>(|tx| {
                 api::account::first_run(tx);
+                api::object_storage::served(tx);
                 Ok(())
             })
             .map(|_| ());
@@ -70,10 +73,10 @@ impl App {
     ///
     /// # Errors
     /// Those of the handler, or the state cannot be written.
-    pub(crate) async fn read(
+    pub(crate) async fn read<T, E: From<Errors>>(
         &self,
-        work: impl FnOnce(&State) -> Result<Value, Errors>,
-    ) -> Result<Value, Errors> {
+        work: impl FnOnce(&State) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (answer, sent) = {
             let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
             (work(&store.state), store.sent())
@@ -86,10 +89,10 @@ impl App {
     ///
     /// # Errors
     /// Those of the handler, or the state cannot be written.
-    pub(crate) async fn write<T>(
+    pub(crate) async fn write<T, E: From<Errors>>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Errors>,
-    ) -> Result<T, Errors> {
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (answer, sent) = {
             let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
             let (answer, sent, jobs) = store.transact(work)?;
@@ -127,7 +130,7 @@ impl App {
             let begun = self.write(|tx| {
                 api::begin(tx, &job);
                 event::start(tx, job.event);
-                Ok(())
+                Ok::<(), Errors>(())
             });
             if begun.await.is_err() {
                 return;
@@ -135,7 +138,7 @@ impl App {
             let outcome = self.machines.carry_out(&job).await;
             let ended = self.write(|tx| {
                 api::finish(tx, &job, outcome.as_ref().copied().map_err(String::as_str));
-                Ok(())
+                Ok::<(), Errors>(())
             });
             if ended.await.is_err() {
                 return;

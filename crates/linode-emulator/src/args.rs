@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use linode_emulator::fault::Fault;
+use linode_emulator::s3::Conditions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -14,11 +15,15 @@ Examples:
   linode-emulator --listen 127.0.0.1:8080 --state emulator --fault busy:3:POST --fault 429:10
       every third POST finds the Linode busy, every tenth request is one too many
 
+  linode-emulator --listen 127.0.0.1:8080 --s3-listen 127.0.0.1:9000 --state emulator
+      buckets that take objects, too: AWS_ENDPOINT_URL=http://127.0.0.1:9000
+
 Faults are WHAT:EVERY[:METHOD[:PATH]], WHAT one of 429, 500, 503, 408, busy, timeout (no answer,
 nothing done) and lost (no answer, though done); PATH is behind /v4, what is below it counts
-too, and * is any part: 500:2:GET:/linode/instances/*/ips
+too, and * is any part: 500:2:GET:/linode/instances/*/ips. Those of S3 are below /s3:
+lost:3:PUT:/s3/BUCKET
 
-Standard output has one line when it listens, with the address. Exit status: 0 told to stop,
+Standard output has one line when it listens, with the address, and one for S3. Exit status: 0 told to stop,
 1 failed, 2 usage.";
 
 /// Linode's API v4 on this machine
@@ -28,6 +33,15 @@ pub(crate) struct Args {
     /// Address and port to listen on; port 0 is one that is free
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
+    /// Address and port to serve S3 on, for the buckets that the API makes
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) s3_listen: Option<SocketAddr>,
+    /// Name of that address in what the API shows [default: the address]
+    #[arg(long, value_name = "NAME", requires = "s3_listen")]
+    pub(crate) s3_name: Option<String>,
+    /// What becomes of `If-None-Match: *` in S3: kept, racy (looks and writes later) or ignored
+    #[arg(long, value_name = "HOW", default_value = "kept", requires = "s3_listen")]
+    pub(crate) s3_conditions: Conditions,
     /// Folder that everything is kept in; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub(crate) state: PathBuf,

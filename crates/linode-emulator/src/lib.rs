@@ -12,6 +12,7 @@ pub mod fault;
 mod filter;
 pub mod job;
 mod limits;
+pub mod s3;
 pub mod serve;
 mod store;
 

@@ -8,7 +8,7 @@ mod firewall;
 mod instance;
 mod networking;
 mod nodebalancer;
-mod object_storage;
+pub(crate) mod object_storage;
 mod placement;
 mod route;
 mod volume;

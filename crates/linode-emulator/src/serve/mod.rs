@@ -6,9 +6,13 @@ mod tls;
 pub use tls::{TlsError, config as tls};
 
 use crate::app::App;
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +23,25 @@ use tokio_rustls::TlsAcceptor;
 /// For requests that are under way when the end comes.
 const STOP: Duration = Duration::from_secs(5);
 
+/// API v4.
+pub fn api(app: Arc<App>) -> TowerToHyperService<axum::Router> {
+    TowerToHyperService::new(answer::router(app))
+}
+
 /// Serves until `stop` resolves.
-pub async fn serve(
-    app: Arc<App>,
+pub async fn serve<S, B>(
+    service: S,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     stop: impl Future<Output = ()>,
-) {
-    let router = answer::router(app);
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let graceful = Arc::new(GracefulShutdown::new());
     tokio::pin!(stop);
     loop {
@@ -41,12 +56,12 @@ pub async fn serve(
         };
         // Without it small answers wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let (router, watcher) = (router.clone(), graceful.watcher());
+        let (service, watcher) = (service.clone(), graceful.watcher());
         match tls.clone() {
-            None => drop(tokio::spawn(connection(stream, router, watcher))),
+            None => drop(tokio::spawn(connection(stream, service, watcher))),
             Some(tls) => drop(tokio::spawn(async move {
                 if let Ok(stream) = tls.accept(stream).await {
-                    connection(stream, router, watcher).await;
+                    connection(stream, service, watcher).await;
                 }
             })),
         }
@@ -58,14 +73,16 @@ pub async fn serve(
 }
 
 /// A connection that breaks is its client's business.
-async fn connection<S>(
-    stream: S,
-    router: axum::Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+async fn connection<T, S, B>(stream: T, service: S, watcher: Watcher)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let service = TowerToHyperService::new(router);
     let server = hyper::server::conn::http1::Builder::new();
     let _ = watcher.watch(server.serve_connection(TokioIo::new(stream), service)).await;
 }

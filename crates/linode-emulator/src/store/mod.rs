@@ -22,6 +22,10 @@ pub(crate) struct State {
     tables: BTreeMap<Kind, BTreeMap<Key, Arc<Record>>>,
     /// Kind and unique name → key. It follows the tables.
     names: HashMap<(Kind, String), Key>,
+    /// Bucket and name → object, in the order that listings have. It follows the tables.
+    objects: BTreeMap<(u64, String), u64>,
+    /// Where S3 is served, as clients name it. Not on disk: it is this run's.
+    pub(crate) s3: Option<Arc<str>>,
     /// The last id that was given. Ids are never given twice, also not after a deletion.
     last_id: u64,
 }
@@ -52,6 +56,22 @@ impl State {
         self.tables.get(&kind)?.get(key)
     }
 
+    /// What a bucket has under this name, whose case matters.
+    pub(crate) fn object(&self, bucket: u64, name: &str) -> Option<&Arc<Record>> {
+        let id = self.objects.get(&(bucket, name.to_owned()))?;
+        self.get(Kind::Object, bucket, *id)
+    }
+
+    /// Objects of a bucket by name, from the first that is not before `from`.
+    pub(crate) fn objects_from(
+        &self,
+        bucket: u64,
+        from: &str,
+    ) -> impl Iterator<Item = &Arc<Record>> {
+        let range = (bucket, from.to_owned())..(bucket + 1, String::new());
+        self.objects.range(range).filter_map(move |(_, id)| self.get(Kind::Object, bucket, *id))
+    }
+
     /// Puts a record in its place, or takes it out; returns what was there.
     fn set(&mut self, kind: Kind, key: Key, record: Option<Arc<Record>>) -> Option<Arc<Record>> {
         let table = self.tables.entry(kind).or_default();
@@ -61,6 +81,16 @@ impl State {
             Some(record) => table.insert(key, record),
             None => table.remove(&key),
         };
+        if kind == Kind::Object {
+            let name = before.as_ref().map(|r| (key.parent, r.text("name").to_owned()));
+            // Another record may have taken the name before this one leaves it.
+            if let Some(name) = name.filter(|n| self.objects.get(n) == Some(&key.id)) {
+                self.objects.remove(&name);
+            }
+            if let Some(record) = table.get(&key) {
+                self.objects.insert((key.parent, record.text("name").to_owned()), key.id);
+            }
+        }
         let gone = before.as_ref().and_then(name);
         if gone != after {
             if let Some(gone) = gone {

@@ -28,7 +28,16 @@ pub(crate) enum Kind {
     NodeBalancerConfig,
     NodeBalancerNode,
     NodeBalancerVpc,
+    /// What a bucket has under a name now.
+    Object,
     ObjectKey,
+    /// A part of an upload that is not complete; its parent is the upload.
+    ObjectPart,
+    /// Signs the addresses that the API gives out.
+    ObjectSigner,
+    ObjectUpload,
+    /// What a bucket had under a name before, and marks of deletions.
+    ObjectVersion,
     PlacementGroup,
     Profile,
     Settings,

@@ -5,5 +5,6 @@ mod faults;
 mod kill;
 mod life;
 mod lists;
+mod objects;
 mod support;
 mod words;

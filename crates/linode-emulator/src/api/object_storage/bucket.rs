@@ -1,10 +1,11 @@
 //! Buckets, found by region or cluster, and label.
 
-use super::{ENDPOINT_TYPE, region};
+use super::{ENDPOINT_TYPE, endpoint, holds, region};
 use crate::call::{Call, plain};
 use crate::check::{Field, Given, Rule, create, field, update};
 use crate::error::Errors;
 use crate::event;
+use crate::s3::forget_uploads;
 use crate::store::{Body, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const CERTIFICATE: &[Field] = &[
     field("private_key", Rule::Text(1, 65_535)).required(),
 ];
 
-fn find(state: &State, call: &Call) -> Result<Arc<Record>, Errors> {
+pub(super) fn find(state: &State, call: &Call) -> Result<Arc<Record>, Errors> {
     let place = region(call.text(0)).ok_or_else(Errors::not_found)?;
     let same = |b: &&Arc<Record>| b.text("region") == place.id && b.text("label") == call.text(1);
     state.all(Kind::Bucket).find(same).cloned().ok_or_else(Errors::not_found)
@@ -54,18 +55,20 @@ pub(super) fn add(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     };
     let place =
         region(named).ok_or_else(|| Errors::field(field, format!("{field} is not valid")))?;
-    if given.text("s3_endpoint").is_some_and(|endpoint| endpoint != place.s3_endpoint()) {
+    let endpoint = endpoint(tx, place);
+    if given.text("s3_endpoint").is_some_and(|given| given != endpoint) {
         return Err(Errors::field("s3_endpoint", "s3_endpoint is not one of the region's"));
     }
     let label = given.text("label").unwrap_or_default();
     if label.chars().any(|c| c.is_ascii_uppercase()) {
         return Err(Errors::field("label", "Must only use lower case letters"));
     }
-    let same = |b: &Arc<Record>| b.text("region") == place.id && b.text("label") == label;
+    // Where S3 is served, all regions are at one address, and a path has only the label.
+    let here = tx.s3.is_some();
+    let same = |b: &Arc<Record>| (here || b.text("region") == place.id) && b.text("label") == label;
     if tx.all(Kind::Bucket).any(same) {
         return Err(Errors::field("label", "Bucket already exists"));
     }
-    let endpoint = place.s3_endpoint();
     let body = json!({
         "label": label,
         "hostname": format!("{label}.{endpoint}"),
@@ -88,6 +91,13 @@ pub(super) fn add(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
 
 pub(super) fn remove(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     let bucket = find(tx, call)?;
+    if holds(tx, &bucket) {
+        return Err(Errors::bad(
+            "Bucket is not empty. Please delete all objects before deleting the bucket.",
+        ));
+    }
+    // Their files go at the next start.
+    forget_uploads(tx, bucket.id);
     tx.delete(Kind::Bucket, bucket.key());
     Ok(json!({}))
 }

@@ -1,10 +1,11 @@
-//! Access keys. The secret is told once, at creation, and not kept.
+//! Access keys. The secret is told once, at creation; it is kept, since signatures are verified with it.
 
-use super::{ENDPOINT_TYPE, region};
+use super::{ENDPOINT_TYPE, endpoint, region};
 use crate::call::{Call, plain};
 use crate::check::{Field, Given, Rule, create, field, update};
 use crate::error::Errors;
 use crate::event::{self, Entity};
+use crate::s3::SECRET;
 use crate::store::{Body, Kind, Record, State, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ const ACCESS: &[Field] = &[
 /// In place of a secret that was told already.
 const TOLD: &str = "[REDACTED]";
 /// Characters of an access key and of its secret.
-const LENGTHS: (usize, usize) = (20, 40);
+pub(super) const LENGTHS: (usize, usize) = (20, 40);
 
 fn find(state: &State, call: &Call) -> Result<Arc<Record>, Errors> {
     state.get(Kind::ObjectKey, 0, call.id(0)?).cloned().ok_or_else(Errors::not_found)
@@ -43,7 +44,7 @@ pub(super) fn view(state: &State, call: &Call) -> Result<Value, Errors> {
 }
 
 /// Letters and digits, evenly: bytes beyond the last whole round of them are drawn again.
-fn random(length: usize) -> Result<String, Errors> {
+pub(super) fn random(length: usize) -> Result<String, Errors> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::new();
     while text.len() < length {
@@ -57,21 +58,21 @@ fn random(length: usize) -> Result<String, Errors> {
     Ok(text)
 }
 
-fn regions(names: &[Value]) -> Result<Value, Errors> {
+fn regions(state: &State, names: &[Value]) -> Result<Value, Errors> {
     let each = names.iter().enumerate().map(|(number, name)| {
         let place = region(name.as_str().unwrap_or_default());
         let field = format!("regions[{number}]");
         let place = place.ok_or_else(|| Errors::field(&field, "region is not valid"))?;
         Ok(json!({
             "id": place.id,
-            "s3_endpoint": place.s3_endpoint(),
+            "s3_endpoint": endpoint(state, place),
             "endpoint_type": ENDPOINT_TYPE,
         }))
     });
     each.collect()
 }
 
-fn bucket_access(list: &[Value]) -> Result<(Value, Vec<Value>), Errors> {
+fn bucket_access(state: &State, list: &[Value]) -> Result<(Value, Vec<Value>), Errors> {
     let (mut kept, mut places) = (Vec::new(), Vec::new());
     for (number, wanted) in list.iter().enumerate() {
         let at = format!("bucket_access[{number}].");
@@ -80,6 +81,12 @@ fn bucket_access(list: &[Value]) -> Result<(Value, Vec<Value>), Errors> {
         let named = given.text("region").or(given.text("cluster")).unwrap_or_default();
         let field = format!("{at}region");
         let place = region(named).ok_or_else(|| Errors::field(&field, "region is not valid"))?;
+        let name = given.text("bucket_name").unwrap_or_default();
+        let same = |b: &Arc<Record>| b.text("region") == place.id && b.text("label") == name;
+        if !state.all(Kind::Bucket).any(same) {
+            // The provider knows a bucket that is gone by these words.
+            return Err(Errors::field(&format!("{at}bucket_name"), "Bucket not found"));
+        }
         kept.push(json!({
             "bucket_name": given.text("bucket_name"),
             "permissions": given.text("permissions"),
@@ -96,9 +103,9 @@ fn bucket_access(list: &[Value]) -> Result<(Value, Vec<Value>), Errors> {
 pub(super) fn add(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     let given = create(KEY, &call.body)?;
     let limited = call.body.get("bucket_access").is_some_and(Value::is_array);
-    let (access, places) = bucket_access(given.list("bucket_access"))?;
+    let (access, places) = bucket_access(tx, given.list("bucket_access"))?;
     let wanted = given.list("regions");
-    let regions = regions(if wanted.is_empty() { &places } else { wanted })?;
+    let regions = regions(tx, if wanted.is_empty() { &places } else { wanted })?;
     let mut body = Body::new();
     for (name, value) in [
         ("label", given.get("label").cloned().unwrap_or_default()),
@@ -110,10 +117,13 @@ pub(super) fn add(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     ] {
         body.insert(name.to_owned(), value);
     }
-    let key = tx.insert(Kind::ObjectKey, 0, body, Body::new());
+    let secret = random(LENGTHS.1)?;
+    let mut hidden = Body::new();
+    hidden.insert(SECRET.to_owned(), secret.clone().into());
+    let key = tx.insert(Kind::ObjectKey, 0, body, hidden);
     event::notify(tx, "obj_access_key_create", &entity(&key));
     let mut told = plain(&key);
-    told["secret_key"] = random(LENGTHS.1)?.into();
+    told["secret_key"] = secret.into();
     Ok(told)
 }
 
@@ -122,7 +132,7 @@ pub(super) fn change(tx: &mut Tx<'_>, call: &Call) -> Result<Value, Errors> {
     let mut given = update(KEY, &call.body)?;
     if let Some(wanted) = given.remove("regions") {
         let wanted = wanted.as_array().cloned().unwrap_or_default();
-        given.insert("regions".to_owned(), regions(&wanted)?);
+        given.insert("regions".to_owned(), regions(tx, &wanted)?);
     }
     let changed = tx.change(Kind::ObjectKey, key.key(), |record| record.body.extend(given));
     let changed = changed.ok_or_else(Errors::not_found)?;
