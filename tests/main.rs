@@ -19,6 +19,7 @@ mod flows;
 mod full;
 mod hosts;
 mod leftovers;
+mod limits;
 mod lock;
 mod prod;
 mod results;
@@ -40,6 +41,7 @@ const SHORT: &[Scenario] = &[
     terraform::SCENARIO,
     emulator::SCENARIO,
     bare::SCENARIO,
+    limits::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
@@ -48,6 +50,7 @@ const SHORT: &[Scenario] = &[
 const FULL: &[Scenario] = &[
     full::kill::SCENARIO,
     full::emulator::SCENARIO,
+    limits::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
 ];

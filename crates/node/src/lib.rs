@@ -23,6 +23,7 @@ mod run;
 mod secret;
 mod serve;
 mod task;
+mod transfer;
 
 pub use facts::{Facts, facts};
 pub use failure::Failure;
@@ -31,6 +32,7 @@ pub use operator::confirm::{Reverted, confirm, undo_firewall};
 pub use run::{Mode, Out, apply};
 pub use serve::serve;
 pub use task::task;
+pub use transfer::{Transfer, transfer};
 
 /// What the node remembers between runs: owner and generation, stamps of units, the firewall's live
 /// form. Losing it costs one restart of each service, nothing else.

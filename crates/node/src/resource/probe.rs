@@ -101,6 +101,7 @@ async fn get(address: &str, path: &str, login: Option<(&str, &str)>) -> Result<(
 }
 
 async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> {
+    crate::health::has_room()?;
     let mut client = mysql::Client::root(socket).await?;
     if wanted.is_empty() {
         return client.query("SELECT 1").await.map(drop);
@@ -125,6 +126,11 @@ async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> 
 async fn redis(address: &str, password: &str) -> Result<()> {
     let mut client = resp::Client::connect(address, password).await?;
     client.call(&["PING"]).await?;
+    // It answers, and takes no write, for as long as it cannot write its log.
+    let persistence = client.call(&["INFO", "persistence"]).await?.text();
+    if persistence.contains("aof_last_write_status:err") {
+        return Err(Failure::new("it cannot write to its disk"));
+    }
     let info = client.call(&["INFO", "cluster"]).await?.text();
     if !info.contains("cluster_enabled:1") {
         return Ok(());

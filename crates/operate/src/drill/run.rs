@@ -128,8 +128,10 @@ struct Injured {
 
 impl Injured {
     fn new(instance: &Shared, victim: &Victim, fault: Breakage) -> Result<Self, Fault> {
-        let from_outside =
-            matches!(fault, Breakage::Freeze | Breakage::LinkDown | Breakage::Partition);
+        let from_outside = matches!(
+            fault,
+            Breakage::Freeze | Breakage::LinkDown | Breakage::Partition | Breakage::FullDisk
+        );
         let mut guard = None;
         if from_outside && let Some(machine) = instance.topology.machine(&victim.found.name) {
             let injury = instance.local()?.injury(machine);
@@ -157,6 +159,7 @@ impl Injured {
             }
             Breakage::Freeze => Cut::Freeze,
             Breakage::LinkDown => Cut::Link,
+            Breakage::FullDisk => Cut::FullDisk,
             Breakage::Partition => {
                 let others = topology.group(machine.group).filter(|m| m.name != *name);
                 Cut::Partition(others.map(|m| m.address).collect())
