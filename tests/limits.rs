@@ -3,9 +3,7 @@
 //! smaller one is refused. Proves K5 at run time.
 
 use andamio_testkit::wait::until;
-use andamio_testkit::{
-    Abandoned, Need, Sandbox, Scenario, Steps, command, sandbox::DEADLINE,
-};
+use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps, command, sandbox::DEADLINE};
 use serde_json::Value;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
@@ -33,15 +31,21 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = Sandbox::new(&toml("5 GB"));
     let s = &sandbox;
     steps.must("up", || drop(s.ok(&["up", "one"])))?;
-    steps.step("status shows what is used of memory, disk, tasks and the environment's limits", || {
-        shown(s);
-    });
+    steps.step(
+        "status shows what is used of memory, disk, tasks and the environment's limits",
+        || {
+            shown(s);
+        },
+    );
     let calm = steps.must("the neighbour in calm", || watch(s, || thread::sleep(SPAN)))?;
     steps.figure("calm", calm.row());
     let mut seen = Latency::default();
-    steps.step("a machine that fills its disk: no space there, and nothing less on the host", || {
-        seen = watch(s, || full(s));
-    });
+    steps.step(
+        "a machine that fills its disk: no space there, and nothing less on the host",
+        || {
+            seen = watch(s, || full(s));
+        },
+    );
     steps.figure("full_disk", seen.row());
     steps.step("a fork bomb ends at the machine's own number of processes", || {
         seen = watch(s, || bomb(s));
@@ -52,9 +56,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps.figure("memory_hog", seen.row());
     steps.step("afterwards everything is as declared", || whole(s));
-    steps.step("a larger disk is a restart with all that was there; a smaller one is refused", || {
-        grown(s);
-    });
+    steps.step(
+        "a larger disk is a restart with all that was there; a smaller one is refused",
+        || {
+            grown(s);
+        },
+    );
     steps.must("down leaves nothing, no loop device either", || {
         drop(s.ok(&["down", "one", "-y"]));
         assert!(s.leftovers("one").is_empty(), "{:?}", s.leftovers("one"));
@@ -67,7 +74,10 @@ fn shown(s: &Sandbox) {
         let of = |key: &str| machine[key].as_u64().unwrap_or_else(|| panic!("no {key}: {machine}"));
         assert!(of("memory_bytes") > 0 && of("memory_bytes") < of("memory_limit_bytes"));
         assert!((4 * GB..=5 * GB).contains(&of("disk_limit_bytes")), "{machine}");
-        assert!(of("disk_bytes") < GB && of("tasks") > 5 && of("tasks_limit") == TASKS, "{machine}");
+        assert!(
+            of("disk_bytes") < GB && of("tasks") > 5 && of("tasks_limit") == TASKS,
+            "{machine}"
+        );
     }
     let limits = &status["limits"];
     let pair = |key: &str| (limits[key]["used"].as_u64(), limits[key]["limit"].as_u64());
@@ -110,7 +120,7 @@ fn full(s: &Sandbox) {
 /// Until it has all the processes that it may have; systemd ends all of them.
 fn bomb(s: &Sandbox) {
     let properties = "-p RuntimeMaxSec=20 -p TasksMax=infinity -p OOMScoreAdjust=1000";
-    let line = "f() { sleep 30 & f | f & }; f";
+    let line = "f() { sleep 30 & f | f & }; f; sleep 30";
     s.on("one", M, &format!("systemd-run --quiet {properties} --unit=bomb bash -c '{line}'"));
     let mut most = 0;
     let begun = Instant::now();

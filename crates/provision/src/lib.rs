@@ -32,13 +32,11 @@ impl Provider {
     #[must_use]
     pub fn ground(&self) -> Ground {
         match self {
-            Self::Local(local) => {
-                Ground {
-                    image: local.image.is_built(),
-                    network: local.network_is_up(),
-                    free_bytes: local.free_bytes(),
-                }
-            }
+            Self::Local(local) => Ground {
+                image: local.image.is_built(),
+                network: local.network_is_up(),
+                free_bytes: local.free_bytes(),
+            },
             Self::Hosts(_) => Ground { image: true, network: true, free_bytes: u64::MAX },
         }
     }

@@ -76,7 +76,8 @@ pub fn machines_impossible() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root".to_owned());
     }
-    let missing = ["mmdebstrap", "systemd-nspawn", "nft", "ip", "mkfs.ext4"].into_iter().find(|p| !has(p));
+    let missing =
+        ["mmdebstrap", "systemd-nspawn", "nft", "ip", "mkfs.ext4"].into_iter().find(|p| !has(p));
     missing.map(|program| format!("needs {program}"))
 }
 

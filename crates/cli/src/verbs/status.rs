@@ -38,7 +38,8 @@ fn render(status: &Status, output: &Output) -> String {
                 (used, limit) => format!("{used} of {limit} MB"),
             };
             let of = |used: Option<u64>, limit: Option<u64>, form: fn(u64) -> String| {
-                used.zip(limit).map_or("-".to_owned(), |(u, l)| format!("{} of {}", form(u), form(l)))
+                used.zip(limit)
+                    .map_or("-".to_owned(), |(u, l)| format!("{} of {}", form(u), form(l)))
             };
             let disk = of(m.disk_bytes, m.disk_limit_bytes, format_bytes);
             let tasks = of(m.tasks, m.tasks_limit, |number| number.to_string());

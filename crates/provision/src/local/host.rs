@@ -58,7 +58,8 @@ pub fn preflight(roots: &Roots, machines: u64, have_image: bool) -> Vec<Missing>
     if !Path::new("/dev/loop-control").exists() && !loadable {
         lacks(
             "loop",
-            "this host has no loop devices (/dev/loop-control), which machines' disks need".to_owned(),
+            "this host has no loop devices (/dev/loop-control), which machines' disks need"
+                .to_owned(),
             "load them (modprobe loop); inside a container, run it privileged with the host's /dev",
         );
     }

@@ -158,7 +158,8 @@ impl Local {
         }
         let stat = statvfs(&cgroup::root(&self.id, name)?).ok()?;
         let whole = stat.blocks() * stat.fragment_size();
-        Some((whole - stat.blocks_free() * stat.fragment_size(), whole))
+        // What it keeps back for itself nobody can have.
+        Some((whole - stat.blocks_available() * stat.fragment_size(), whole))
     }
 
     /// Processes and threads of a machine, and how many it may have.

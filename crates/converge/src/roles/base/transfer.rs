@@ -16,10 +16,8 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
             context! { inside => inside(cx) },
         )?,
     ));
-    let timer = out.file(file(
-        "/etc/systemd/system/andamio-transfer.timer",
-        include_str!("transfer.timer"),
-    ));
+    let timer = out
+        .file(file("/etc/systemd/system/andamio-transfer.timer", include_str!("transfer.timer")));
     out.unit(Unit { restart_on: vec![service, timer], ..unit("andamio-transfer.timer") });
     Ok(())
 }
