@@ -117,8 +117,8 @@ fn start(sandbox: &Sandbox) -> Vec<Server> {
                 operator: &format!("{}\n", person.public),
                 resolver: &fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             };
-            local.create(&machine, &seed).unwrap();
-            local.start(&machine, &launcher.map(str::to_owned)).unwrap();
+            local.create(&machine, &seed).await.unwrap();
+            local.start(&machine, &launcher.map(str::to_owned)).await.unwrap();
             let (group, address) = (machine.group.as_str(), machine.address);
             servers.push(Server { group, address, host_key: host.public });
         }

@@ -20,6 +20,7 @@ mod full;
 mod hosts;
 mod leftovers;
 mod load;
+mod limits;
 mod lock;
 mod prod;
 mod results;
@@ -41,6 +42,7 @@ const SHORT: &[Scenario] = &[
     terraform::SCENARIO,
     emulator::SCENARIO,
     bare::SCENARIO,
+    limits::SCENARIO,
     hosts::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
@@ -50,6 +52,7 @@ const FULL: &[Scenario] = &[
     full::kill::SCENARIO,
     full::emulator::SCENARIO,
     full::provider::SCENARIO,
+    limits::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
     full::entry::SCENARIO,

@@ -41,6 +41,7 @@ async fn ask(list: &List) -> u32 {
             state: MachineState::Running,
             host_key: host.key.clone(),
             outdated: false,
+            disk_bytes: 0,
             booting: false,
         };
         let (nodes, manifest): (&Nodes, &Manifest) = (&nodes, &host.manifest);

@@ -325,6 +325,9 @@ pub(crate) enum Breakage {
     LinkDown,
     /// Cut off from the others of its group only
     Partition,
+    /// Its disk is full
+    #[value(alias = "disk")]
+    FullDisk,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -380,6 +383,12 @@ pub(crate) enum NodeVerb {
     },
     /// Describe this machine
     Facts,
+    /// Add up what this machine sends to the outside
+    Transfer {
+        /// Addresses that are not outside; those of the last time by default
+        #[arg(long)]
+        inside: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]

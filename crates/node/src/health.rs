@@ -1,5 +1,6 @@
 //! Says over HTTP, inside TLS, whether the local MariaDB server may be written to: 200 or 503. It answers
-//! those who show a certificate of the same instance.
+//! those who show a certificate of the same instance. A member of a cluster whose disk is full is ended: one
+//! that stands still makes all others wait for it.
 //!
 //! Native, because a check as a script cost 0.59 of a core in a production of 15 machines (measured),
 //! and a bare TCP check makes the server block the proxy's address after enough of them.
@@ -7,6 +8,9 @@
 use crate::failure::{Context, Failure, Result};
 use crate::net::mysql::Client;
 use crate::net::tls;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
+use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,12 +23,22 @@ const FRESH: Duration = Duration::from_millis(100);
 /// Less than a proxy waits: a server that hangs is told apart from a machine that is gone.
 const LOOK: Duration = Duration::from_millis(400);
 const REQUEST: Duration = Duration::from_secs(2);
+const DATA: &str = "/var/lib/mysql";
+/// With less a server is not written to: whoever finds no room for a transaction stands still with it, and waits
+/// for a person. As much as the binary log grows by at a time.
+const ROOM: u64 = 128 << 20;
+/// With less, what stands still is not only what is written here: a member that cannot apply what others wrote has
+/// them all pause after sixteen transactions, for the minute that MariaDB sleeps after each try.
+const STUCK: u64 = 1 << 20;
+const PID: &str = "/run/mysqld/mysqld.pid";
 /// The server's own account, which may look at everything it may.
 const ACCOUNT: &str = "mysql";
 
 struct Looker {
     socket: String,
     client: Option<Client>,
+    /// Members of its cluster when it was last asked; the last one is not ended.
+    members: u64,
     last: Option<(Instant, std::result::Result<(), String>)>,
 }
 
@@ -35,7 +49,7 @@ struct Looker {
 /// When the address cannot be listened on.
 pub async fn health(listen: &str, socket: &str, identity: &str) -> Result<()> {
     let listener = TcpListener::bind(listen).await.during(format!("listening on {listen}"))?;
-    let looker = Looker { socket: socket.to_owned(), client: None, last: None };
+    let looker = Looker { socket: socket.to_owned(), client: None, members: 0, last: None };
     let looker = Arc::new(Mutex::new(looker));
     loop {
         match listener.accept().await {
@@ -90,8 +104,14 @@ impl Looker {
         {
             return last.clone();
         }
+        if self.members > 1 && free().is_ok_and(|free| free < STUCK) && end().is_ok() {
+            self.members = 0;
+        }
         let verdict = match tokio::time::timeout(LOOK, self.ask()).await {
-            Ok(Ok(state)) => writable(&state),
+            Ok(Ok(state)) => {
+                self.members = members(&state);
+                writable(&state).and_then(|()| has_room())
+            }
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::new("the server does not answer")),
         };
@@ -112,7 +132,8 @@ impl Looker {
         let rows = client
             .query(
                 "SHOW GLOBAL STATUS WHERE Variable_name IN \
-                 ('wsrep_ready', 'wsrep_cluster_status', 'wsrep_local_state')",
+                 ('wsrep_ready', 'wsrep_cluster_status', 'wsrep_local_state', \
+                 'wsrep_cluster_size')",
             )
             .await?;
         self.client = Some(client);
@@ -124,6 +145,32 @@ impl Looker {
         }
         Ok(state)
     }
+}
+
+/// Is there room on the disk for what may be written next?
+pub(crate) fn has_room() -> Result<()> {
+    let free = free()?;
+    if free >= ROOM {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the disk is full: {} MB are left", free / 1_000_000)))
+}
+
+fn free() -> Result<u64> {
+    let stat = statvfs(DATA).during(format!("looking at {DATA}"))?;
+    Ok(stat.blocks_available() * stat.fragment_size())
+}
+
+/// Ends the server as a crash would, which its data is made for; it cannot end by itself while it waits. It
+/// comes back by the next `up`, or is kept trying by systemd, when there is room.
+fn end() -> Result<()> {
+    let pid = std::fs::read_to_string(PID).during(format!("reading {PID}"))?;
+    let pid = pid.trim().parse().during(format!("reading {PID}"))?;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).during("ending the server")
+}
+
+fn members(state: &BTreeMap<String, String>) -> u64 {
+    state.get("wsrep_cluster_size").and_then(|size| size.parse().ok()).unwrap_or(0)
 }
 
 /// A member that gives its data to a joiner (state 2) goes on taking writes: the copy is made beside

@@ -24,6 +24,7 @@ mod run;
 mod secret;
 mod serve;
 mod task;
+mod transfer;
 
 pub use certificate::{Order, certificate};
 pub use facts::{Facts, facts};
@@ -33,6 +34,7 @@ pub use operator::confirm::{Reverted, confirm, undo_firewall};
 pub use run::{Mode, Out, apply};
 pub use serve::serve;
 pub use task::task;
+pub use transfer::{Transfer, transfer};
 
 /// What the node remembers between runs: owner and generation, stamps of units, the firewall's live
 /// form. Losing it costs one restart of each service, nothing else.

@@ -32,10 +32,30 @@ impl Provider {
     #[must_use]
     pub fn ground(&self) -> Ground {
         match self {
-            Self::Local(local) => {
-                Ground { image: local.image.is_built(), network: local.network_is_up() }
-            }
-            Self::Hosts(_) => Ground { image: true, network: true },
+            Self::Local(local) => Ground {
+                image: local.image.is_built(),
+                network: local.network_is_up(),
+                free_bytes: local.free_bytes(),
+            },
+            Self::Hosts(_) => Ground { image: true, network: true, free_bytes: u64::MAX },
+        }
+    }
+
+    /// Bytes on a machine's file system and how many it can hold, where the place itself can tell.
+    #[must_use]
+    pub fn disk(&self, name: &str) -> Option<(u64, u64)> {
+        match self {
+            Self::Local(local) => local.disk(name),
+            Self::Hosts(_) => None,
+        }
+    }
+
+    /// Processes and threads of a machine and how many it may have, where the place itself can tell.
+    #[must_use]
+    pub fn tasks(&self, name: &str) -> Option<(u64, u64)> {
+        match self {
+            Self::Local(local) => local.tasks(name),
+            Self::Hosts(_) => None,
         }
     }
 
@@ -53,6 +73,8 @@ impl Provider {
 pub struct Ground {
     pub image: bool,
     pub network: bool,
+    /// Where disks are made; more than any where none are.
+    pub free_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -90,6 +112,8 @@ pub struct Found {
     pub host_key: String,
     /// Declared size and image differ from what it was made with; it has to be restarted to follow.
     pub outdated: bool,
+    /// Of its own file system; 0 where it has none, or nobody here knows.
+    pub disk_bytes: u64,
     /// It was started less than a minute ago: not answering yet is no sign that it hangs.
     pub booting: bool,
 }

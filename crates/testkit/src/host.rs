@@ -36,6 +36,13 @@ pub fn leftovers(id: &str) -> Vec<String> {
             left.push(format!("claim of network {network}"));
         }
     }
+    for device in names("/sys/block").into_iter().filter(|n| n.starts_with("loop")) {
+        let file = format!("/sys/block/{device}/loop/backing_file");
+        let backing = fs::read_to_string(file).unwrap_or_default();
+        if backing.contains(&format!("instances/{id}/")) {
+            left.push(format!("{device} over {}", backing.trim()));
+        }
+    }
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let folder = instance.display().to_string();
     left.extend(mounts.lines().filter(|m| m.contains(&folder)).map(|m| format!("mount {m}")));
@@ -69,7 +76,8 @@ pub fn machines_impossible() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root".to_owned());
     }
-    let missing = ["mmdebstrap", "systemd-nspawn", "nft", "ip"].into_iter().find(|p| !has(p));
+    let missing =
+        ["mmdebstrap", "systemd-nspawn", "nft", "ip", "mkfs.ext4"].into_iter().find(|p| !has(p));
     missing.map(|program| format!("needs {program}"))
 }
 

@@ -143,6 +143,7 @@ impl From<args::Breakage> for Breakage {
             args::Breakage::Freeze => Self::Freeze,
             args::Breakage::LinkDown => Self::LinkDown,
             args::Breakage::Partition => Self::Partition,
+            args::Breakage::FullDisk => Self::FullDisk,
         }
     }
 }

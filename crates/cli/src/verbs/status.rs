@@ -3,7 +3,8 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, table};
 use crate::project::request;
 use andamio_operate::Instance;
-use andamio_operate::status::{Status, status as operate};
+use andamio_operate::status::{Status, Use, status as operate};
+use andamio_spec::units::{format_bandwidth, format_bytes};
 use std::sync::Arc;
 
 pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
@@ -36,10 +37,17 @@ fn render(status: &Status, output: &Output) -> String {
                 (0, 0) => "-".to_owned(),
                 (used, limit) => format!("{used} of {limit} MB"),
             };
-            vec![m.name.clone(), m.address.clone(), m.state.to_owned(), memory, m.roles.join(" ")]
+            let of = |used: Option<u64>, limit: Option<u64>, form: fn(u64) -> String| {
+                used.zip(limit)
+                    .map_or("-".to_owned(), |(u, l)| format!("{} of {}", form(u), form(l)))
+            };
+            let disk = of(m.disk_bytes, m.disk_limit_bytes, format_bytes);
+            let tasks = of(m.tasks, m.tasks_limit, |number| number.to_string());
+            let (state, roles) = (m.state.to_owned(), m.roles.join(" "));
+            vec![m.name.clone(), m.address.clone(), state, memory, disk, tasks, roles]
         })
         .collect();
-    out.push_str(&table(&["MACHINE", "ADDRESS", "STATE", "MEMORY", "ROLES"], &machines));
+    out.push_str(&table(&HEAD, &machines));
     out.push('\n');
     let services: Vec<Vec<String>> = status
         .services
@@ -47,5 +55,24 @@ fn render(status: &Status, output: &Output) -> String {
         .map(|s| vec![s.machine.clone(), s.name.clone(), s.state.to_owned(), s.detail.clone()])
         .collect();
     out.push_str(&table(&["MACHINE", "SERVICE", "STATE", "DETAIL"], &services));
+    out.push('\n');
+    out.push_str(&table(&["LIMIT", "USED", "OF"], &limits(status)));
     out
+}
+
+const HEAD: [&str; 7] = ["MACHINE", "ADDRESS", "STATE", "MEMORY", "DISK", "TASKS", "ROLES"];
+
+fn limits(status: &Status) -> Vec<Vec<String>> {
+    let limits = &status.limits;
+    let number: fn(u64) -> String = |number| number.to_string();
+    let row = |name: &str, of: Use, form: fn(u64) -> String| {
+        let show = |value: Option<u64>| value.map_or("-".to_owned(), form);
+        vec![name.to_owned(), show(of.used), show(of.limit)]
+    };
+    vec![
+        row("machines", limits.machines, number),
+        row("storage", limits.storage_bytes, format_bytes),
+        row("bandwidth", limits.bandwidth_bits_per_s, format_bandwidth),
+        row("transfer this month", limits.transfer_bytes, format_bytes),
+    ]
 }

@@ -1,4 +1,4 @@
-//! Waits until a service answers. Changes nothing.
+//! Waits until a service answers. Changes nothing, but for a broker that lost its own accounts.
 
 use super::Say;
 use super::redis::cluster_info;
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Between two tries: a service that comes up is noticed at once, and not disturbed meanwhile.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// A broker that is just starting lets nobody in for a moment.
+const LOCKED_OUT: Duration = Duration::from_secs(10);
 /// One try; a service that takes longer to answer is not ready.
 const TRY: Duration = Duration::from_secs(5);
 
@@ -29,6 +31,7 @@ pub(crate) async fn wait(
     let begin = Instant::now();
     let deadline = Duration::from_secs(probe.deadline_s);
     let mut told = String::new();
+    let mut restarted = false;
     loop {
         let result = match tokio::time::timeout(TRY, ask(&probe.check, machine)).await {
             Ok(result) => result,
@@ -43,6 +46,14 @@ pub(crate) async fn wait(
                 return Ok((Outcome::Skipped, "nothing was applied here yet".to_owned()));
             }
             return Err(failure);
+        }
+        // After its disk was full it runs and knows nobody any more, until it is started again.
+        let locked_out = matches!(probe.check, Check::Rabbitmq { .. })
+            && failure.to_string().contains(" answers 401");
+        if locked_out && !restarted && begin.elapsed() >= LOCKED_OUT {
+            restarted = true;
+            say.say("restarting rabbitmq, which knows none of its accounts");
+            machine.systemd().await?.job("RestartUnit", "rabbitmq-server.service").await?;
         }
         if begin.elapsed() >= deadline {
             return Err(Failure::new(format!(
@@ -102,8 +113,15 @@ async fn get(address: &str, path: &str, login: Option<(&str, &str)>) -> Result<(
 
 async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> {
     let mut client = mysql::Client::root(socket).await?;
+    // It answers, and no commit comes to an end until a minute after there is room again.
+    let waiting = "SELECT 1 FROM information_schema.processlist \
+                   WHERE state = 'Waiting for someone to free space'";
+    if !client.query(waiting).await?.is_empty() {
+        return Err(Failure::new("its commits wait for room on the disk"));
+    }
+    crate::health::has_room()?;
     if wanted.is_empty() {
-        return client.query("SELECT 1").await.map(drop);
+        return Ok(());
     }
     let rows = client.query("SHOW GLOBAL STATUS").await?;
     let live: BTreeMap<String, String> = rows
@@ -125,6 +143,11 @@ async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> 
 async fn redis(address: &str, password: &str) -> Result<()> {
     let mut client = resp::Client::connect(address, password).await?;
     client.call(&["PING"]).await?;
+    // It answers, and takes no write, for as long as it cannot write its log.
+    let persistence = client.call(&["INFO", "persistence"]).await?.text();
+    if persistence.contains("aof_last_write_status:err") {
+        return Err(Failure::new("it cannot write to its disk"));
+    }
     let info = client.call(&["INFO", "cluster"]).await?.text();
     if !info.contains("cluster_enabled:1") {
         return Ok(());

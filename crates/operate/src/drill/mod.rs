@@ -45,6 +45,8 @@ pub enum Breakage {
     LinkDown,
     /// No packet between the machine and the others of its group; everybody else reaches it.
     Partition,
+    /// The machine's disk is full: nothing more can be written.
+    FullDisk,
 }
 
 /// The contract's `drill` object.
@@ -141,13 +143,14 @@ impl Target {
 }
 
 impl Breakage {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Stop,
         Self::ProcessKill,
         Self::MachineKill,
         Self::Freeze,
         Self::LinkDown,
         Self::Partition,
+        Self::FullDisk,
     ];
 
     /// As on the command line.
@@ -160,6 +163,7 @@ impl Breakage {
             Self::Freeze => "freeze",
             Self::LinkDown => "link-down",
             Self::Partition => "partition",
+            Self::FullDisk => "full-disk",
         }
     }
 }

@@ -51,7 +51,7 @@ pub async fn drill(
     }
     let begin = Instant::now();
     pause(CALM, context).await?;
-    let mut injury = Injured::new(instance, &victim, fault)?;
+    let mut injury = Injured::new(instance, &victim, target, fault)?;
     context.doing(&format!("{name}: {}", fault.as_str()));
     let broken_at = begin.elapsed();
     let broken = injury.inflict(instance, &victim).await;
@@ -122,20 +122,28 @@ fn judge(instance: &Shared, target: Target, fault: Breakage, measured: &Measured
 
 /// A fault, and what takes it back.
 struct Injured {
+    target: Target,
     fault: Breakage,
     guard: Option<Guard>,
 }
 
 impl Injured {
-    fn new(instance: &Shared, victim: &Victim, fault: Breakage) -> Result<Self, Fault> {
-        let from_outside =
-            matches!(fault, Breakage::Freeze | Breakage::LinkDown | Breakage::Partition);
+    fn new(
+        instance: &Shared,
+        victim: &Victim,
+        target: Target,
+        fault: Breakage,
+    ) -> Result<Self, Fault> {
+        let from_outside = matches!(
+            fault,
+            Breakage::Freeze | Breakage::LinkDown | Breakage::Partition | Breakage::FullDisk
+        );
         let mut guard = None;
         if from_outside && let Some(machine) = instance.topology.machine(&victim.found.name) {
             let injury = instance.local()?.injury(machine);
             guard = Some(Guard::start(&instance.request.program, &injury)?);
         }
-        Ok(Self { fault, guard })
+        Ok(Self { target, fault, guard })
     }
 
     async fn inflict(&mut self, instance: &Shared, victim: &Victim) -> Result<(), Fault> {
@@ -157,6 +165,7 @@ impl Injured {
             }
             Breakage::Freeze => Cut::Freeze,
             Breakage::LinkDown => Cut::Link,
+            Breakage::FullDisk => Cut::FullDisk,
             Breakage::Partition => {
                 let others = topology.group(machine.group).filter(|m| m.name != *name);
                 Cut::Partition(others.map(|m| m.address).collect())
@@ -174,6 +183,12 @@ impl Injured {
         }
         if self.fault == Breakage::Stop {
             self.service(instance, victim, &["start"]).await?;
+        }
+        // MariaDB looks for room once a minute; RabbitMQ's records of accounts ended with the first write that
+        // failed, and do not come back by themselves. The others go on as soon as there is room.
+        let stands_still = matches!(self.target, Target::Database | Target::Queue);
+        if self.fault == Breakage::FullDisk && stands_still {
+            self.service(instance, victim, &["try-restart"]).await?;
         }
         Ok(())
     }

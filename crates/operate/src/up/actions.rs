@@ -93,7 +93,7 @@ impl Action for Machine {
                     };
                     // Whatever was left of a machine of that name has no disk that counts.
                     local.kill(name).await.map_err(|e| fault(&e))?;
-                    local.create(machine, &seed).map_err(|e| fault(&e))?;
+                    local.create(machine, &seed).await.map_err(|e| fault(&e))?;
                 }
                 How::Restart => local.kill(name).await.map_err(|e| fault(&e))?,
                 How::Start => {}
@@ -101,7 +101,7 @@ impl Action for Machine {
             instance.nodes.forget(name).await;
             let program = instance.request.program.display().to_string();
             let launcher = [program, "machine".to_owned(), "launch".to_owned()];
-            let mut started = local.start(machine, &launcher).map_err(|e| fault(&e))?;
+            let mut started = local.start(machine, &launcher).await.map_err(|e| fault(&e))?;
             context.doing("waiting for SSH");
             let inventory = instance.inventory();
             let found = inventory.get(name).ok_or_else(|| {

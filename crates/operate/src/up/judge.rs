@@ -1,6 +1,8 @@
 //! From what is declared and what is live to what has to be done. Pure: the same input gives the same
 //! plan.
 
+mod disk;
+
 use super::observe::{Checked, Observed};
 use crate::accept;
 use andamio_engine::{
@@ -112,6 +114,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         .chain(over)
         .map(accept::refused)
         .chain(beyond_budget(input, &work, &changes))
+        .chain(disk::shrinking(input))
         .collect();
     let (refusals, accepted) = accept::split(refusals, input.accept);
     let mut notes = notes(input, &work);
@@ -355,6 +358,7 @@ fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
     if !work.create.is_empty() {
+        notes.extend(disk::overcommitted(input));
         for budget in
             input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
         {

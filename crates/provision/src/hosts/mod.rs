@@ -51,6 +51,7 @@ impl Hosts {
             state: if known.is_some() { MachineState::Running } else { MachineState::Missing },
             host_key: known.map(|known| known.key.clone()).unwrap_or_default(),
             outdated: false,
+            disk_bytes: 0,
             booting: false,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::{LocalError, list};
 use nix::libc;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +47,24 @@ pub(super) fn populated(id: &str, machine: &str) -> bool {
         .is_ok_and(|events| events.lines().any(|l| l == "populated 1"))
 }
 
+/// The machine's own root, seen from here: by its first process, which every machine has as long as it runs.
+pub(super) fn root(id: &str, machine: &str) -> Option<PathBuf> {
+    let init = find(&unified(id, machine), "init.scope")?;
+    let pids = std::fs::read_to_string(init.join("cgroup.procs")).ok()?;
+    let roots = pids.lines().map(|pid| Path::new("/proc").join(pid).join("root"));
+    // A process that is on its way into the machine still has the host's.
+    let of = |path: &Path| std::fs::metadata(path.join(".")).ok().map(|m| (m.dev(), m.ino()));
+    let host = of(Path::new("/"));
+    roots.into_iter().find(|root| of(root).is_some_and(|it| Some(it) != host))
+}
+
+/// The group of that name, at most two levels below.
+fn find(group: &Path, name: &str) -> Option<PathBuf> {
+    let children = || list(group).into_iter().map(|child| group.join(child));
+    let below = |child: PathBuf| Some(child.join(name)).filter(|wanted| wanted.is_dir());
+    Some(group.join(name)).filter(|wanted| wanted.is_dir()).or_else(|| children().find_map(below))
+}
+
 /// Machines of an instance that have a group, running or not.
 pub(super) fn machines(id: &str) -> Vec<String> {
     let folder = v2_root().join("andamio").join(id);
@@ -72,6 +91,20 @@ pub(super) fn memory(id: &str, machine: &str) -> u64 {
     };
     // Page cache is the host's to take back; what counts is memory that nothing else could use.
     value("total_rss").or_else(|| value("anon")).unwrap_or(0)
+}
+
+/// Processes and threads of the machine, and how many it may have; `None` without a controller for them.
+pub(super) fn tasks(id: &str, machine: &str) -> Option<(u64, u64)> {
+    let group = if hybrid() {
+        Path::new(ROOT).join("pids").join(relative(id, machine))
+    } else {
+        unified(id, machine)
+    };
+    let number = |file: &str| {
+        let text = std::fs::read_to_string(group.join(file)).ok()?;
+        text.trim().parse().ok()
+    };
+    Some((number("pids.current")?, number("pids.max")?))
 }
 
 /// Fresh, empty groups with limits; the paths whose `cgroup.procs` the machine's launcher joins.

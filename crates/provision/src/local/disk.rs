@@ -1,7 +1,7 @@
-//! A machine's folder: its record, its disk (the overlay's upper layer) and what it is seeded with
-//! before its first start.
+//! A machine's folder: its record, its disk (which holds the overlay's upper layer and the containers) and
+//! what that is seeded with before its first start.
 
-use super::LocalError;
+use super::{LocalError, filesystem};
 use nix::unistd::{Gid, Uid, chown};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Permissions};
@@ -25,6 +25,9 @@ pub(super) struct Record {
     pub(super) image: PathBuf,
     pub(super) vcpu: u32,
     pub(super) memory_bytes: u64,
+    /// Of its file system; 0 for one that was made before machines had one of their own.
+    #[serde(default)]
+    pub(super) disk_bytes: u64,
     /// Host folder → folder in the machine.
     pub(super) binds: Vec<(PathBuf, String)>,
 }
@@ -43,9 +46,16 @@ impl Record {
         put(folder, RECORD, &text, 0o600)
     }
 
-    /// Same size; an image is only looked at when a machine is made.
-    pub(super) fn same_shape(&self, other: &Self) -> bool {
-        self.vcpu == other.vcpu && self.memory_bytes == other.memory_bytes
+    /// Same size as is declared; an image is only looked at when a machine is made.
+    pub(super) fn same_shape(&self, declared: &Self) -> bool {
+        self.vcpu == declared.vcpu
+            && self.memory_bytes == declared.memory_bytes
+            && !self.grows_to(declared.disk_bytes)
+    }
+
+    /// Is its file system smaller than that? It never shrinks, which the plan refuses.
+    pub(super) fn grows_to(&self, disk_bytes: u64) -> bool {
+        self.disk_bytes > 0 && self.disk_bytes < disk_bytes
     }
 }
 
@@ -60,13 +70,18 @@ pub struct Seed<'a> {
 }
 
 /// Makes the folder complete, or not at all.
-pub(super) fn create(folder: &Path, record: &Record, seed: &Seed<'_>) -> Result<(), LocalError> {
+pub(super) async fn create(
+    folder: &Path,
+    record: &Record,
+    seed: &Seed<'_>,
+) -> Result<(), LocalError> {
     let fresh = folder.with_extension("new");
     remove(&fresh)?;
-    for part in ["upper", "work", "root", "containers"] {
+    let content = fresh.join("content");
+    for part in ["content/upper", "content/work", "content/containers", "root", filesystem::POINT] {
         make(&fresh.join(part), 0o755)?;
     }
-    let upper = fresh.join("upper");
+    let upper = content.join("upper");
     for (dir, mode) in [
         ("etc", 0o755),
         ("etc/ssh", 0o755),
@@ -95,6 +110,8 @@ pub(super) fn create(folder: &Path, record: &Record, seed: &Seed<'_>) -> Result<
     ] {
         put(&upper, file, content.as_bytes(), mode)?;
     }
+    filesystem::make(&fresh.join(filesystem::IMAGE), record.disk_bytes, &content).await?;
+    remove(&content)?;
     put(&fresh, HOST_KEY, public.trim().as_bytes(), 0o644)?;
     record.write(&fresh)?;
     remove(folder)?;

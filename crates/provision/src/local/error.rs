@@ -16,6 +16,8 @@ pub enum LocalError {
     Start { machine: String, console: String },
     #[error("{machine} did not end within {seconds} s after it was killed")]
     Stuck { machine: String, seconds: u64 },
+    #[error("{image} is still in use {seconds} s after its machine ended")]
+    Mounted { image: PathBuf, seconds: u64 },
     #[error("network {network} is taken by {owner}")]
     NetworkTaken { network: String, owner: String },
     #[error("no /24 of 198.18.0.0/15 is free on this host")]
@@ -50,6 +52,9 @@ impl LocalError {
             }
             Self::Stuck { .. } => {
                 "a process of it hangs in the kernel; look at it with ps, then run the same command again"
+            }
+            Self::Mounted { .. } => {
+                "the host's disk may be slow or full, or somebody mounted the file; see `losetup -l`, then run the same command again"
             }
             Self::NetworkTaken { .. } => {
                 "choose another `network` for the environment, or take the other one down"

@@ -1,12 +1,12 @@
 //! Breaking a machine on purpose, from outside of it, and putting it back.
 
 use super::network::feed;
-use super::{Local, LocalError, cgroup};
+use super::{Local, LocalError, cgroup, filesystem};
 use andamio_spec::topology::Machine;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// What can be done to a running machine that [`Injury::mend`] takes back. None of it changes its disk.
+/// What can be done to a running machine that [`Injury::mend`] takes back. None of it changes what is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
     /// Its processes stop where they are; its connections stay open and silent.
@@ -15,6 +15,8 @@ pub enum Cut {
     Link,
     /// No packet between it and these; everybody else reaches it.
     Partition(Vec<Ipv4Addr>),
+    /// Nothing more can be written: its file system has no block left.
+    FullDisk,
 }
 
 /// A machine that can be broken; small enough to be named on the command line of who puts it back.
@@ -60,6 +62,15 @@ impl Injury {
                 );
                 feed("nft", &["-f", "-"], &rules).await
             }
+            Cut::FullDisk => {
+                let root = cgroup::root(&self.instance, &self.machine);
+                let root = root.ok_or_else(|| LocalError::Start {
+                    machine: self.machine.clone(),
+                    console: "it does not run".to_owned(),
+                })?;
+                let filled = tokio::task::spawn_blocking(move || filesystem::fill(&root)).await;
+                filled.unwrap_or(Ok(()))
+            }
         }
     }
 
@@ -69,6 +80,9 @@ impl Injury {
     /// When `ip` or `nft` refuse.
     pub async fn mend(&self) -> Result<(), LocalError> {
         cgroup::freeze(&self.instance, &self.machine, false)?;
+        if let Some(root) = cgroup::root(&self.instance, &self.machine) {
+            filesystem::unfill(&root)?;
+        }
         if Path::new("/sys/class/net").join(&self.interface).exists() {
             feed("ip", &["link", "set", &self.interface, "up"], "").await?;
         }

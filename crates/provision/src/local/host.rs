@@ -11,18 +11,20 @@ use tokio::process::Command;
 /// Something that is missing, with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// Stable: `root`, `overlay`, `namespaces`, `cgroup`, `disk`, `packages`.
+    /// Stable: `root`, `overlay`, `loop`, `namespaces`, `cgroup`, `disk`, `packages`.
     pub code: &'static str,
     pub message: String,
     pub help: String,
 }
 
 /// Program → Debian or Ubuntu package.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
     ("nft", "nftables"),
     ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mount", "mount"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
 /// The image, and room for a machine to work: 2 GiB and 1 GiB each.
@@ -51,6 +53,14 @@ pub fn preflight(roots: &Roots, machines: u64, have_image: bool) -> Vec<Missing>
             "overlay",
             "this kernel has no overlay file system".to_owned(),
             "load it (modprobe overlay) or use a kernel that has it",
+        );
+    }
+    if !Path::new("/dev/loop-control").exists() && !loadable {
+        lacks(
+            "loop",
+            "this host has no loop devices (/dev/loop-control), which machines' disks need"
+                .to_owned(),
+            "load them (modprobe loop); inside a container, run it privileged with the host's /dev",
         );
     }
     for space in ["mnt", "net", "pid", "ipc", "uts"] {
@@ -93,7 +103,7 @@ fn gib(bytes: u64) -> f64 {
 }
 
 /// Free bytes where `folder` is or would be.
-fn free_bytes(folder: &Path) -> u64 {
+pub(super) fn free_bytes(folder: &Path) -> u64 {
     let there = folder.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
     statvfs(there).map_or(u64::MAX, |s| s.blocks_available() * s.fragment_size())
 }

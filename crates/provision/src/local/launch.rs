@@ -3,6 +3,7 @@
 
 use super::LocalError;
 use super::disk::Record;
+use super::filesystem;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::setsid;
@@ -25,26 +26,47 @@ pub fn launch(folder: &Path, groups: &[PathBuf]) -> Result<std::convert::Infalli
         std::fs::write(&procs, std::process::id().to_string())
             .map_err(LocalError::io("join", &procs))?;
     }
-    mounts(folder, &record).map_err(|errno| LocalError::Tool {
-        program: "mount".to_owned(),
-        output: errno.to_string(),
-    })?;
+    mounts(folder, &record)?;
     let source = Command::new("systemd-nspawn").args(arguments(folder, &record)).exec();
     Err(LocalError::Spawn { program: "systemd-nspawn".to_owned(), source })
 }
 
-fn mounts(folder: &Path, record: &Record) -> nix::Result<()> {
-    const NONE: Option<&str> = None;
+fn mounts(folder: &Path, record: &Record) -> Result<(), LocalError> {
+    let failed = |errno: nix::Error| LocalError::Tool {
+        program: "mount".to_owned(),
+        output: errno.to_string(),
+    };
+    alone().map_err(failed)?;
+    let image = folder.join(filesystem::IMAGE);
+    let mut disk = folder.to_owned();
+    // A machine that was made before has its layers in the folder itself.
+    if image.exists() {
+        disk = folder.join(filesystem::POINT);
+        filesystem::mount(&image, &disk)?;
+        // A drill that ended with its machine left it full.
+        filesystem::unfill(&disk.join("upper"))?;
+    }
+    layers(folder, &disk, record).map_err(failed)
+}
+
+const NONE: Option<&str> = None;
+
+/// A mount namespace of its own.
+fn alone() -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
     // The guest's systemd wants a pure v2 tree; on a hybrid host it gets one of its own.
     while umount2("/sys/fs/cgroup", MntFlags::MNT_DETACH).is_ok() {}
-    mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), NONE)?;
+    mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), NONE)
+}
+
+/// The machine's root: the shared image, and what is its own over it.
+fn layers(folder: &Path, disk: &Path, record: &Record) -> nix::Result<()> {
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
         record.image.display(),
-        folder.join("upper").display(),
-        folder.join("work").display()
+        disk.join("upper").display(),
+        disk.join("work").display()
     );
     mount(
         Some("overlay"),

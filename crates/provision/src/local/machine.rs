@@ -1,8 +1,10 @@
 //! Creating, starting and destroying machines.
 
 use super::disk::{self, CONSOLE, Record, Seed};
-use super::{Local, LocalError, cgroup};
+use super::host::free_bytes;
+use super::{Local, LocalError, cgroup, filesystem};
 use andamio_spec::topology::Machine;
+use nix::sys::statvfs::statvfs;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,8 +22,12 @@ impl Local {
             image: self.image.folder.clone(),
             vcpu: machine.size.vcpu,
             memory_bytes: machine.size.memory_bytes,
-            // Overlay on overlay does not work: container storage is the host's own file system.
-            binds: vec![(folder.join("containers"), "/var/lib/containers".to_owned())],
+            disk_bytes: machine.disk_bytes,
+            // Overlay on overlay does not work: container storage is the disk without the image below.
+            binds: vec![(
+                folder.join(filesystem::POINT).join("containers"),
+                "/var/lib/containers".to_owned(),
+            )],
         }
     }
 
@@ -35,27 +41,38 @@ impl Local {
     ///
     /// # Errors
     /// When the host's disk cannot be written.
-    pub fn create(&self, machine: &Machine, seed: &Seed<'_>) -> Result<(), LocalError> {
+    pub async fn create(&self, machine: &Machine, seed: &Seed<'_>) -> Result<(), LocalError> {
         disk::make(&self.roots.data, 0o700)?;
         let folder = self.machine_folder(&machine.name);
         if let Some(parent) = folder.parent() {
             disk::make(parent, 0o700)?;
         }
-        disk::create(&folder, &self.record(machine), seed)
+        disk::create(&folder, &self.record(machine), seed).await
     }
 
     /// Starts it, detached from this process. It is up when it answers SSH, which the caller waits
     /// for; `launcher` is the program and first arguments that end in [`super::launch`].
     ///
     /// # Errors
-    /// When a control group cannot be made or the launcher not be started.
-    pub fn start(&self, machine: &Machine, launcher: &[String]) -> Result<Started, LocalError> {
+    /// When a control group cannot be made, its disk not be used, or the launcher not be started.
+    pub async fn start(
+        &self,
+        machine: &Machine,
+        launcher: &[String],
+    ) -> Result<Started, LocalError> {
         let folder = self.machine_folder(&machine.name);
+        let image = folder.join(filesystem::IMAGE);
+        filesystem::released(&image).await?;
         let mut record = Record::read(&folder)?;
         let size = machine.size;
         if (record.vcpu, record.memory_bytes) != (size.vcpu, size.memory_bytes) {
             record.vcpu = size.vcpu;
             record.memory_bytes = size.memory_bytes;
+            record.write(&folder)?;
+        }
+        if record.grows_to(machine.disk_bytes) {
+            filesystem::grow(&image, machine.disk_bytes).await?;
+            record.disk_bytes = machine.disk_bytes;
             record.write(&folder)?;
         }
         let groups = cgroup::create(&self.id, &machine.name, size.memory_bytes, size.vcpu)?;
@@ -88,7 +105,9 @@ impl Local {
     /// When its processes do not end.
     pub async fn kill(&self, name: &str) -> Result<(), LocalError> {
         cgroup::kill(&self.id, name).await?;
-        if let Ok(record) = Record::read(&self.machine_folder(name)) {
+        let folder = self.machine_folder(name);
+        filesystem::released(&folder.join(filesystem::IMAGE)).await?;
+        if let Ok(record) = Record::read(&folder) {
             clear_traces(&record.guest);
         }
         Ok(())
@@ -131,6 +150,31 @@ impl Local {
         for folder in ["instances", "networks", ""] {
             let _ = std::fs::remove_dir(self.roots.data.join(folder));
         }
+    }
+
+    /// What the host has left for disks.
+    #[must_use]
+    pub fn free_bytes(&self) -> u64 {
+        free_bytes(&self.roots.data)
+    }
+
+    /// Bytes that the machine's file system holds, and how many it can; `None` where it does not run, or has no
+    /// file system of its own.
+    #[must_use]
+    pub fn disk(&self, name: &str) -> Option<(u64, u64)> {
+        if !self.machine_folder(name).join(filesystem::IMAGE).exists() {
+            return None;
+        }
+        let stat = statvfs(&cgroup::root(&self.id, name)?).ok()?;
+        let whole = stat.blocks() * stat.fragment_size();
+        // What it keeps back for itself nobody can have.
+        Some((whole - stat.blocks_available() * stat.fragment_size(), whole))
+    }
+
+    /// Processes and threads of a machine, and how many it may have.
+    #[must_use]
+    pub fn tasks(&self, name: &str) -> Option<(u64, u64)> {
+        cgroup::tasks(&self.id, name)
     }
 
     /// Resident memory of a machine, bytes.

@@ -2,12 +2,13 @@
 //!
 //! Invariants: a machine is either whole or not there (its folder is renamed into place); it is found
 //! again by its folder and its control group, never by a pid; its mounts live in a namespace of its
-//! own and vanish with it; everything of an instance carries the instance's id.
+//! own and vanish with it, its disk's loop device too; everything of an instance carries the instance's id.
 
 mod cgroup;
 mod disk;
 mod error;
 mod fault;
+mod filesystem;
 mod host;
 mod image;
 mod launch;
@@ -104,7 +105,8 @@ impl Local {
             user: "root".to_owned(),
             state,
             host_key: std::fs::read_to_string(folder.join(disk::HOST_KEY)).unwrap_or_default(),
-            outdated: record.is_ok_and(|r| !r.same_shape(&self.record(machine))),
+            outdated: record.as_ref().is_ok_and(|r| !r.same_shape(&self.record(machine))),
+            disk_bytes: record.map_or(0, |r| r.disk_bytes),
             booting: state == MachineState::Running && disk::started_within(&folder, BOOT),
         }
     }

@@ -1,6 +1,7 @@
 //! What every machine has: who may log in, what may reach it, its names, its logs, its updates.
 
 mod firewall;
+mod transfer;
 mod updates;
 
 use crate::cx::Cx;
@@ -52,6 +53,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     add_ssh(cx, &mut out)?;
     add_limits(&mut out);
     updates::add(cx, &mut out)?;
+    transfer::add(cx, &mut out)?;
     Ok(out.into_list())
 }
 

@@ -45,6 +45,7 @@ impl World {
             state: MachineState::Running,
             host_key: String::new(),
             outdated: false,
+            disk_bytes: 0,
             booting: false,
             port: 22,
             user: "root".to_owned(),
@@ -52,7 +53,7 @@ impl World {
         let machines = topology.machines.iter().map(found).collect();
         let mut observed = Observed {
             inventory: Inventory { machines, surplus: Vec::new() },
-            ground: Ground { image: true, network: true },
+            ground: Ground { image: true, network: true, free_bytes: u64::MAX },
             ..Observed::default()
         };
         for machine in &topology.machines {
@@ -135,6 +136,23 @@ fn the_majority_is_not_taken_away() {
     assert!(judged.report.refusals[0].message.contains("mariadb-3 of mariadb is away"));
     // Brought back in the same plan, and before the other is touched.
     assert!(world.judge(&[]).report.refusals.is_empty());
+}
+
+#[test]
+fn a_disk_grows_and_does_not_shrink() {
+    let mut world = World::new("dev");
+    let machine = world.topology.machine("redis-1").unwrap().clone();
+    let index = world.topology.machines.iter().position(|m| m.name == machine.name).unwrap();
+    world.observed.inventory.machines[index].disk_bytes = machine.disk_bytes + 1;
+    let judged = world.judge(&[]);
+    assert_eq!(judged.report.refusals[0].code, "disk-shrinks");
+    assert_eq!(judged.report.refusals[0].rule, "environments.dev.redis.disk");
+    assert!(world.judge(&["app-1"]).report.refusals.is_empty());
+    // One without a disk of its own, or with a smaller one, is nothing to refuse.
+    for has in [0, machine.disk_bytes - 1, machine.disk_bytes] {
+        world.observed.inventory.machines[index].disk_bytes = has;
+        assert!(world.judge(&[]).report.refusals.is_empty());
+    }
 }
 
 #[test]

@@ -1,4 +1,8 @@
-//! `status`: every machine and every service, asked now.
+//! `status`: every machine and every service, asked now, and what is used of the limits.
+
+mod limits;
+
+pub use limits::{Limits, Use};
 
 use crate::instance::Shared;
 use crate::up::inputs;
@@ -7,7 +11,10 @@ use andamio_converge::{Release, Service, health};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Resource, VERSION};
 use andamio_provision::{MachineState, Provider};
 use futures_util::future::join_all;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
+use std::time::Duration;
 
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -21,6 +28,7 @@ pub struct Status {
     pub release: Option<String>,
     pub machines: Vec<MachineStatus>,
     pub services: Vec<ServiceStatus>,
+    pub limits: Limits,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,6 +39,12 @@ pub struct MachineStatus {
     pub memory_bytes: u64,
     /// What it may use at most.
     pub memory_limit_bytes: u64,
+    /// Of its file system; `null` where it does not run, or only the machine itself could tell.
+    pub disk_bytes: Option<u64>,
+    pub disk_limit_bytes: Option<u64>,
+    /// Processes and threads.
+    pub tasks: Option<u64>,
+    pub tasks_limit: Option<u64>,
     pub state: &'static str,
 }
 
@@ -41,6 +55,9 @@ pub struct ServiceStatus {
     pub state: &'static str,
     pub detail: String,
 }
+
+/// The connection is there already: it was asked over it.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Asks all machines at once; a machine that does not answer is part of the answer.
 ///
@@ -58,9 +75,16 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
         async move {
             let mut state = found.map_or(MachineState::Missing, |f| f.state).as_str();
             let mut answers = Vec::new();
+            let mut sent = None;
             if let (Some(found), "running") = (found, state) {
                 match ask(instance, found, &services).await {
-                    Ok(said) => answers = said,
+                    Ok(said) => {
+                        answers = said;
+                        let session = instance.nodes.session(found, PATIENCE).await;
+                        if let Ok(session) = session {
+                            sent = limits::sent(&session).await;
+                        }
+                    }
                     Err(why) => {
                         state = "unreachable";
                         answers = all_down(&machine.name, &services, &why);
@@ -70,19 +94,29 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
                 let why = format!("the machine is {state}");
                 answers.extend(all_down(&machine.name, &services, &why));
             }
+            let (disk, tasks) =
+                (instance.provider.disk(&machine.name), instance.provider.tasks(&machine.name));
             let status = MachineStatus {
                 name: machine.name.clone(),
                 roles: machine.roles.iter().map(|r| r.as_str()).collect(),
                 address: machine.address.to_string(),
                 memory_bytes: instance.provider.memory(&machine.name),
                 memory_limit_bytes: machine.size.memory_bytes,
+                disk_bytes: disk.map(|(used, _)| used),
+                disk_limit_bytes: disk.map(|(_, whole)| whole),
+                tasks: tasks.map(|(now, _)| now),
+                tasks_limit: tasks.map(|(_, most)| most),
                 state,
             };
-            (status, answers)
+            (status, (answers, sent))
         }
     });
-    let (machines, services): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let (machines, said): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let (services, sent): (Vec<_>, Vec<_>) = said.into_iter().unzip();
     let services: Vec<ServiceStatus> = services.into_iter().flatten().collect();
+    let sent: Vec<_> = sent.into_iter().flatten().collect();
+    let month = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
+    let limits = limits::limits(instance, &inventory, &sent, &month);
     let healthy = machines.iter().all(|m| m.state == "running")
         && services.iter().all(|s| s.state == "healthy");
     Ok(Status {
@@ -95,6 +129,7 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
         release: release.map(|r| r.id),
         machines,
         services,
+        limits,
     })
 }
 
