@@ -2,7 +2,7 @@
 //! engine, and bringing it to the machines that run it.
 
 use crate::failure::remote_fault;
-use crate::instance::Shared;
+use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};
 use andamio_remote::{Session, Stream, quote};
@@ -30,14 +30,16 @@ impl Action for Build {
             let mut changed = 0;
             if !has(&builder, &self.release).await? {
                 context.doing(&format!("building {}", self.release.image));
-                self.build(&builder, context).await?;
+                let work = self.build(&builder, context);
+                while_it_runs(&self.instance, &self.builder, work).await?;
                 changed += 1;
             }
             for machine in self.machines.iter().filter(|m| **m != self.builder) {
                 let session = self.session(machine).await?;
                 if !has(&session, &self.release).await? {
                     context.doing(&format!("copying {} to {machine}", self.release.image));
-                    self.copy(&builder, &session).await?;
+                    let work = self.copy(&builder, &session);
+                    while_it_runs(&self.instance, machine, work).await?;
                     changed += 1;
                 }
             }

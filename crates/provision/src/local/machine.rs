@@ -1,7 +1,7 @@
 //! Creating, starting and destroying machines.
 
 use super::disk::{self, CONSOLE, Record, Seed};
-use super::{Local, LocalError, cgroup};
+use super::{Local, LocalError, cgroup, tool};
 use andamio_spec::topology::Machine;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -157,7 +157,7 @@ fn clear_traces(guest: &str) {
     let interface = format!("vb-{guest}");
     if Path::new("/sys/class/net").join(&interface).exists() {
         // Usually gone with its peer; deleting it is quick and happens once a start.
-        let _ = std::process::Command::new("ip")
+        let _ = std::process::Command::new(tool::find("ip"))
             .args(["link", "del", &interface])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -13,6 +13,7 @@ mod image;
 mod launch;
 mod machine;
 mod network;
+mod tool;
 
 pub use disk::Seed;
 pub use error::LocalError;
@@ -107,6 +108,12 @@ impl Local {
             outdated: record.is_ok_and(|r| !r.same_shape(&self.record(machine))),
             booting: state == MachineState::Running && disk::started_within(&folder, BOOT),
         }
+    }
+
+    /// Does the machine run?
+    #[must_use]
+    pub fn runs(&self, name: &str) -> bool {
+        cgroup::populated(&self.id, name)
     }
 
     /// Is there anything of this instance on the host?
