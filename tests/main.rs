@@ -24,6 +24,7 @@ mod prod;
 mod results;
 mod rules;
 mod s3;
+mod surroundings;
 mod team;
 mod terraform;
 
@@ -41,6 +42,7 @@ const SHORT: &[Scenario] = &[
     emulator::SCENARIO,
     bare::SCENARIO,
     hosts::SCENARIO,
+    surroundings::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

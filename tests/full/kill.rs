@@ -1,7 +1,8 @@
 //! `up` and `down` of dev killed at twenty moments each, from nothing every time: the same command
-//! completes, the plan is empty, nothing is doubled and no lock needs a hand. Proves E1 (killed
-//! anywhere) and point 1 of what no comparable tool has.
+//! completes, the plan is empty, nothing is doubled and no lock needs a hand. Then the same on the machine's
+//! side (`moments`). Proves E1 (killed anywhere) and point 1 of what no comparable tool has.
 
+use super::moments;
 use crate::dev::{down, healthy, unchanged};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
@@ -57,6 +58,13 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             row["ok"] = true.into();
         });
         table.push(row);
+    }
+    let (kills, cuts) = moments::all(steps)?;
+    for (name, rows) in [("node", kills), ("power", cuts)] {
+        let good = rows.iter().filter(|row| row["ok"] == true).count();
+        steps.figure(&format!("{name}_hits"), rows.len());
+        steps.figure(&format!("{name}_completed"), good);
+        steps.figure(&format!("{name}_rows"), Value::Array(rows));
     }
     let good = table.iter().filter(|row| row["ok"] == true).count();
     steps.figure("up_ms", ms(whole));

@@ -4,3 +4,4 @@ pub(crate) mod drills;
 pub(crate) mod emulator;
 pub(crate) mod flows;
 pub(crate) mod kill;
+mod moments;

@@ -11,6 +11,7 @@
 
 pub mod command;
 pub mod host;
+pub mod inside;
 pub mod http;
 pub mod run;
 pub mod sandbox;
