@@ -24,6 +24,7 @@ mod prod;
 mod results;
 mod rules;
 mod s3;
+mod small;
 mod surroundings;
 mod team;
 mod terraform;

@@ -2,7 +2,7 @@
 //! completes, the plan is empty, nothing is doubled and no lock needs a hand. Then the same on the machine's
 //! side (`moments`). Proves E1 (killed anywhere) and point 1 of what no comparable tool has.
 
-use super::moments;
+use super::{moments, release};
 use crate::dev::{down, healthy, unchanged};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
@@ -60,7 +60,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         table.push(row);
     }
     let (kills, cuts) = moments::all(steps)?;
-    for (name, rows) in [("node", kills), ("power", cuts)] {
+    let releases = release::all(steps)?;
+    for (name, rows) in [("node", kills), ("power", cuts), ("release", releases)] {
         let good = rows.iter().filter(|row| row["ok"] == true).count();
         steps.figure(&format!("{name}_hits"), rows.len());
         steps.figure(&format!("{name}_completed"), good);

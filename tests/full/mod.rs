@@ -5,3 +5,5 @@ pub(crate) mod emulator;
 pub(crate) mod flows;
 pub(crate) mod kill;
 mod moments;
+mod release;
+mod strike;

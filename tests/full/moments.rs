@@ -2,46 +2,15 @@
 //! machine's power cut. Whatever the moment, the run goes on or ends with 1 and clear words, the same command
 //! completes, the plan is empty, nothing is doubled, and no lock needs a hand, dpkg's included.
 
-use andamio_testkit::inside::Process;
-use andamio_testkit::{Abandoned, Running, Sandbox, Steps, sandbox::DEADLINE};
+use super::strike::{Hit, Moment, SOON, When, moment, ms, wait_for};
+use andamio_testkit::{Abandoned, Sandbox, Steps, sandbox::DEADLINE};
 use serde_json::{Value, json};
-use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Redis is the smallest group.
 const TOML: &str =
     "[project]\nname = \"moments\"\n[environments.one]\nredis = { machines = 1, size = \"1x1\" }\n";
 const M: &str = "redis-1";
-/// A machine that lost its power is noticed by then, and so is a node that was killed.
-const SOON: Duration = Duration::from_secs(30);
-
-pub(super) struct Moment {
-    what: &'static str,
-    /// Gives `up` something to do.
-    damage: &'static str,
-    when: When,
-    hit: Hit,
-}
-
-pub(super) enum When {
-    /// A process of the machine has all of these words.
-    Process(&'static [&'static str]),
-    /// A file with such a beginning is in that folder of the machine.
-    File(&'static str, &'static str),
-    /// The run says that of a resource.
-    Says(&'static str, &'static str),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hit {
-    /// `andamio node apply`.
-    Node,
-    /// The node, and the one that the run starts in its place.
-    Twice,
-    /// The process that the moment was told by.
-    Itself,
-}
-
 use Hit::{Itself, Node, Twice};
 use When::{File, Process as Runs, Says};
 
@@ -50,10 +19,6 @@ const SSHD: &str = "sed -i 's/^MaxAuthTries.*/MaxAuthTries 9/' /etc/ssh/sshd_con
 const STOP: &str = "systemctl stop redis-server@6379.service";
 const CONFIG: &str = "echo '# by hand' >>/etc/redis/redis-6379.conf";
 const UNIT: &str = "unit:redis-server@6379.service";
-
-const fn moment(what: &'static str, damage: &'static str, when: When, hit: Hit) -> Moment {
-    Moment { what, damage, when, hit }
-}
 
 const NODE: &[Moment] = &[
     moment("it begins", "chmod 600 /etc/hosts", Runs(&["node apply", "agent"]), Node),
@@ -119,7 +84,7 @@ fn kill(s: &Sandbox, moment: &Moment, row: &mut Value) {
     let up = s.start(&["up", "one", "--json", "-y"]);
     let mut hit = None;
     for _ in 0..if moment.hit == Twice { 2 } else { 1 } {
-        let (node, matched) = wait_for(s, &up, moment, hit);
+        let (node, matched) = wait_for(s, M, &up, moment, hit);
         if moment.hit == Itself { matched.kill() } else { node.kill() }
         hit = Some(node.pid);
     }
@@ -145,7 +110,7 @@ fn cut(s: &Sandbox, moment: &Moment, row: &mut Value) {
     s.on("one", M, "echo kept >/root/kept; sync");
     s.on("one", M, moment.damage);
     let up = s.start(&["up", "one", "--json", "-y"]);
-    let _ = wait_for(s, &up, moment, None);
+    let _ = wait_for(s, M, &up, moment, None);
     s.cut_power("one", M);
     let struck = Instant::now();
     let ended = up.end(DEADLINE).expect(1);
@@ -158,57 +123,6 @@ fn cut(s: &Sandbox, moment: &Moment, row: &mut Value) {
     whole(s);
     assert_eq!(s.on("one", M, "cat /root/kept"), "kept\n");
     row["ok"] = true.into();
-}
-
-fn ms(duration: Duration) -> Value {
-    u64::try_from(duration.as_millis()).unwrap().into()
-}
-
-/// The node, and the process that told the moment; `but` is a node that was hit before.
-fn wait_for(s: &Sandbox, up: &Running, moment: &Moment, but: Option<i32>) -> (Process, Process) {
-    if let Says(resource, words) = moment.when {
-        let says = |e: &Value| {
-            e["resource"] == resource && e["message"].as_str().is_some_and(|m| m.contains(words))
-        };
-        let event = up.event(moment.what, DEADLINE, says);
-        assert!(event.is_some(), "it ended before: {}", moment.what);
-    }
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while Instant::now() < deadline {
-        let processes = s.processes("one", M);
-        let find = |words: &[&str]| {
-            let is_it = |p: &&Process| words.iter().all(|word| p.command.contains(word));
-            processes.iter().find(is_it).cloned()
-        };
-        let is_node = |p: &&Process| {
-            p.command.starts_with("/var/lib/andamio/agent/")
-                && p.command.trim_end().ends_with("node apply")
-                && Some(p.pid) != but
-        };
-        let node = processes.iter().find(is_node).cloned();
-        if moment.hit == Itself {
-            if let When::Process(words) = moment.when
-                && let Some(matched) = find(words)
-            {
-                return (matched.clone(), matched);
-            }
-            continue;
-        }
-        let Some(node) = node else { continue };
-        let matched = match &moment.when {
-            When::Process(words) => find(words),
-            Says(..) => Some(node.clone()),
-            File(folder, beginning) => {
-                let names = fs::read_dir(node.path(folder)).into_iter().flatten().flatten();
-                let mut names = names.filter_map(|entry| entry.file_name().into_string().ok());
-                names.any(|name| name.starts_with(beginning)).then(|| node.clone())
-            }
-        };
-        if let Some(matched) = matched {
-            return (node, matched);
-        }
-    }
-    panic!("the moment did not come: {}", moment.what);
 }
 
 /// Nothing is left to do, and nothing is there twice or half.

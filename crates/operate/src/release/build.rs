@@ -59,9 +59,10 @@ impl Build {
 
     async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), Fault> {
         let image = quote(&[&self.release.image]);
-        // Everything in a folder that goes away, whatever happens.
+        // Everything in a folder that goes away, whatever happens. A build that lost its power left its own.
         let script = format!(
-            "set -e; d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
+            "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
+             d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
              tar -x -C \"$d\" --no-same-owner; mkdir -p \"$d/target\"; \
              buildah build --quiet --isolation chroot --layers=false --pull=missing \
              --build-context target=\"$d/target\" -f \"$d/context/Containerfile\" -t {image} \"$d/context\""

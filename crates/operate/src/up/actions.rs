@@ -174,7 +174,8 @@ impl Action for Converge {
 
 /// Is the node only waiting for something to come up?
 fn is_wait(event: &Event) -> bool {
-    matches!(event, Event::Started { resource, .. } if resource.starts_with("probe:"))
+    let Event::Started { resource, doing, .. } = event else { return false };
+    resource.starts_with("probe:") || doing.starts_with("waiting for ")
 }
 
 /// From the node's words to the run's events.
