@@ -12,7 +12,8 @@ const TOML: &str = "[project]\nname = \"small\"\n\
 
 /// A project with that many application machines in environment `one`.
 pub(crate) fn project(machines: u32) -> Sandbox {
-    let sandbox = Sandbox::new(&format!("{TOML}app = {{ machines = {machines}, size = \"1x1\" }}\n"));
+    let sandbox =
+        Sandbox::new(&format!("{TOML}app = {{ machines = {machines}, size = \"1x1\" }}\n"));
     let folder = sandbox.folder.join("app");
     fs::create_dir(&folder).unwrap();
     fs::copy(run::built("linode-emulator"), folder.join("program")).unwrap();

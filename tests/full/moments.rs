@@ -15,7 +15,8 @@ use Hit::{Itself, Node, Twice};
 use When::{File, Process as Runs, Says};
 
 const PURGE: &str = "apt-get -qq purge -y redis-server redis-tools >/dev/null 2>&1; apt-get clean";
-const SSHD: &str = "sed -i 's/^MaxAuthTries.*/MaxAuthTries 9/' /etc/ssh/sshd_config.d/10-andamio.conf";
+const SSHD: &str =
+    "sed -i 's/^MaxAuthTries.*/MaxAuthTries 9/' /etc/ssh/sshd_config.d/10-andamio.conf";
 const STOP: &str = "systemctl stop redis-server@6379.service";
 const CONFIG: &str = "echo '# by hand' >>/etc/redis/redis-6379.conf";
 const UNIT: &str = "unit:redis-server@6379.service";
@@ -85,7 +86,11 @@ fn kill(s: &Sandbox, moment: &Moment, row: &mut Value) {
     let mut hit = None;
     for _ in 0..if moment.hit == Twice { 2 } else { 1 } {
         let (node, matched) = wait_for(s, M, &up, moment, hit);
-        if moment.hit == Itself { matched.kill() } else { node.kill() }
+        if moment.hit == Itself {
+            matched.kill()
+        } else {
+            node.kill()
+        }
         hit = Some(node.pid);
     }
     let struck = Instant::now();
@@ -117,7 +122,10 @@ fn cut(s: &Sandbox, moment: &Moment, row: &mut Value) {
     row["ended_after_ms"] = ms(struck.elapsed());
     assert!(struck.elapsed() < SOON, "noticed after {:?}: {ended}", struck.elapsed());
     let error = ended.lines().pop().unwrap()["error"].clone();
-    assert!(error["code"] == "machine-off" && error["message"].as_str().unwrap().contains(M), "{error}");
+    assert!(
+        error["code"] == "machine-off" && error["message"].as_str().unwrap().contains(M),
+        "{error}"
+    );
     let again = s.ok(&["up", "one", "--json", "-y"]);
     row["again_ms"] = ms(again.took);
     whole(s);

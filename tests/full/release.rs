@@ -13,11 +13,36 @@ const BUILDER: &str = "app-1";
 const OTHER: &str = "app-2";
 
 const MOMENTS: &[(&str, Moment)] = &[
-    (BUILDER, moment("its image is built", NO_IMAGE, When::Process(&["buildah", "build"]), Hit::Itself)),
-    (BUILDER, moment("its image is saved for another", NO_IMAGE, When::Process(&["podman", "save"]), Hit::Itself)),
-    (OTHER, moment("its image arrives", NO_IMAGE, When::Process(&["mktemp", "/var/lib/andamio/images"]), Hit::Itself)),
-    (OTHER, moment("its image is loaded", NO_IMAGE, When::Process(&["podman", "load"]), Hit::Itself)),
-    (OTHER, moment("its container starts", NO_IMAGE, When::Process(&["podman", "run"]), Hit::Itself)),
+    (
+        BUILDER,
+        moment("its image is built", NO_IMAGE, When::Process(&["buildah", "build"]), Hit::Itself),
+    ),
+    (
+        BUILDER,
+        moment(
+            "its image is saved for another",
+            NO_IMAGE,
+            When::Process(&["podman", "save"]),
+            Hit::Itself,
+        ),
+    ),
+    (
+        OTHER,
+        moment(
+            "its image arrives",
+            NO_IMAGE,
+            When::Process(&["mktemp", "/var/lib/andamio/images"]),
+            Hit::Itself,
+        ),
+    ),
+    (
+        OTHER,
+        moment("its image is loaded", NO_IMAGE, When::Process(&["podman", "load"]), Hit::Itself),
+    ),
+    (
+        OTHER,
+        moment("its container starts", NO_IMAGE, When::Process(&["podman", "run"]), Hit::Itself),
+    ),
 ];
 
 /// A row for each moment.
@@ -28,7 +53,9 @@ pub(super) fn all(steps: &mut Steps) -> Result<Vec<Value>, Abandoned> {
     let mut rows = Vec::new();
     for (machine, moment) in MOMENTS {
         let mut row = json!({ "moment": moment.what, "machine": machine });
-        steps.step(&format!("power is cut as {}", moment.what), || cut(s, machine, moment, &mut row));
+        steps.step(&format!("power is cut as {}", moment.what), || {
+            cut(s, machine, moment, &mut row)
+        });
         rows.push(row);
     }
     steps.must("they go", || drop(s.ok(&["down", "one", "-y"])))?;
@@ -56,7 +83,11 @@ fn cut(s: &Sandbox, machine: &str, moment: &Moment, row: &mut Value) {
         // One image, one container, nothing half in the store.
         let images = s.on("one", each, "podman images -aq | wc -l; podman ps -aq | wc -l");
         assert_eq!(images, "1\n1\n", "on {each}");
-        let half = s.on("one", each, "ls -d /var/tmp/andamio-* /var/lib/andamio/images/* 2>/dev/null || true");
+        let half = s.on(
+            "one",
+            each,
+            "ls -d /var/tmp/andamio-* /var/lib/andamio/images/* 2>/dev/null || true",
+        );
         assert_eq!(half, "", "on {each}");
     }
     row["ok"] = true.into();

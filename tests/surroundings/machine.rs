@@ -44,7 +44,11 @@ pub(super) fn all(steps: &mut Steps, s: &Sandbox) -> Result<(), Abandoned> {
         completes(s);
     });
     steps.step("/etc is read-only", || {
-        s.on("one", M, "chmod 600 /etc/hosts; mount --bind /etc /etc; mount -o remount,ro,bind /etc");
+        s.on(
+            "one",
+            M,
+            "chmod 600 /etc/hosts; mount --bind /etc /etc; mount -o remount,ro,bind /etc",
+        );
         complains(s.run(&["up", "one", "-y"]), 1, &[M, "/etc/hosts", "Read-only"]);
         s.on("one", M, "umount -l /etc");
         completes(s);

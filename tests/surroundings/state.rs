@@ -16,8 +16,10 @@ pub(super) fn all(steps: &mut Steps, s: &Sandbox) {
     steps.step("its disk is full", || {
         let sandbox = Sandbox::new(TOML);
         let state = sandbox.state().display().to_string();
-        let full = format!("mkdir {state}; mount -t tmpfs -o size=4k,nr_inodes=4 none {state}; \
-                            head -c 64k /dev/zero >{state}/other 2>/dev/null || true");
+        let full = format!(
+            "mkdir {state}; mount -t tmpfs -o size=4k,nr_inodes=4 none {state}; \
+                            head -c 64k /dev/zero >{state}/other 2>/dev/null || true"
+        );
         let ended = run_among(&sandbox, &full, &["up", "one"]);
         drop(complains(ended, 1, &["to the state", "No space left"]));
         assert!(sandbox.leftovers("one").is_empty(), "{:?}", sandbox.leftovers("one"));

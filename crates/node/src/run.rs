@@ -131,7 +131,8 @@ impl Run<'_, '_> {
                 let work = probe::wait(item, machine, &say);
                 let doing = format!("waiting for {}", item.name);
                 let left = Err(Failure::new("the operator went away"));
-                let result = self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
+                let result =
+                    self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
                 let (outcome, message) =
                     result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
                 Done { outcome, diff: Diff::default(), message }

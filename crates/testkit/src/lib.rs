@@ -11,8 +11,8 @@
 
 pub mod command;
 pub mod host;
-pub mod inside;
 pub mod http;
+pub mod inside;
 pub mod run;
 pub mod sandbox;
 pub mod scenario;

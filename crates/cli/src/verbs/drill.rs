@@ -78,8 +78,7 @@ async fn locked(
     let after: Vec<String> = steps.last().map(|step| step.id.clone()).into_iter().collect();
     steps
         .push(Step::new("promises", "every promise kept", Verdict(Arc::clone(&done))).after(after));
-    let (outcome, record) =
-        run::steps(&instance, "drill", "", &steps, &[], (lock, output)).await?;
+    let (outcome, record) = run::steps(&instance, "drill", "", &steps, &[], (lock, output)).await?;
     let done: Vec<Drill> =
         std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     if output.json {

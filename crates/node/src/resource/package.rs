@@ -206,9 +206,15 @@ fn named(failure: Failure) -> Failure {
 
 fn unreachable(failure: &Failure) -> bool {
     let text = failure.to_string();
-    ["Could not connect", "Could not resolve", "Temporary failure resolving", "Connection failed", "Connection timed out"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    [
+        "Could not connect",
+        "Could not resolve",
+        "Temporary failure resolving",
+        "Connection failed",
+        "Connection timed out",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
 fn outdated(error: &Failure) -> bool {

@@ -203,11 +203,11 @@ impl Injured {
 async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Duration, Fault> {
     let begin = Instant::now();
     let mut last = None;
-    let mut cancel =
-        if context.cancelled() { Cancel::default() } else { context.cancel().clone() };
+    let mut cancel = if context.cancelled() { Cancel::default() } else { context.cancel().clone() };
     while begin.elapsed() < PATIENCE {
         if cancel.requested() {
-            let message = "stopped before everything was back; `andamio up` brings back what is left";
+            let message =
+                "stopped before everything was back; `andamio up` brings back what is left";
             return Err(Fault::stopped(message));
         }
         let planned = up::plan(instance, &[]).await.map_err(|f| f.fault)?;

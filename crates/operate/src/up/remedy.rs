@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn says_what_helps_and_where() {
-        let text = remedy("writing /etc/hosts: Read-only file system (os error 30)", "dev", "app-1");
+        let text =
+            remedy("writing /etc/hosts: Read-only file system (os error 30)", "dev", "app-1");
         assert!(text.contains("`andamio exec dev app-1 -- findmnt`"), "{text}");
         let text = remedy("it was changed and still differs", "dev", "app-1");
         assert!(text.contains("andamio logs dev --machine app-1"), "{text}");

@@ -30,7 +30,8 @@ pub fn launch(folder: &Path, groups: &[PathBuf]) -> Result<std::convert::Infalli
         output: errno.to_string(),
     })?;
     let program = tool::find("systemd-nspawn");
-    let source = Command::new(program).args(arguments(folder, &record)).env("PATH", tool::PATH).exec();
+    let source =
+        Command::new(program).args(arguments(folder, &record)).env("PATH", tool::PATH).exec();
     Err(LocalError::Spawn { program: "systemd-nspawn".to_owned(), source })
 }
 
