@@ -40,7 +40,6 @@ const NODE: &[Moment] = &[
     ),
     moment("a unit starts", STOP, Says(UNIT, "starting"), Node),
     moment("a unit restarts", CONFIG, Says(UNIT, "restarting"), Node),
-    moment("a unit starts, twice", STOP, Says(UNIT, "starting"), Twice),
     moment(
         "the node itself is copied",
         "rm -rf /var/lib/andamio/agent",

@@ -34,7 +34,7 @@ pub(super) fn without_machines(steps: &mut Steps) {
     steps.step("the bridge's name is taken", || {
         let sandbox = Sandbox::new(TOML);
         let name = format!("andamio-{}", sandbox.id("one"));
-        ip(&["link", "add", &name, "type", "dummy"]);
+        ip(&["link", "add", &name, "type", "veth"]);
         let ended = sandbox.run(&["up", "one"]);
         ip(&["link", "delete", &name]);
         drop(complains(ended, 1, &[&name, "interface"]));
