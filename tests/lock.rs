@@ -63,7 +63,7 @@ pub(crate) async fn races(store: &Store) {
                             assert_eq!(record.purpose, "up race@local");
                             0
                         }
-                        Err(LockError::Store(error)) => panic!("race {race}: {error}"),
+                        Err(error) => panic!("race {race}: {error}"),
                     }
                 })
             })

@@ -19,13 +19,15 @@ mod flows;
 mod full;
 mod hosts;
 mod leftovers;
-mod load;
 mod limits;
+mod load;
 mod lock;
 mod prod;
 mod results;
 mod rules;
 mod s3;
+mod small;
+mod surroundings;
 mod team;
 mod terraform;
 
@@ -44,6 +46,7 @@ const SHORT: &[Scenario] = &[
     bare::SCENARIO,
     limits::SCENARIO,
     hosts::SCENARIO,
+    surroundings::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

@@ -1,7 +1,8 @@
 //! `up` and `down` of dev killed at twenty moments each, from nothing every time: the same command
-//! completes, the plan is empty, nothing is doubled and no lock needs a hand. Proves E1 (killed
-//! anywhere) and point 1 of what no comparable tool has.
+//! completes, the plan is empty, nothing is doubled and no lock needs a hand. Before that the same on the
+//! machine's side (`moments`, `release`). Proves E1 (killed anywhere) and point 1 of what no comparable tool has.
 
+use super::{moments, release};
 use crate::dev::{down, healthy, unchanged};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
@@ -15,6 +16,14 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "kill", need: Need::Machi
 const PARTS: u32 = 21;
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
+    let (kills, cuts) = moments::all(steps)?;
+    let releases = release::all(steps)?;
+    for (name, rows) in [("node", kills), ("power", cuts), ("release", releases)] {
+        let good = rows.iter().filter(|row| row["ok"] == true).count();
+        steps.figure(&format!("{name}_hits"), rows.len());
+        steps.figure(&format!("{name}_completed"), good);
+        steps.figure(&format!("{name}_rows"), Value::Array(rows));
+    }
     let sandbox = Sandbox::of_checkout();
     let s = &sandbox;
     image(steps, s)?;

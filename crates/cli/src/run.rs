@@ -104,12 +104,12 @@ pub(crate) async fn steps(
     plan: &str,
     steps: &[Step],
     accepted: &[Accepted],
-    output: &Output,
+    (lock, output): (&Lock, &Output),
 ) -> Result<(RunOutcome, RunRecord), Stop> {
     let signals = signals();
     let record = instance.begin(verb, plan, accepted).await?;
     let (events, receiver) = Events::new(&record.run);
-    let cancel = Cancel::default();
+    let cancel = Cancel::under(lock.lease());
     let watcher = tokio::spawn(watch(cancel.clone(), signals));
     let mut progress = Progress::new(output);
     let work = async {
@@ -161,6 +161,7 @@ pub(crate) fn finish(
             "error": outcome.fault, "next": next,
         }));
     }
+    let failed = if outcome.lost { Exit::Locked } else { Exit::Failed };
     match (record.status, &outcome.fault) {
         (RunStatus::Ok, _) => Ok(Exit::Done),
         (RunStatus::Cancelled, _) => {
@@ -172,8 +173,8 @@ pub(crate) fn finish(
             }
             Err(Stop::Said(Exit::Interrupted))
         }
-        (_, Some(_)) if output.json => Err(Stop::Said(Exit::Failed)),
-        (_, Some(fault)) => Err(Stop::Fault { exit: Exit::Failed, fault: fault.clone() }),
+        (_, Some(_)) if output.json => Err(Stop::Said(failed)),
+        (_, Some(fault)) => Err(Stop::Fault { exit: failed, fault: fault.clone() }),
         (_, None) => Err(Stop::Said(Exit::Failed)),
     }
 }

@@ -14,7 +14,7 @@ mod store;
 
 pub use event::{Event, Events, State};
 pub use ledger::{Accepted, Ledger, LedgerError, RunRecord, RunStatus};
-pub use lock::{Holder, Lock, LockError, LockRecord};
+pub use lock::{Holder, Lease, Lock, LockError, LockRecord};
 pub use plan::{Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused};
 pub use run::{Cancel, RunOutcome, run};
 pub use step::{Action, BoxFuture, Fault, Outcome, Step, StepContext};

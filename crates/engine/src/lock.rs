@@ -1,8 +1,13 @@
 //! One lock an instance, as a numbered series of records: the newest one says who holds it. Taking,
 //! renewing and releasing are each a create-if-absent of the next number.
 
+mod lease;
+
+pub use lease::Lease;
+
 use crate::{Store, StoreError};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use lease::Moment;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +17,7 @@ use tokio::task::JoinHandle;
 const SERIES: &str = "lock";
 /// After this long without a renewal a holder on another machine counts as dead. One on this machine
 /// is looked up among its processes, without waiting.
-const EXPIRY: SignedDuration = SignedDuration::from_secs(60);
+const EXPIRY: Duration = Duration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(20);
 /// How many records are kept behind the newest. Whoever lists them while others take and release the
 /// lock then always sees one that is newer than its own.
@@ -22,8 +27,11 @@ const KEEP: u64 = 16;
 pub enum LockError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("locked by {} for `{}` since {}", .0.holder.by, .0.purpose, .0.since)]
+    #[error("locked by {} for `{}` since {}{}", .0.holder.by, .0.purpose, .0.since, .0.oddity())]
     Held(Box<LockRecord>),
+    /// Who holds it cannot be told.
+    #[error("record {0} of the lock is not what this version wrote: {1}")]
+    Garbled(u64, String),
 }
 
 /// Who holds a lock, well enough to see whether that process is still there.
@@ -57,6 +65,7 @@ pub struct Lock {
     store: Store,
     record: LockRecord,
     number: Arc<Mutex<u64>>,
+    lease: Lease,
     renewal: JoinHandle<()>,
 }
 
@@ -87,6 +96,33 @@ impl LockRecord {
     fn is_of(&self, taken: &Self) -> bool {
         !self.released && self.holder == taken.holder && self.since == taken.since
     }
+
+    /// Taken at a time that has not come yet: such a lock expires late, or never.
+    #[must_use]
+    pub fn from_the_future(&self) -> bool {
+        self.since > expiry(crate::now())
+    }
+
+    /// Stands for a record that cannot be read.
+    fn unknown() -> Self {
+        let holder = Holder {
+            by: "somebody unknown".to_owned(),
+            boot: String::new(),
+            pid: 0,
+            pid_start: 0,
+            pid_space: String::new(),
+        };
+        let now = crate::now();
+        Self { v: 1, holder, purpose: String::new(), since: now, expires: now, released: false }
+    }
+
+    fn oddity(&self) -> &'static str {
+        if self.from_the_future() {
+            ", a time that has not come yet here: one of the two clocks is wrong"
+        } else {
+            ""
+        }
+    }
 }
 
 impl Lock {
@@ -115,17 +151,23 @@ impl Lock {
                 holder: holder.clone(),
                 purpose: purpose.to_owned(),
                 since: now,
-                expires: now.saturating_add(EXPIRY).unwrap_or(now),
+                expires: expiry(now),
                 released: false,
             };
+            let lease = Lease::new(Moment::after(EXPIRY));
             if !create(store, next, &record).await? {
                 // Somebody was faster: look again who it is.
                 continue;
             }
             store.forget_below(SERIES, next.saturating_sub(KEEP)).await?;
             let number = Arc::new(Mutex::new(next));
-            let renewal = tokio::spawn(renew(store.clone(), record.clone(), Arc::clone(&number)));
-            return Ok((Self { store: store.clone(), record, number, renewal }, former));
+            let renewal = tokio::spawn(renew(
+                store.clone(),
+                record.clone(),
+                Arc::clone(&number),
+                lease.clone(),
+            ));
+            return Ok((Self { store: store.clone(), record, number, lease, renewal }, former));
         }
     }
 
@@ -133,6 +175,12 @@ impl Lock {
     #[must_use]
     pub fn purpose(&self) -> &str {
         &self.record.purpose
+    }
+
+    /// Whether it is still held: for whoever works under it.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease.clone()
     }
 
     /// Gives it back.
@@ -165,15 +213,19 @@ impl Lock {
         Ok(newest.filter(|r| !r.released && !r.holder.dead() && r.expires >= crate::now()))
     }
 
-    /// Ends somebody's lock by hand (`unlock`); what it was, if there was one.
+    /// Ends somebody's lock by hand (`unlock`), also one whose record is damaged; what it was, if there
+    /// was one.
     ///
     /// # Errors
     /// When the state cannot be written.
     pub async fn force(store: &Store) -> Result<Option<LockRecord>, LockError> {
-        while let Some((number, record)) = read_newest(store).await? {
-            if record.released {
-                break;
-            }
+        loop {
+            let (number, record) = match read_newest(store).await {
+                Ok(Some((number, record))) if !record.released => (number, record),
+                Ok(_) => break,
+                Err(LockError::Garbled(number, _)) => (number, LockRecord::unknown()),
+                Err(error) => return Err(error),
+            };
             let ended = LockRecord { released: true, ..record.clone() };
             // A renewal may have been faster.
             if create(store, number + 1, &ended).await? {
@@ -190,21 +242,21 @@ impl Drop for Lock {
     }
 }
 
-async fn renew(store: Store, record: LockRecord, number: Arc<Mutex<u64>>) {
+async fn renew(store: Store, record: LockRecord, number: Arc<Mutex<u64>>, lease: Lease) {
     loop {
         tokio::time::sleep(RENEW).await;
-        let now = crate::now();
-        let renewed =
-            LockRecord { expires: now.saturating_add(EXPIRY).unwrap_or(now), ..record.clone() };
+        let until = Moment::after(EXPIRY);
+        let renewed = LockRecord { expires: expiry(crate::now()), ..record.clone() };
         let mut held = number.lock().await;
         // A failed write is tried again at the next turn; two in a row fit into the expiry.
         match create(&store, *held + 1, &renewed).await {
             Ok(true) => {
                 *held += 1;
+                lease.extend(until);
                 let _ = store.forget_below(SERIES, held.saturating_sub(KEEP)).await;
             }
             // It had expired, and somebody else has it.
-            Ok(false) => return,
+            Ok(false) => return lease.end(),
             Err(_) => {}
         }
     }
@@ -219,9 +271,13 @@ async fn create(store: &Store, number: u64, record: &LockRecord) -> Result<bool,
 
 async fn read_newest(store: &Store) -> Result<Option<(u64, LockRecord)>, LockError> {
     let Some((number, bytes)) = store.newest(SERIES).await? else { return Ok(None) };
-    let record = serde_json::from_slice(&bytes)
-        .map_err(|e| StoreError::Garbled(format!("lock {number}"), e.to_string()))?;
+    let record =
+        serde_json::from_slice(&bytes).map_err(|e| LockError::Garbled(number, e.to_string()))?;
     Ok(Some((number, record)))
+}
+
+fn expiry(now: Timestamp) -> Timestamp {
+    now.saturating_add(EXPIRY).unwrap_or(now)
 }
 
 fn body(record: &LockRecord) -> Vec<u8> {

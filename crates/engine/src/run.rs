@@ -2,26 +2,33 @@
 //! and everything else goes on.
 
 use crate::step::StepContext;
-use crate::{Events, Fault, Outcome, State, Step};
+use crate::{Events, Fault, Lease, Outcome, State, Step};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use tokio::sync::watch;
 
-/// A person's wish to stop. Clones share it.
+/// A person's wish to stop, or the loss of the lock that the run works under. Clones share it.
 #[derive(Clone)]
 pub struct Cancel {
     sender: std::sync::Arc<watch::Sender<bool>>,
+    lease: Option<Lease>,
 }
 
 impl Default for Cancel {
     fn default() -> Self {
-        Self { sender: std::sync::Arc::new(watch::Sender::new(false)) }
+        Self { sender: std::sync::Arc::new(watch::Sender::new(false)), lease: None }
     }
 }
 
 impl Cancel {
+    /// No step starts once this lease is lost.
+    #[must_use]
+    pub fn under(lease: Lease) -> Self {
+        Self { lease: Some(lease), ..Self::default() }
+    }
+
     /// Asks running steps to come to an end and no other to start.
     pub fn request(&self) {
         self.sender.send_replace(true);
@@ -29,14 +36,29 @@ impl Cancel {
 
     #[must_use]
     pub fn requested(&self) -> bool {
-        *self.sender.borrow()
+        *self.sender.borrow() || self.lost()
+    }
+
+    /// Another run may have the lock by now.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| !lease.is_held())
     }
 
     /// Ends when a stop has been asked for.
     pub async fn wait(&self) {
         let mut receiver = self.sender.subscribe();
-        // The sender lives as long as `self`, so this cannot end early.
-        let _ = receiver.wait_for(|&requested| requested).await;
+        let lost = async {
+            match &self.lease {
+                Some(lease) => lease.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The sender lives as long as `self`, so this cannot end early.
+            _ = receiver.wait_for(|&requested| requested) => {}
+            () = lost => {}
+        }
     }
 }
 
@@ -48,6 +70,8 @@ pub struct RunOutcome {
     /// Titles of steps that were not tried because one they need failed or the run was stopped.
     pub skipped: Vec<String>,
     pub cancelled: bool,
+    /// It stopped because its lock may be somebody else's by now.
+    pub lost: bool,
     /// The first failure: the one to mend.
     pub fault: Option<Fault>,
 }
@@ -99,6 +123,11 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
                 outcome.changed += n;
                 done.insert(&step.id);
             }
+            Err(fault) if fault.is_stop() && cancel.requested() => {
+                lost.insert(&step.id);
+                outcome.changed += before_failing;
+                outcome.skipped.push(step.title.clone());
+            }
             Err(fault) => {
                 lost.insert(&step.id);
                 outcome.failed += 1;
@@ -108,6 +137,18 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
         }
     }
     outcome.cancelled = cancel.requested();
+    // What is done is done, whoever has the lock; only work that is left is somebody's to do.
+    if let (true, Some(next)) = (cancel.lost(), outcome.skipped.first()) {
+        outcome.lost = true;
+        outcome.failed += 1;
+        outcome.fault.get_or_insert(Fault::new(
+            "lock-lost",
+            format!(
+                "stopped before `{next}`: the lock could not be renewed for a minute, so another run may have it"
+            ),
+            "see with `andamio history` who works there, then run the same command again",
+        ));
+    }
     outcome
 }
 

@@ -16,6 +16,8 @@ pub enum Outcome {
     Changed(u32),
 }
 
+const STOPPED: &str = "stopped";
+
 /// Why a step failed, as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
@@ -29,6 +31,15 @@ pub struct Fault {
 impl Fault {
     pub fn new(code: &str, message: impl fmt::Display, help: &str) -> Self {
         Self { code: code.to_owned(), message: message.to_string(), help: help.to_owned() }
+    }
+
+    /// A step that came to an end early because a person, or a lost lock, asked for it.
+    pub fn stopped(message: impl fmt::Display) -> Self {
+        Self::new(STOPPED, message, "run the same command again to go on from here")
+    }
+
+    pub(crate) fn is_stop(&self) -> bool {
+        self.code == STOPPED
     }
 
     /// A fault from an error and all its causes.
@@ -74,6 +85,12 @@ impl StepContext<'_> {
     /// Ends once the person wants to stop.
     pub async fn stopped(&self) {
         self.cancel.wait().await;
+    }
+
+    /// The wish to stop itself, for a run within this step.
+    #[must_use]
+    pub fn cancel(&self) -> &crate::Cancel {
+        self.cancel
     }
 
     /// True once the person wants to stop; long steps look at it between two things they do.

@@ -32,7 +32,10 @@ impl Generation {
     fn read() -> Result<Option<Self>> {
         let path = Self::path();
         let Some(bytes) = disk::read(&path)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).during(format!("reading {}", path.display()))
+        serde_json::from_slice(&bytes).map(Some).during(format!(
+            "{} is damaged (remove it, and the next `andamio up` writes it anew)",
+            path.display()
+        ))
     }
 
     fn of(manifest: &Manifest) -> Self {

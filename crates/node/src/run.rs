@@ -130,7 +130,9 @@ impl Run<'_, '_> {
                 let (say, lines) = channel();
                 let work = probe::wait(item, machine, &say);
                 let doing = format!("waiting for {}", item.name);
-                let result = self.drive(&resource.id(), doing, false, lines, work).await;
+                let left = Err(Failure::new("the operator went away"));
+                let result =
+                    self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
                 let (outcome, message) =
                     result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
                 Done { outcome, diff: Diff::default(), message }
@@ -165,7 +167,7 @@ impl Run<'_, '_> {
         let id = resource.id();
         let (_say, lines) = channel();
         let looking = item.diff(machine);
-        let diff = self.drive(&id, "looking at it".into(), false, lines, looking).await?;
+        let diff = self.drive(&id, "looking at it".into(), (false, None), lines, looking).await?;
         if diff.is_empty() {
             return Ok(None);
         }
@@ -179,14 +181,14 @@ impl Run<'_, '_> {
         }
         let (_say, lines) = channel();
         let judging = item.prepare(machine);
-        self.drive(&id, format!("judging {}", item.doing()), false, lines, judging).await?;
+        self.drive(&id, format!("judging {}", item.doing()), (false, None), lines, judging).await?;
         if !same_content {
             machine.before_change(&id)?;
             machine.note_change(resource);
         }
         let (say, lines) = channel();
         let making = item.make(machine, &say);
-        let mut message = self.drive(&id, item.doing(), true, lines, making).await?;
+        let mut message = self.drive(&id, item.doing(), (true, None), lines, making).await?;
         let left = item.diff(machine).await?;
         if !left.is_empty() {
             return Err(Failure::new(format!(
@@ -200,12 +202,13 @@ impl Run<'_, '_> {
         Ok(Some(message))
     }
 
-    /// Polls `work` to its end and passes on what it says; repeats it when it takes long.
+    /// Polls `work` to its end and passes on what it says; repeats it when it takes long. With `left`
+    /// that is the answer as soon as nobody listens: for what only waits.
     async fn drive<T>(
         &mut self,
         id: &str,
         mut doing: String,
-        announce: bool,
+        (announce, mut left): (bool, Option<T>),
         mut lines: UnboundedReceiver<String>,
         work: impl Future<Output = T>,
     ) -> T {
@@ -227,6 +230,9 @@ impl Run<'_, '_> {
                 result = &mut work => return result,
                 _ = remind.tick() => {
                     self.started(id, format!("{doing} ({} s)", begin.elapsed().as_secs()));
+                    if left.is_some() && self.stopped() && let Some(left) = left.take() {
+                        return left;
+                    }
                 }
             }
         }

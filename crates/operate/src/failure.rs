@@ -75,8 +75,12 @@ impl From<StoreError> for Failure {
             StoreError::Open { .. }
             | StoreError::Folder { .. }
             | StoreError::Read { .. }
-            | StoreError::Write { .. }
-            | StoreError::Garbled(..) => (Kind::Failed, "state", STATE),
+            | StoreError::Write { .. } => (Kind::Failed, "state", STATE),
+            StoreError::Garbled(..) => (
+                Kind::Failed,
+                "state",
+                "put that object back from a copy of the state; nothing was changed",
+            ),
         };
         Self::error(kind, code, &error, help)
     }
@@ -94,6 +98,9 @@ impl From<LedgerError> for Failure {
                 "put the missing entries back from a copy of the state; where there is none, remove `ledger-head` \
                  beside `ledger` in the state: what is left then counts as the whole ledger"
             }
+            LedgerError::Store(StoreError::Garbled(..)) => {
+                "put that entry back from a copy of the state; nothing is appended behind one that cannot be read"
+            }
             LedgerError::Store(store) => return store.into(),
         };
         Self::error(Kind::Failed, "ledger", &error, help)
@@ -104,12 +111,25 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Store(store) => store.into(),
-            held @ LockError::Held(_) => Self::error(
+            LockError::Held(ref record) if record.from_the_future() => Self::error(
                 Kind::Locked,
                 "locked",
-                &held,
+                &error,
+                "compare the clocks (date -u) of this machine and of that one; when that run is gone, end its \
+                 lock with `andamio unlock ENV`",
+            ),
+            LockError::Held(_) => Self::error(
+                Kind::Locked,
+                "locked",
+                &error,
                 "wait for that run to end, or look at it with `andamio history`; \
                  a holder that is gone loses the lock by itself",
+            ),
+            LockError::Garbled(..) => Self::error(
+                Kind::Failed,
+                "state",
+                &error,
+                "see that nobody works there (`andamio history`), then end the lock with `andamio unlock ENV`",
             ),
         }
     }

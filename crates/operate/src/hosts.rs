@@ -14,7 +14,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Two lost packets of a connection are sent again within it.
+const PATIENCE: Duration = Duration::from_secs(5);
 const PINS: &str = "hosts";
 
 /// Host keys of servers that a run has been on.

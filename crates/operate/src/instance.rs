@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the caller knows: everything that comes from a terminal, a home folder or the environment
 /// arrives here as a value.
@@ -234,6 +235,34 @@ enum Depth {
 }
 
 pub(crate) type Shared = Arc<Instance>;
+
+/// How soon it is noticed that a machine ended; the connection itself takes a quarter of a minute.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Work on a machine, which is over as soon as the machine is.
+pub(crate) async fn while_it_runs<T>(
+    instance: &Instance,
+    machine: &str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let ended = async {
+        while instance.provider.runs(machine) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        result = work => result,
+        () = ended => {
+            instance.nodes.forget(machine).await;
+            Err(Fault::new(
+                "machine-off",
+                format!("{machine} was switched off, or ended, in the middle of the work"),
+                "run the same command again: it starts the machine, whose disk is there, and goes on",
+            ))
+        }
+    }
+}
 
 pub(crate) fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {
     if let Some(found) = spec.environments.iter().find(|e| e.name == env) {

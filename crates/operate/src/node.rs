@@ -15,6 +15,8 @@ use tokio::sync::{Mutex, OnceCell, mpsc};
 /// What `sh` answers when the program is not there or not executable, and what an agent that is not whole
 /// ends with: a signal.
 const NOT_THERE: [u32; 3] = [126, 127, 128];
+/// For a machine that answered a moment ago.
+const AGAIN: Duration = Duration::from_secs(10);
 const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
@@ -118,7 +120,7 @@ impl Nodes {
         mut each: impl FnMut(&Event),
     ) -> Result<Said, Fault> {
         // A person who only looks waits less: the answer is that the machine is silent.
-        let patience = Duration::from_secs(if check { 4 } else { 60 });
+        let patience = Duration::from_secs(if check { 4 } else { 20 });
         let mut session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
@@ -163,6 +165,7 @@ impl Nodes {
                 // A connection that was cut says nothing about the machine; what is done is not done again.
                 Err(RemoteError::Broken { .. } | RemoteError::Closed { .. }) if attempt == 0 => {
                     self.forget(&machine.name).await;
+                    let patience = patience.min(AGAIN);
                     session =
                         self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
                     continue;
@@ -175,11 +178,19 @@ impl Nodes {
             }
             if said.report.v == 0 || said.report.error.is_some() {
                 let text = String::from_utf8_lossy(&complaint).trim().to_owned();
-                let why = said.report.error.clone().unwrap_or(text);
+                let (machine, why) = (&machine.name, said.report.error.clone().unwrap_or(text));
+                let message = match said.events.iter().rev().find_map(at_work) {
+                    Some(work) if why.is_empty() => format!(
+                        "the node on {machine} was killed at {work}: by hand, or because the machine's memory \
+                         ran out"
+                    ),
+                    _ => format!("the node on {machine} stopped (status {}): {why}", exit.0),
+                };
                 return Err(Fault::new(
                     "node",
-                    format!("the node on {} stopped (status {}): {why}", machine.name, exit.0),
-                    "look at the machine with `andamio ssh`, then run the same command again",
+                    message,
+                    "look at the machine with `andamio ssh`, then run the same command again: it goes on from \
+                     there",
                 ));
             }
             return Ok(said);
@@ -275,6 +286,15 @@ impl Nodes {
                 session.close().await;
             }
         }
+    }
+}
+
+/// What the node said it was doing.
+fn at_work(event: &Event) -> Option<String> {
+    match event {
+        Event::Started { resource, doing, .. } => Some(format!("{resource} ({doing})")),
+        Event::Resource { resource, .. } => Some(format!("what comes after {resource}")),
+        Event::Done(_) => None,
     }
 }
 

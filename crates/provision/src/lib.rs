@@ -59,6 +59,15 @@ impl Provider {
         }
     }
 
+    /// Does the machine run? Of one that is not Andamio's to start nobody but itself can tell: yes.
+    #[must_use]
+    pub fn runs(&self, name: &str) -> bool {
+        match self {
+            Self::Local(local) => local.runs(name),
+            Self::Hosts(_) => true,
+        }
+    }
+
     /// Resident memory of a machine in bytes, where the place itself can tell.
     #[must_use]
     pub fn memory(&self, name: &str) -> u64 {

@@ -12,6 +12,7 @@
 pub mod command;
 pub mod host;
 pub mod http;
+pub mod inside;
 pub mod run;
 pub mod sandbox;
 pub mod scenario;

@@ -47,7 +47,11 @@ impl<'a> Progress<'a> {
                 },
                 () = cancel.wait(), if !told => {
                     told = true;
-                    self.line("Finishing what is under way (Ctrl-C again leaves at once)…");
+                    self.line(if cancel.lost() {
+                        "The lock could not be renewed: finishing what is under way…"
+                    } else {
+                        "Finishing what is under way (Ctrl-C again leaves at once)…"
+                    });
                 }
             }
         }

@@ -4,6 +4,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::project::request;
 use crate::run;
+use andamio_engine::Lock;
 use andamio_operate::{Instance, down as operate};
 use andamio_provision::local::Local;
 use serde_json::json;
@@ -29,12 +30,17 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
         return Ok(Exit::Done);
     }
     let lock = run::lock(&instance, "down", output).await?;
-    let result = locked(global, output, &instance).await;
+    let result = locked(global, output, &instance, &lock).await;
     release_lock(lock).await;
     result
 }
 
-async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> Result<Exit, Stop> {
+async fn locked(
+    global: &Global,
+    output: &Output,
+    instance: &Arc<Instance>,
+    lock: &Lock,
+) -> Result<Exit, Stop> {
     let (report, steps) = operate::plan(instance)?;
     if !report.empty {
         let question = format!(
@@ -44,7 +50,8 @@ async fn locked(global: &Global, output: &Output, instance: &Arc<Instance>) -> R
         );
         run::confirm(&question, global.yes)?;
     }
-    let (outcome, record) = run::steps(instance, "down", &report.id, &steps, &[], output).await?;
+    let (outcome, record) =
+        run::steps(instance, "down", &report.id, &steps, &[], (lock, output)).await?;
     let env = &instance.topology.env;
     let exit = run::finish(output, &record, &outcome, &[format!("andamio up {env}")])?;
     if !output.json {

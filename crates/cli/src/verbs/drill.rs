@@ -4,7 +4,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, drills};
 use crate::project::request;
 use crate::run;
-use andamio_engine::{Action, BoxFuture, Fault, Outcome, Step, StepContext};
+use andamio_engine::{Action, BoxFuture, Fault, Lock, Outcome, Step, StepContext};
 use andamio_operate::Instance;
 use andamio_operate::drill::{self as operate, Breakage, Drill, Target};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,7 @@ pub(crate) async fn drill(
         None => operate::cells(&look),
     };
     let lock = run::lock(&look, "drill", output).await?;
-    let result = locked(global, output, look.request, &cells, rate).await;
+    let result = locked(global, output, look.request, &cells, rate, &lock).await;
     release_lock(lock).await;
     result
 }
@@ -40,6 +40,7 @@ async fn locked(
     request: andamio_operate::Request,
     cells: &[(Target, Breakage)],
     rate: u32,
+    lock: &Lock,
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
     operate::check_whole(&instance).await?;
@@ -77,7 +78,7 @@ async fn locked(
     let after: Vec<String> = steps.last().map(|step| step.id.clone()).into_iter().collect();
     steps
         .push(Step::new("promises", "every promise kept", Verdict(Arc::clone(&done))).after(after));
-    let (outcome, record) = run::steps(&instance, "drill", "", &steps, &[], output).await?;
+    let (outcome, record) = run::steps(&instance, "drill", "", &steps, &[], (lock, output)).await?;
     let done: Vec<Drill> =
         std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     if output.json {

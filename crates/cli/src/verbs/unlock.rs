@@ -3,13 +3,23 @@ use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::project::request;
 use crate::run::confirm;
-use andamio_engine::Lock;
+use andamio_engine::{Lock, LockError};
 use andamio_operate::{Failure, Instance};
 use serde_json::json;
 
 pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
     let instance = Instance::look(request(global, env)?).await?;
-    let held = Lock::holder(&instance.store).await.map_err(Failure::from)?;
+    let held = match Lock::holder(&instance.store).await {
+        Err(LockError::Garbled(..)) => {
+            let question = format!(
+                "The record of the lock is damaged: nobody knows whether a run works on {}.",
+                instance.name()
+            );
+            confirm(&question, global.yes)?;
+            None
+        }
+        held => held.map_err(Failure::from)?,
+    };
     if let Some(record) = &held {
         let question = format!(
             "{} holds {} for `{}` since {}; its lock would be ended.",

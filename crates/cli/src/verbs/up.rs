@@ -31,7 +31,7 @@ pub(crate) async fn up(
     host(&look, output).await?;
     hosts::check(&look, limit, true).await?;
     let lock = run::lock(&look, "up", output).await?;
-    let result = locked(global, output, request, reviewed.as_ref(), limit).await;
+    let result = locked(global, output, request, reviewed.as_ref(), limit, &lock).await;
     if let (true, Ok(local)) = (result.is_err(), look.local()) {
         // Refused or failed before anything was made: nothing stays behind.
         local.abandon();
@@ -47,7 +47,17 @@ async fn host(look: &Instance, output: &Output) -> Result<(), Stop> {
         return Ok(());
     }
     output.note(&format!("installing on this host: {}", packages.join(", ")));
-    install(&packages).await.map_err(|e| Failure::from(e).into())
+    install(&packages).await.map_err(Failure::from)?;
+    let left = look.check_host()?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::new(
+        Exit::Host,
+        "packages",
+        format!("apt-get installed them, and programs of {} are still missing", left.join(", ")),
+        &format!("see what they consist of (dpkg -L {}) and where it went", left.join(" ")),
+    ))
 }
 
 pub(crate) async fn release_lock(lock: Lock) {
@@ -61,6 +71,7 @@ async fn locked(
     request: Request,
     reviewed: Option<&PlanReport>,
     limit: &[String],
+    lock: &Lock,
 ) -> Result<Exit, Stop> {
     let instance = run::prepare(request).await?;
     prepare(&instance, output).await?;
@@ -83,8 +94,9 @@ async fn locked(
         output.answer(&display(report, output.style));
     }
     hosts::enrol(&instance, limit).await?;
+    let (steps, accepted) = (&planned.steps, &planned.accepted);
     let (outcome, record) =
-        run::steps(&instance, "up", &report.id, &planned.steps, &planned.accepted, output).await?;
+        run::steps(&instance, "up", &report.id, steps, accepted, (lock, output)).await?;
     let env = &instance.topology.env;
     let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
     if instance.local().is_ok() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Action, BoxFuture, Cancel, Events, Fault, Outcome, Step, StepContext, run};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -65,5 +66,56 @@ async fn a_process_among_other_numbers_is_not_taken_for_dead() {
     assert!(!holder.dead());
     let (lock, _) = Lock::take(&store, holder, "up dev@local").await.unwrap();
     assert!(matches!(take(&store, "eva@here").await, Err(LockError::Held(_))));
+    lock.release().await.unwrap();
+}
+
+/// A step that must not be started.
+struct Never;
+
+impl Action for Never {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+        Box::pin(async { panic!("it was started") })
+    }
+}
+
+#[tokio::test]
+async fn no_step_starts_once_the_lock_is_lost() {
+    let (_folder, store) = store();
+    let lock = take(&store, "ana@here").await.unwrap();
+    let cancel = Cancel::under(lock.lease());
+    assert!(!cancel.requested() && lock.lease().is_held());
+    // Neither was it renewed in time, nor does it help that somebody renews it now.
+    lock.lease().extend(Moment::after(Duration::ZERO));
+    let steps = [Step::new("one", "the first step", Never)];
+    let (events, _receiver) = Events::new("run");
+    let outcome = run(&steps, &events, &cancel).await;
+    assert!(outcome.lost && outcome.failed == 1, "{outcome:?}");
+    let fault = outcome.fault.unwrap();
+    assert!(fault.code == "lock-lost" && fault.message.contains("the first step"), "{fault:?}");
+    lock.lease().lost().await;
+}
+
+#[tokio::test]
+async fn a_lock_whose_record_is_damaged_can_be_ended() {
+    let (_folder, store) = store();
+    take(&store, "ana@here").await.unwrap().release().await.unwrap();
+    let next = store.last(SERIES).await.unwrap().unwrap() + 1;
+    assert!(store.create(SERIES, next, b"{\"v\": 1, \"hol".to_vec()).await.unwrap());
+    let Err(LockError::Garbled(number, _)) = take(&store, "eva@here").await else {
+        panic!("it was taken")
+    };
+    assert_eq!(number, next);
+    assert!(Lock::force(&store).await.unwrap().is_some());
+    take(&store, "eva@here").await.unwrap().release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_from_the_future_says_so() {
+    let (_folder, store) = store();
+    let lock = take(&store, "ana@there").await.unwrap();
+    assert!(!lock.record.from_the_future());
+    let ahead = crate::now().saturating_add(Duration::from_secs(3600)).unwrap();
+    let record = LockRecord { since: ahead, expires: expiry(ahead), ..lock.record.clone() };
+    assert!(LockError::Held(Box::new(record)).to_string().contains("clock"));
     lock.release().await.unwrap();
 }

@@ -8,6 +8,25 @@ const STATUS: &str = "/var/lib/dpkg/status";
 /// Journal of a dpkg that is working or was interrupted.
 const UPDATES: &str = "/var/lib/dpkg/updates";
 
+/// What apt and dpkg hold while they work, in the order in which they take them.
+const LOCKS: [&str; 2] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
+
+/// Somebody works with dpkg right now: nothing is interrupted.
+pub(crate) fn at_work() -> bool {
+    LOCKS.iter().any(|file| {
+        let Ok(file) = fs::File::open(file) else { return false };
+        let mut wanted = nix::libc::flock {
+            l_type: nix::libc::F_WRLCK as i16,
+            l_whence: nix::libc::SEEK_SET as i16,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        let asked = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut wanted));
+        asked.is_ok() && wanted.l_type != nix::libc::F_UNLCK as i16
+    })
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     /// What the administrator wants: `install`, `hold`, `deinstall`, …
@@ -91,7 +110,11 @@ impl Status {
             || self.packages.values().any(|e| {
                 matches!(
                     &*e.state,
-                    "unpacked" | "half-installed" | "half-configured" | "triggers-pending"
+                    "unpacked"
+                        | "half-installed"
+                        | "half-configured"
+                        | "triggers-awaited"
+                        | "triggers-pending"
                 )
             })
     }

@@ -4,7 +4,7 @@ use super::{Resource, Say};
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::machine::dpkg::Status;
+use crate::machine::dpkg::{self, Status};
 use crate::process;
 use andamio_manifest::Package;
 use std::fs;
@@ -16,6 +16,16 @@ const UPDATE: Duration = Duration::from_secs(5 * 60);
 /// How long another dpkg or apt may work before it is called stuck.
 const LOCK: Duration = Duration::from_secs(120);
 const LISTS: &str = "/var/lib/apt/lists";
+
+/// apt waits two minutes for each address of a mirror that is silent; who waits for it gives up before.
+const MIRROR: [&str; 6] = [
+    "-o",
+    "Acquire::Retries=1",
+    "-o",
+    "Acquire::http::Timeout=10",
+    "-o",
+    "Acquire::https::Timeout=10",
+];
 
 const OPTIONS: [&str; 12] = [
     "apt-get",
@@ -36,6 +46,11 @@ impl Resource for Package {
     async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
         let status = machine.packages()?;
         let mut diff = Diff::default();
+        if status.interrupted() && !dpkg::at_work() {
+            // Also when everything named is there: nothing else is installed until it is finished.
+            diff.minus("dpkg was interrupted");
+            diff.plus("what it began is finished");
+        }
         for name in &self.names {
             let held = if status.held(name) { " (held)" } else { "" };
             if self.absent && status.present(name) {
@@ -127,11 +142,13 @@ fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
 
 async fn apt(verb: &[&str], names: &[&str], say: &Say) -> Result<()> {
     let mut argv = OPTIONS.to_vec();
+    argv.extend(MIRROR);
     argv.extend(verb);
     // A name that begins with a dash is a name.
     argv.push("--");
     argv.extend(names);
-    process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await.map(drop)
+    let done = process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await;
+    done.map(drop).map_err(named)
 }
 
 /// Passes on the lines that say how far apt is.
@@ -161,7 +178,10 @@ fn have_lists() -> bool {
 /// Reads the mirrors' lists. Unlike a transaction it does not wait for a lock by itself.
 async fn update(say: &Say) -> Result<()> {
     say.say("apt-get update");
-    let argv = ["apt-get", "-q", "-o", "Acquire::Retries=3", "update"];
+    let mut argv = vec!["apt-get", "-q"];
+    argv.extend(MIRROR);
+    // Without it a mirror that does not answer is a warning.
+    argv.extend(["--error-on=any", "update"]);
     let begin = Instant::now();
     loop {
         match process::follow(&argv, "", UPDATE, &mut |line| tell(say, line)).await {
@@ -169,12 +189,38 @@ async fn update(say: &Say) -> Result<()> {
                 say.say("waiting for another apt-get update");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
-            done => return done.map(drop),
+            // One mirror of several may be away; whether it was needed shows when packages are fetched.
+            Err(_) if have_lists() => return Ok(()),
+            done => return done.map(drop).map_err(named),
         }
     }
 }
 
+/// Says it first when it is the mirror that does not answer.
+fn named(failure: Failure) -> Failure {
+    if unreachable(&failure) {
+        return Failure::new(format!("the package mirror cannot be reached: {failure}"));
+    }
+    failure
+}
+
+fn unreachable(failure: &Failure) -> bool {
+    let text = failure.to_string();
+    [
+        "Could not connect",
+        "Could not resolve",
+        "Temporary failure resolving",
+        "Connection failed",
+        "Connection timed out",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
 fn outdated(error: &Failure) -> bool {
+    if unreachable(error) {
+        return false;
+    }
     let text = error.to_string();
     ["404", "Unable to fetch", "Unable to locate package", "has no installation candidate"]
         .iter()

@@ -97,7 +97,7 @@ fn seconds_of(time: Duration) -> f64 {
 async fn pause(time: Duration, context: &StepContext<'_>) -> Result<(), Fault> {
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
-        () = context.stopped() => Err(Fault::new("stopped", "stopped before it was over", "")),
+        () = context.stopped() => Err(Fault::stopped("stopped before it was over")),
     }
 }
 
@@ -213,11 +213,18 @@ impl Injured {
     }
 }
 
-/// Plans and runs until nothing is left to do: every service answers, every cluster is whole.
+/// Plans and runs until nothing is left to do: every service answers, every cluster is whole. Who wants to
+/// stop before it begins gets one round, because what was broken is put back; after that it is heard.
 async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Duration, Fault> {
     let begin = Instant::now();
     let mut last = None;
+    let mut cancel = if context.cancelled() { Cancel::default() } else { context.cancel().clone() };
     while begin.elapsed() < PATIENCE {
+        if cancel.requested() {
+            let message =
+                "stopped before everything was back; `andamio up` brings back what is left";
+            return Err(Fault::stopped(message));
+        }
         let planned = up::plan(instance, &[]).await.map_err(|f| f.fault)?;
         if planned.report.empty {
             return Ok(begin.elapsed());
@@ -227,7 +234,8 @@ async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Durat
         }
         context.doing(&format!("{} steps until everything is back", planned.steps.len()));
         let (events, _) = Events::new("");
-        last = run(&planned.steps, &events, &Cancel::default()).await.fault;
+        last = run(&planned.steps, &events, &cancel).await.fault;
+        cancel = context.cancel().clone();
     }
     Err(last.unwrap_or_else(|| {
         let message = format!("not everything is back after {} s", PATIENCE.as_secs());

@@ -2,7 +2,7 @@
 //! engine, and bringing it to the machines that run it.
 
 use crate::failure::remote_fault;
-use crate::instance::Shared;
+use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};
 use andamio_remote::{Session, Stream, quote};
@@ -30,14 +30,16 @@ impl Action for Build {
             let mut changed = 0;
             if !has(&builder, &self.release).await? {
                 context.doing(&format!("building {}", self.release.image));
-                self.build(&builder, context).await?;
+                let work = self.build(&builder, context);
+                while_it_runs(&self.instance, &self.builder, work).await?;
                 changed += 1;
             }
             for machine in self.machines.iter().filter(|m| **m != self.builder) {
                 let session = self.session(machine).await?;
                 if !has(&session, &self.release).await? {
                     context.doing(&format!("copying {} to {machine}", self.release.image));
-                    self.copy(&builder, &session).await?;
+                    let work = self.copy(&builder, &session);
+                    while_it_runs(&self.instance, machine, work).await?;
                     changed += 1;
                 }
             }
@@ -57,9 +59,10 @@ impl Build {
 
     async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), Fault> {
         let image = quote(&[&self.release.image]);
-        // Everything in a folder that goes away, whatever happens.
+        // Everything in a folder that goes away, whatever happens. A build that lost its power left its own.
         let script = format!(
-            "set -e; d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
+            "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
+             d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
              tar -x -C \"$d\" --no-same-owner; mkdir -p \"$d/target\"; \
              buildah build --quiet --isolation chroot --layers=false --pull=missing \
              --build-context target=\"$d/target\" -f \"$d/context/Containerfile\" -t {image} \"$d/context\""

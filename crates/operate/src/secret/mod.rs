@@ -22,6 +22,9 @@ const SERIES: &str = "secrets";
 const SSH_PRIVATE: &str = "ssh-operator";
 const SSH_PUBLIC: &str = "ssh-operator-public";
 
+const DAMAGED: &str =
+    "the newest object of `secrets` in the state is damaged: put it back from a copy of the state";
+
 /// Secrets as the state has them.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Sealed {
@@ -39,16 +42,15 @@ impl Sealed {
     /// The newest of an instance.
     pub(crate) async fn newest(store: &Store) -> Result<Option<Self>, Failure> {
         let Some((_, body)) = store.newest(SERIES).await? else { return Ok(None) };
-        serde_json::from_slice(&body).map(Some).map_err(|e| {
-            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
-        })
+        serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))
     }
 
     pub(crate) fn open(self, identity: &Identity) -> Result<Secrets, Failure> {
         let plain = identity.open(&self.age)?;
-        let values = serde_json::from_slice(&plain).map_err(|e| {
-            Failure::error(Kind::Failed, "secrets", &e, "the state's newest secrets are damaged")
-        })?;
+        let values = serde_json::from_slice(&plain)
+            .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))?;
         Ok(Secrets { values, recipients: self.recipients, removed: self.removed })
     }
 }

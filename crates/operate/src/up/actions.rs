@@ -1,9 +1,10 @@
 //! What the steps of `up` do: each action makes one thing true and says what it came to.
 
 use super::manifest;
+use super::remedy::remedy;
 use crate::command;
 use crate::failure::{fault, remote_fault};
-use crate::instance::Shared;
+use crate::instance::{Shared, while_it_runs};
 use crate::release::record;
 use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, StepContext};
@@ -11,6 +12,7 @@ use andamio_manifest::{Event, Manifest, Outcome as Came};
 use andamio_provision::local::Seed;
 use andamio_remote::KeyPair;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A machine that has not answered by then will not.
 const BOOT: Duration = Duration::from_secs(60);
@@ -130,10 +132,27 @@ impl Action for Converge {
             let found = inventory.get(&manifest.machine).ok_or_else(|| {
                 Fault::new("machine", "the machine is gone", "run the same command again")
             })?;
-            let said = instance
-                .nodes
-                .apply(found, &manifest, false, |event| forward(context, event))
-                .await?;
+            let waits = watch::Sender::new(false);
+            let work = instance.nodes.apply(found, &manifest, false, |event| {
+                waits.send_replace(is_wait(event));
+                forward(context, event);
+            });
+            // A wait changes nothing and is left at once; anything else is finished first.
+            let stop = async {
+                context.stopped().await;
+                let _ = waits.subscribe().wait_for(|waits| *waits).await;
+            };
+            let work = async {
+                tokio::select! {
+                    biased;
+                    said = work => said,
+                    () = stop => {
+                        instance.nodes.forget(&manifest.machine).await;
+                        Err(Fault::stopped(format!("{} is not waited for", manifest.machine)))
+                    }
+                }
+            };
+            let said = while_it_runs(instance, &manifest.machine, work).await?;
             if said.report.failed == 0 && said.report.skipped == 0 {
                 return Ok(if said.report.changed == 0 {
                     Outcome::Ok
@@ -150,13 +169,16 @@ impl Action for Converge {
             let message = failed.unwrap_or_else(|| {
                 format!("{} was interrupted before it was done", manifest.machine)
             });
-            let help = format!(
-                "see what it says with `andamio logs {} --machine {}`, then run the same command again",
-                instance.topology.env, manifest.machine
-            );
+            let help = remedy(&message, &instance.topology.env, &manifest.machine);
             Err(Fault::new("converge", message, &help))
         })
     }
+}
+
+/// Is the node only waiting for something to come up?
+fn is_wait(event: &Event) -> bool {
+    let Event::Started { resource, doing, .. } = event else { return false };
+    resource.starts_with("probe:") || doing.starts_with("waiting for ")
 }
 
 /// From the node's words to the run's events.
@@ -187,7 +209,8 @@ impl Action for Migrate {
             let mut argv = instance.request.spec.app.migrate.clone();
             argv.push("up".to_owned());
             context.doing(&argv.join(" "));
-            let output = command::one_off(instance, machine, release, &argv).await?;
+            let work = command::one_off(instance, machine, release, &argv);
+            let output = while_it_runs(instance, machine, work).await?;
             if output.exit.success() {
                 return Ok(Outcome::Ok);
             }

@@ -54,6 +54,9 @@ impl Action for GaleraStart {
                 let states = join_all(asked).await;
                 match galera::decide(&states).map_err(|why| refusal(&why))? {
                     galera::Decision::Join => return Ok(Outcome::Ok),
+                    galera::Decision::Wait if context.cancelled() => {
+                        return Err(Fault::stopped("the members are not waited for"));
+                    }
                     galera::Decision::Wait if begin.elapsed() < REUNION => {
                         context.doing("waiting for the members to find each other again");
                         tokio::time::sleep(INTERVAL).await;

@@ -6,6 +6,7 @@ mod groups;
 mod judge;
 pub(crate) mod manifest;
 mod observe;
+mod remedy;
 mod steps;
 
 pub use observe::{Checked, Observed};

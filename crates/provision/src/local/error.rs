@@ -18,6 +18,8 @@ pub enum LocalError {
     Stuck { machine: String, seconds: u64 },
     #[error("{image} is still in use {seconds} s after its machine ended")]
     Mounted { image: PathBuf, seconds: u64 },
+    #[error("this host has an interface {interface} that is not Andamio's bridge")]
+    InterfaceTaken { interface: String },
     #[error("network {network} is taken by {owner}")]
     NetworkTaken { network: String, owner: String },
     #[error("no /24 of 198.18.0.0/15 is free on this host")]
@@ -42,10 +44,18 @@ impl LocalError {
             Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::ENOSPC) => {
                 "the disk is full: free some space, then run the same command again"
             }
+            Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::EROFS) => {
+                "that file system is read-only: mount it for writing, then run the same command again"
+            }
             Self::Io { .. } => "run as root, check the folder, then run the same command again",
             Self::Spawn { .. } => "install the program, then run the same command again",
-            Self::Tool { .. } | Self::Start { .. } => {
-                "mend what it says, then run the same command again"
+            Self::Tool { .. } => "mend what it says, then run the same command again",
+            Self::Start { .. } => {
+                "mend what it says, then run the same command again; when the machine image is damaged, take \
+                 all environments down and remove /var/cache/andamio/images: it is built anew"
+            }
+            Self::InterfaceTaken { .. } => {
+                "remove it (ip link delete NAME) or give it another name, then run the same command again"
             }
             Self::Image { .. } => {
                 "check that the package mirror can be reached (apt-get update), then run the same command again"
@@ -60,7 +70,10 @@ impl LocalError {
                 "choose another `network` for the environment, or take the other one down"
             }
             Self::NoNetwork => "take an instance down, or free an address range",
-            Self::Record { .. } => "run `andamio down`, then `andamio up`",
+            Self::Record { .. } => {
+                "put machine.json in that folder back from a copy; without one, only `andamio down` and `up` \
+                 help, which loses the machine's data"
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What this host must be able to do, found out before anything is touched.
 
-use super::{LocalError, Roots};
+use super::{LocalError, Roots, tool};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::geteuid;
 use serde::Serialize;
@@ -111,7 +111,7 @@ pub(super) fn free_bytes(folder: &Path) -> u64 {
 /// Debian packages whose programs are not in `search` (the caller's PATH) nor in the system folders.
 #[must_use]
 pub fn missing_packages(search: &[PathBuf]) -> Vec<&'static str> {
-    let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
+    let system = tool::SYSTEM.map(PathBuf::from);
     let there =
         |program: &str| search.iter().chain(&system).any(|folder| folder.join(program).exists());
     PROGRAMS.iter().filter(|(program, _)| !there(program)).map(|&(_, package)| package).collect()
@@ -133,8 +133,9 @@ pub async fn install(packages: &[&str]) -> Result<(), LocalError> {
 }
 
 async fn apt(arguments: &[&str]) -> Result<(), LocalError> {
-    let output = Command::new("apt-get")
+    let output = Command::new(tool::find("apt-get"))
         .args(arguments)
+        .env("PATH", tool::PATH)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
         .kill_on_drop(true)

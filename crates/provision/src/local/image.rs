@@ -1,7 +1,7 @@
 //! The one image that all machines share as the lower layer of their disks: Debian 13 with the
 //! packages of every role, all of them switched off. Built once, cached by the digest of its recipe.
 
-use super::{LocalError, Roots, disk};
+use super::{LocalError, Roots, disk, tool};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -68,6 +68,10 @@ const MASKED: &[&str] = &[
 ];
 const UNNEEDED: &[&str] =
     &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+
+/// Without these no machine starts or is made true: an image that lacks one was damaged, and is built anew.
+const WHOLE: [&str; 4] =
+    ["etc/os-release", "usr/lib/systemd/systemd", "usr/sbin/sshd", "var/lib/dpkg/status"];
 
 /// The build in namespaces of its own for mounts and processes, which end with the process that began it:
 /// whenever that is killed, no process goes on and nothing stays mounted.
@@ -136,7 +140,7 @@ impl Image {
 
     #[must_use]
     pub fn is_built(&self) -> bool {
-        self.folder.join("etc/os-release").exists()
+        WHOLE.iter().all(|file| self.folder.join(file).exists())
     }
 
     /// Builds it unless it is there; says what it is doing. Two builds at once: the second waits.
@@ -154,8 +158,9 @@ impl Image {
         unmount_below(&unfinished)?;
         disk::remove(&unfinished)?;
         doing("installing Debian 13 and the packages of all roles (about a minute, once)");
-        let mut child = Command::new(ALONE[0])
+        let mut child = Command::new(tool::find(ALONE[0]))
             .args(&ALONE[1..])
+            .env("PATH", tool::PATH)
             .args(Recipe::arguments())
             .arg(&unfinished)
             .stdin(Stdio::null())
@@ -185,6 +190,8 @@ impl Image {
         if !status.success() {
             return Err(LocalError::Image { output: last.join(" / ") });
         }
+        // Only there when it is damaged.
+        disk::remove(&self.folder)?;
         fs::rename(&unfinished, &self.folder)
             .map_err(LocalError::io("rename into", &self.folder))?;
         drop(lock);

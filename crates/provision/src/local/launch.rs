@@ -1,9 +1,8 @@
 //! What runs in the process that becomes a machine: it joins the machine's control groups, makes
 //! mounts that nobody else sees, and turns into systemd-nspawn.
 
-use super::LocalError;
 use super::disk::Record;
-use super::filesystem;
+use super::{LocalError, filesystem, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::setsid;
@@ -27,7 +26,9 @@ pub fn launch(folder: &Path, groups: &[PathBuf]) -> Result<std::convert::Infalli
             .map_err(LocalError::io("join", &procs))?;
     }
     mounts(folder, &record)?;
-    let source = Command::new("systemd-nspawn").args(arguments(folder, &record)).exec();
+    let program = tool::find("systemd-nspawn");
+    let source =
+        Command::new(program).args(arguments(folder, &record)).env("PATH", tool::PATH).exec();
     Err(LocalError::Spawn { program: "systemd-nspawn".to_owned(), source })
 }
 

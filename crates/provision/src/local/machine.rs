@@ -2,7 +2,7 @@
 
 use super::disk::{self, CONSOLE, Record, Seed};
 use super::host::free_bytes;
-use super::{Local, LocalError, cgroup, filesystem};
+use super::{Local, LocalError, cgroup, filesystem, tool};
 use andamio_spec::topology::Machine;
 use nix::sys::statvfs::statvfs;
 use std::fs::OpenOptions;
@@ -210,7 +210,7 @@ fn clear_traces(guest: &str) {
     let interface = format!("vb-{guest}");
     if Path::new("/sys/class/net").join(&interface).exists() {
         // Usually gone with its peer; deleting it is quick and happens once a start.
-        let _ = std::process::Command::new("ip")
+        let _ = std::process::Command::new(tool::find("ip"))
             .args(["link", "del", &interface])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -14,6 +14,7 @@ mod image;
 mod launch;
 mod machine;
 mod network;
+mod tool;
 
 pub use disk::Seed;
 pub use error::LocalError;
@@ -109,6 +110,12 @@ impl Local {
             disk_bytes: record.map_or(0, |r| r.disk_bytes),
             booting: state == MachineState::Running && disk::started_within(&folder, BOOT),
         }
+    }
+
+    /// Does the machine run?
+    #[must_use]
+    pub fn runs(&self, name: &str) -> bool {
+        cgroup::populated(&self.id, name)
     }
 
     /// Is there anything of this instance on the host?

@@ -1,6 +1,6 @@
 //! The instance's bridge, its /24, and its way to the package mirror.
 
-use super::{Local, LocalError, disk, list};
+use super::{Local, LocalError, disk, list, tool};
 use andamio_spec::topology::Network;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -133,6 +133,9 @@ impl Local {
     pub async fn network_up(&self) -> Result<(), LocalError> {
         let bridge = self.bridge();
         if !self.network_is_up() {
+            if Path::new("/sys/class/net").join(&bridge).exists() {
+                return Err(LocalError::InterfaceTaken { interface: bridge });
+            }
             let batch = format!(
                 "link add name {bridge} type bridge\naddress add {}/24 dev {bridge}\nlink set {bridge} up\n",
                 self.network.gateway()
@@ -241,7 +244,7 @@ table {table} {{
 /// Runs a tool with the given input; its complaint is the error.
 pub(super) async fn feed(program: &str, arguments: &[&str], input: &str) -> Result<(), LocalError> {
     let spawn = |source| LocalError::Spawn { program: program.to_owned(), source };
-    let mut child = Command::new(program)
+    let mut child = Command::new(tool::find(program))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -38,6 +38,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         include_str!("unit.conf"),
     ));
     let identity = tls::add_identity(cx, &mut out, REDIS_IDENTITY, "redis");
+    // Debian's own instance starts as its package is installed, and takes the port of the first of these.
+    out.unit(Unit { enabled: Some(false), running: Some(false), ..unit("redis-server.service") });
     let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
         .into_iter()
         .filter(|node| node.machine == cx.machine.name)

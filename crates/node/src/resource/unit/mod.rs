@@ -46,7 +46,8 @@ impl Resource for Unit {
                 diff.minus(format!("{} ({})", state.active, state.sub));
                 diff.plus("active");
             }
-            Some(false) if up(&state) => {
+            // Also one that fails and is started again and again: it takes what another one needs.
+            Some(false) if !rests(&state) => {
                 diff.minus(&state.active);
                 diff.plus("inactive");
                 diff.disrupts |= self.disrupts;
@@ -91,7 +92,7 @@ impl Resource for Unit {
         // What is not there yet is not what the unit runs with.
         declared.triggers.retain(|id, _| !machine.failed(id));
         let (method, verb) = match self.running {
-            Some(false) if up(&state) => ("StopUnit", "stopping"),
+            Some(false) if !rests(&state) => ("StopUnit", "stopping"),
             Some(false) => return Ok(String::new()),
             Some(true) if !up(&state) => ("StartUnit", "starting"),
             None if !up(&state) => return Ok(String::new()),
@@ -102,7 +103,14 @@ impl Resource for Unit {
             },
         };
         say.say(format!("{verb} {}", self.name));
-        job(self, &systemd, method).await?;
+        if method == "StartUnit" && state.active == "activating" {
+            // That attempt began before what it needs was there, for example its image.
+            if job(self, &systemd, method).await.is_err() {
+                job(self, &systemd, "RestartUnit").await?;
+            }
+        } else {
+            job(self, &systemd, method).await?;
+        }
         if method != "StopUnit" && !(self.restart_on.is_empty() && self.reload_on.is_empty()) {
             declared.write(&self.name)?;
         }
@@ -207,7 +215,7 @@ async fn job(declared: &Unit, systemd: &Systemd, method: &str) -> Result<()> {
     let ended = systemd.job(method, &declared.name).await;
     let state = systemd.unit(&declared.name).await?;
     let fine = match method {
-        "StopUnit" => !up(&state),
+        "StopUnit" => rests(&state),
         _ => up(&state) || declared.running.is_none(),
     };
     match ended {
@@ -229,6 +237,11 @@ async fn job(declared: &Unit, systemd: &Systemd, method: &str) -> Result<()> {
 /// Running, or going through a reload.
 fn up(state: &systemd::Unit) -> bool {
     matches!(&*state.active, "active" | "reloading" | "refreshing")
+}
+
+/// Neither runs nor is about to.
+fn rests(state: &systemd::Unit) -> bool {
+    matches!(&*state.active, "inactive" | "failed")
 }
 
 /// Starts at boot, by a link of its own or by what generated it.

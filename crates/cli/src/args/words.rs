@@ -1,0 +1,156 @@
+//! What comes after a verb: verbs of its own, and the words that its arguments may be.
+
+use clap::{Subcommand, ValueEnum};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub(crate) enum SecretVerb {
+    /// Set a value, read from standard input; `up` brings it to the machines
+    Set { env: String, name: String },
+    /// List the names
+    List { env: String },
+    /// Remove a value
+    Rm { env: String, name: String },
+    /// Make the machines' certificates anew, long before they end; `up` brings them to the machines
+    #[command(after_help = "Example:\n  andamio secret renew prod && andamio up prod\n\n\
+                            For the day on which somebody may have read one. The environment's authority stays.")]
+    Renew { env: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Let a public key read the secrets of every environment
+    #[command(after_help = "Examples:\n  andamio key add age1… --name Marta\n  \
+                            andamio key add \"$(cat marta.pub)\"\n\n\
+                            Writes the key into `team` of andamio.toml and encrypts the secrets of all environments \
+                            in the state anew. Commit andamio.toml afterwards.")]
+    Add {
+        /// age1…, or a line "ssh-ed25519 AAAA… comment"
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+        /// Whose key it is
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Take a public key away
+    #[command(
+        after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
+                            A member who is removed has seen the values there were: the answer says which to change."
+    )]
+    Remove {
+        /// A key, the beginning of one, or a name
+        #[arg(required = true, num_args = 1..)]
+        key: Vec<String>,
+    },
+    /// Show who can read what, and who you are
+    #[command(after_help = "Examples:\n  andamio key list\n  andamio key list --json | jq .keys")]
+    List,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Target {
+    App,
+    /// The MariaDB server that takes the writes
+    Database,
+    Cache,
+    Queue,
+    /// The balancer that has the address
+    Balancer,
+    Ops,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Breakage {
+    /// Its service is told to stop
+    Stop,
+    /// Its service's processes are killed
+    ProcessKill,
+    /// A power cut
+    MachineKill,
+    /// It stops where it is, connections stay open
+    Freeze,
+    /// Its network cable is out
+    LinkDown,
+    /// Cut off from the others of its group only
+    Partition,
+    /// Its disk is full
+    #[value(alias = "disk")]
+    FullDisk,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum NodeVerb {
+    /// Read a manifest on standard input and make it true
+    Apply {
+        /// Change nothing; say what would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Keep a changed firewall
+    Confirm { token: String },
+    /// Take a changed firewall back unless it is confirmed
+    UndoFirewall {
+        #[arg(long)]
+        token: String,
+        #[arg(long)]
+        after: String,
+    },
+    /// Read a task of a cluster's member on standard input and do it
+    Task,
+    /// Say over HTTP whether the local MariaDB may be written to
+    Health {
+        #[arg(long)]
+        listen: String,
+        #[arg(long)]
+        socket: String,
+        /// Certificate and key
+        #[arg(long)]
+        identity: String,
+    },
+    /// Get a certificate for this machine's name, or renew it, where it is time
+    Certificate {
+        /// The authority's directory
+        #[arg(long)]
+        directory: String,
+        #[arg(long)]
+        contact: String,
+        #[arg(long)]
+        domain: String,
+        /// PEM file of whom the directory's address is believed by, instead of the public authorities
+        #[arg(long)]
+        roots: Option<String>,
+    },
+    /// Describe this machine
+    Facts,
+    /// Add up what this machine sends to the outside
+    Transfer {
+        /// Addresses that are not outside; those of the last time by default
+        #[arg(long)]
+        inside: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Internal {
+    Launch {
+        folder: PathBuf,
+        groups: Vec<PathBuf>,
+    },
+    /// Put a machine back that was broken, when standard input ends
+    Mend {
+        instance: String,
+        machine: String,
+        interface: String,
+        address: Ipv4Addr,
+    },
+}
