@@ -18,7 +18,7 @@ use instant_acme::{
     OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -62,7 +62,7 @@ pub async fn certificate(order: &Order<'_>) -> Result<String> {
     Ok(format!("a new certificate, good for {}", days(until)))
 }
 
-async fn put(path: &PathBuf, text: &str) -> Result<()> {
+async fn put(path: &Path, text: &str) -> Result<()> {
     let group = nix::unistd::Group::from_name("haproxy").during("the group haproxy")?;
     let group = group.ok_or_else(|| Failure::new("there is no group haproxy"))?;
     let candidate = disk::stage(path, text.as_bytes(), 0o640, Some((0, group.gid.as_raw())))?;
