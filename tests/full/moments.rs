@@ -2,8 +2,9 @@
 //! machine's power cut. Whatever the moment, the run goes on or ends with 1 and clear words, the same command
 //! completes, the plan is empty, nothing is doubled, and no lock needs a hand, dpkg's included.
 
-use super::strike::{Hit, Moment, SOON, When, moment, ms, wait_for};
-use andamio_testkit::{Abandoned, Sandbox, Steps, sandbox::DEADLINE};
+use super::strike::{Hit, Moment, SOON, TRIES, When, moment, ms, wait_for};
+use andamio_testkit::inside::Process;
+use andamio_testkit::{Abandoned, Running, Sandbox, Steps, sandbox::DEADLINE};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ const CONFIG: &str = "echo '# by hand' >>/etc/redis/redis-6379.conf";
 const UNIT: &str = "unit:redis-server@6379.service";
 
 const NODE: &[Moment] = &[
-    moment("it begins", "chmod 600 /etc/hosts", Runs(&["node apply", "agent"]), Node),
+    moment("it begins", PURGE, Runs(&["node apply", "agent"]), Node),
     moment("packages are fetched", PURGE, Runs(&["apt/methods/http"]), Node),
     moment("a package is unpacked", PURGE, Runs(&["dpkg", "--unpack"]), Node),
     moment("a package is configured", PURGE, Runs(&["dpkg", "--configure"]), Node),
@@ -80,18 +81,13 @@ pub(super) fn all(steps: &mut Steps) -> Result<(Vec<Value>, Vec<Value>), Abandon
 }
 
 fn kill(s: &Sandbox, moment: &Moment, row: &mut Value) {
-    s.on("one", M, moment.damage);
-    let up = s.start(&["up", "one", "--json", "-y"]);
-    let mut hit = None;
-    for _ in 0..if moment.hit == Twice { 2 } else { 1 } {
-        let (node, matched) = wait_for(s, M, &up, moment, hit);
-        if moment.hit == Itself {
-            matched.kill()
-        } else {
-            node.kill()
-        }
-        hit = Some(node.pid);
-    }
+    let up = strike(
+        s,
+        moment,
+        |node, matched| {
+            if moment.hit == Itself { matched.kill() } else { node.kill() }
+        },
+    );
     let struck = Instant::now();
     let ended = up.end(DEADLINE);
     row["ended"] = ended.code.into();
@@ -112,10 +108,7 @@ fn kill(s: &Sandbox, moment: &Moment, row: &mut Value) {
 
 fn cut(s: &Sandbox, moment: &Moment, row: &mut Value) {
     s.on("one", M, "echo kept >/root/kept; sync");
-    s.on("one", M, moment.damage);
-    let up = s.start(&["up", "one", "--json", "-y"]);
-    let _ = wait_for(s, M, &up, moment, None);
-    s.cut_power("one", M);
+    let up = strike(s, moment, |_, _| s.cut_power("one", M));
     let struck = Instant::now();
     let ended = up.end(DEADLINE).expect(1);
     row["ended_after_ms"] = ms(struck.elapsed());
@@ -130,6 +123,25 @@ fn cut(s: &Sandbox, moment: &Moment, row: &mut Value) {
     whole(s);
     assert_eq!(s.on("one", M, "cat /root/kept"), "kept\n");
     row["ok"] = true.into();
+}
+
+/// A run that was hit at the moment.
+fn strike(s: &Sandbox, moment: &Moment, hit: impl Fn(&Process, &Process)) -> Running {
+    'again: for _ in 0..TRIES {
+        s.on("one", M, moment.damage);
+        let mut up = s.start(&["up", "one", "--json", "-y"]);
+        let mut before = None;
+        for _ in 0..if moment.hit == Twice { 2 } else { 1 } {
+            let Some((node, matched)) = wait_for(s, M, &mut up, moment, before) else {
+                drop(up.end(DEADLINE));
+                continue 'again;
+            };
+            hit(&node, &matched);
+            before = Some(node.pid);
+        }
+        return up;
+    }
+    panic!("{TRIES} runs ended before {}", moment.what);
 }
 
 /// Nothing is left to do, and nothing is there twice or half.

@@ -1,6 +1,6 @@
 //! Power is cut while a release comes to a machine: its image built, copied, loaded, its containers started.
 
-use super::strike::{Hit, Moment, SOON, When, moment, ms, wait_for};
+use super::strike::{Hit, Moment, SOON, TRIES, When, moment, ms, wait_for};
 use crate::small;
 use andamio_testkit::{Abandoned, Sandbox, Steps, sandbox::DEADLINE};
 use serde_json::{Value, json};
@@ -63,11 +63,18 @@ pub(super) fn all(steps: &mut Steps) -> Result<Vec<Value>, Abandoned> {
 }
 
 fn cut(s: &Sandbox, machine: &str, moment: &Moment, row: &mut Value) {
-    for each in [BUILDER, OTHER] {
-        s.on("one", each, moment.damage);
-    }
-    let up = s.start(&["up", "one", "--json", "-y"]);
-    let _ = wait_for(s, machine, &up, moment, None);
+    let begin = || {
+        for each in [BUILDER, OTHER] {
+            s.on("one", each, moment.damage);
+        }
+        let mut up = s.start(&["up", "one", "--json", "-y"]);
+        if wait_for(s, machine, &mut up, moment, None).is_some() {
+            return Some(up);
+        }
+        drop(up.end(DEADLINE));
+        None
+    };
+    let up = (0..TRIES).find_map(|_| begin()).expect("the moment");
     s.cut_power("one", machine);
     let struck = Instant::now();
     let ended = up.end(DEADLINE).expect(1);
