@@ -70,7 +70,7 @@ groups = {
 }
 
 flows = [
-  { from = "balancer", to = "app", protocol = "tcp", ports = "8080" },
+  { from = "balancer", to = "app", protocol = "tcp", ports = "8443" },
   { from = "operator", to = "app", protocol = "tcp", ports = "22" },
   { from = "operator", to = "balancer", protocol = "tcp", ports = "22" },
   { from = "world", to = "balancer", protocol = "tcp", ports = "80,443" },
