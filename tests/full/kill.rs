@@ -99,6 +99,10 @@ fn image(steps: &mut Steps, s: &Sandbox) -> Result<(), Abandoned> {
         return Ok(());
     }
     let aside = Path::new(IMAGES).with_extension("aside");
+    // A run of this that was killed has left them there.
+    if aside.exists() && fs::rename(&aside, IMAGES).is_err() {
+        let _ = fs::remove_dir_all(&aside);
+    }
     let moved = fs::rename(IMAGES, &aside).is_ok();
     let result = steps.must(title, || {
         let mut up = s.start(&["up", "dev", "--json"]);

@@ -31,7 +31,6 @@ const NODE: &[Moment] = &[
     moment("a package is unpacked, twice", PURGE, Runs(&["dpkg", "--unpack"]), Twice),
     moment("a file waits for its place", SSHD, File("etc/ssh/sshd_config.d", ".andamio-"), Node),
     moment("a file is judged", SSHD, Runs(&["sshd", "-t"]), Node),
-    moment("a secret file is written", CONFIG, File("etc/redis", ".andamio-"), Node),
     moment("a file is judged, twice", SSHD, Runs(&["sshd", "-t"]), Twice),
     moment(
         "the firewall is replaced",

@@ -103,7 +103,7 @@ impl Resource for Unit {
             },
         };
         say.say(format!("{verb} {}", self.name));
-        if method == "StartUnit" && state.active == "activating" {
+        if method == "StartUnit" && !rests(&state) {
             // That attempt began before what it needs was there, for example its image.
             if job(self, &systemd, method).await.is_err() {
                 job(self, &systemd, "RestartUnit").await?;
