@@ -5,7 +5,7 @@
 //! the last mount. Before that the file must not be mounted again: two devices over one file destroy it.
 
 use super::network::feed;
-use super::{LocalError, host, list};
+use super::{LocalError, host, list, tool};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
@@ -75,7 +75,7 @@ fn sized(image: &Path, bytes: u64) -> Result<(), LocalError> {
 
 /// Mounts it in the calling process's mount namespace.
 pub(super) fn mount(image: &Path, point: &Path) -> Result<(), LocalError> {
-    let output = Command::new("mount")
+    let output = Command::new(tool::find("mount"))
         .args(["-n", "-t", "ext4", "-o", "loop,noatime"])
         .args([image, point])
         .stdin(Stdio::null())
@@ -88,7 +88,7 @@ pub(super) fn mount(image: &Path, point: &Path) -> Result<(), LocalError> {
     // Past the host's cache: with it a database's commit takes 2.4 ms instead of 0.1 (measured), and everything
     // is in memory twice. Where the host's file system cannot do that, it is only slower.
     if let Some(device) = device(image) {
-        let _ = Command::new("losetup")
+        let _ = Command::new(tool::find("losetup"))
             .args(["--direct-io=on", &format!("/dev/{device}")])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
