@@ -1,8 +1,10 @@
 //! A person with a phone: signs in, punches in and out, sees both records and signs the month.
 
+use andamio_testkit::wait::until;
 use andamio_testkit::webdriver::Browser;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 
 /// `accounts`: JSON Lines of `ficharfirm seed`; the last one is used, whom the load leaves the least
 /// to see.
@@ -23,7 +25,11 @@ pub(crate) fn month(folder: &Path, url: &str, accounts: &str) {
     browser.reads("status", "Clocked in", |text| text.starts_with("Clocked in"));
     browser.click("punch-out");
     browser.reads("status", "Clocked out", |text| text.starts_with("Clocked out"));
-    assert_eq!(records(&browser), before + 2, "records of the month on the page");
+    // The page asks for the month again after it has said so.
+    until("both records on the page", Duration::from_secs(10), || match records(&browser) {
+        count if count == before + 2 => Ok(()),
+        count => Err(format!("{count} after {before}")),
+    });
     browser.click("sign-month");
     browser.reads("status", "the worker's signature", |text| text == "The month is signed.");
     browser.reads("seal", "Signed", |text| text == "Signed");

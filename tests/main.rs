@@ -19,7 +19,6 @@ mod flows;
 mod full;
 mod hosts;
 mod leftovers;
-mod limits;
 mod load;
 mod lock;
 mod prod;
@@ -44,7 +43,6 @@ const SHORT: &[Scenario] = &[
     terraform::SCENARIO,
     emulator::SCENARIO,
     bare::SCENARIO,
-    limits::SCENARIO,
     hosts::SCENARIO,
     surroundings::SCENARIO,
     dev::SCENARIO,
@@ -55,7 +53,7 @@ const FULL: &[Scenario] = &[
     full::kill::SCENARIO,
     full::emulator::SCENARIO,
     full::provider::SCENARIO,
-    limits::SCENARIO,
+    full::limits::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
     full::entry::SCENARIO,

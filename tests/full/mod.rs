@@ -6,6 +6,7 @@ pub(crate) mod emulator;
 pub(crate) mod entry;
 pub(crate) mod flows;
 pub(crate) mod kill;
+pub(crate) mod limits;
 mod moments;
 pub(crate) mod provider;
 mod release;
