@@ -56,6 +56,7 @@ const FULL: &[Scenario] = &[
     full::limits::SCENARIO,
     full::flows::SCENARIO,
     full::drills::SCENARIO,
+    full::crashes::SCENARIO,
     full::entry::SCENARIO,
     full::beside::SCENARIO,
     full::schema::SCENARIO,
