@@ -141,7 +141,8 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
     if let (true, Some(next)) = (cancel.lost(), outcome.skipped.first()) {
         outcome.lost = true;
         outcome.failed += 1;
-        outcome.fault.get_or_insert(Fault::new(
+        // Whatever failed before, this is what its reader has to know first.
+        outcome.fault = Some(Fault::new(
             "lock-lost",
             format!(
                 "stopped before `{next}`: the lock could not be renewed for a minute, so another run may have it"
