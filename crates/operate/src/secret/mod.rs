@@ -2,6 +2,7 @@
 //! team's recipients, readable only with an identity.
 
 mod certificate;
+mod change;
 mod identity;
 mod recipients;
 

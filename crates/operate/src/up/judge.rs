@@ -2,20 +2,16 @@
 //! plan.
 
 mod disk;
+mod money;
+mod notes;
 
 use super::observe::{Checked, Observed};
 use crate::accept;
-use andamio_engine::{
-    Accepted, Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused,
-};
+use andamio_engine::{Accepted, Change, MachineAction, MachineChange, PlanReport, Reason, Refused};
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
-use andamio_spec::price::cost_of;
-use andamio_spec::topology::{Entry, Machine, Role};
-use andamio_spec::{
-    Currency, Environment, Group, Refusal, Topology, check_budget, check_limits, check_traffic,
-    counts, model::Tls,
-};
+use andamio_spec::topology::{Machine, Role};
+use andamio_spec::{Currency, Environment, Group, Topology, check_limits, check_traffic, counts};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Input<'a> {
@@ -102,7 +98,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
-    let (cost, over) = if input.own_machines { money(input) } else { (None, None) };
+    let (cost, over) = if input.own_machines { money::change(input) } else { (None, None) };
     let traffic = if input.own_machines {
         check_traffic(input.environment, input.currency)
     } else {
@@ -117,7 +113,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         .chain(disk::shrinking(input))
         .collect();
     let (refusals, accepted) = accept::split(refusals, input.accept);
-    let mut notes = notes(input, &work);
+    let mut notes = notes::of(input, &work);
     notes.extend(accept::notes(&accepted));
     let report = PlanReport::new(
         &input.topology.env,
@@ -318,29 +314,6 @@ fn beyond_budget(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Refu
     refusals
 }
 
-/// What the machines cost at the list prices of Linode, also where they run on this host: a rehearsal
-/// shows the bill of the real thing.
-fn money(input: &Input<'_>) -> (Option<CostChange>, Option<Refusal>) {
-    let price = |counts: &_| cost_of(input.environment, input.currency, counts).ok();
-    let declared = counts(input.environment);
-    let Some(after) = price(&declared) else { return (None, None) };
-    let mut there: BTreeMap<Group, u32> = BTreeMap::new();
-    for machine in &input.topology.machines {
-        let found = input.observed.inventory.get(&machine.name);
-        if found.is_some_and(|f| f.state != MachineState::Missing) {
-            *there.entry(machine.group).or_default() += 1;
-        }
-    }
-    let before = if there.is_empty() { 0.0 } else { price(&there).map_or(0.0, |c| c.total_month) };
-    let change = CostChange {
-        currency: input.currency.as_str().to_owned(),
-        month_before: before,
-        month_after: after.total_month,
-        budget: input.environment.budget.map(f64::from),
-    };
-    (Some(change), check_budget(&after))
-}
-
 /// What another release changes: image, container files, and the units made of them.
 fn of_release(project: &str, resource: &str) -> bool {
     let Some((kind, name)) = resource.split_once(':') else { return false };
@@ -350,29 +323,6 @@ fn of_release(project: &str, resource: &str) -> bool {
         "unit" => name.strip_prefix(project).is_some_and(|rest| rest.starts_with('-')),
         _ => false,
     }
-}
-
-fn notes(input: &Input<'_>, work: &Work) -> Vec<String> {
-    let mut notes = Vec::new();
-    if work.image {
-        notes.push("the machine image is built first (about a minute, once)".to_owned());
-    }
-    if !work.create.is_empty() {
-        notes.extend(disk::overcommitted(input));
-        for budget in
-            input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
-        {
-            notes.push(format!("{}: {}", budget.group, budget.reason));
-        }
-    }
-    if input.topology.entry == Entry::Own && matches!(input.environment.tls, Tls::Acme { .. }) {
-        notes.push(
-            "tls: no public authority can reach this machine; the balancers show a certificate of the \
-             environment's own authority, and serve plain HTTP beside it"
-                .to_owned(),
-        );
-    }
-    notes
 }
 
 #[cfg(test)]

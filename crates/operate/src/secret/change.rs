@@ -1,0 +1,70 @@
+//! The secrets of an opened environment as a person changes them: the application's own, by name, and the
+//! machines' certificates all at once. The rest is Andamio's.
+
+use crate::{Failure, Instance, Kind};
+use andamio_converge::{SecretKind, secret_names};
+use andamio_spec::suggest;
+
+impl Instance {
+    /// Names of `[app].secrets` that have a value.
+    #[must_use]
+    pub fn secret_list(&self) -> Vec<&str> {
+        let names = self.request.spec.app.secrets.iter().map(String::as_str);
+        names.filter(|n| self.secrets.values().contains_key(*n)).collect()
+    }
+
+    /// Gives a secret of the application a value.
+    ///
+    /// # Errors
+    /// When the name is not in `[app].secrets`, or the state cannot be written.
+    pub async fn set_secret(&mut self, name: &str, value: String) -> Result<(), Failure> {
+        self.declared(name)?;
+        self.secrets.set(name, Some(value));
+        self.save_secrets().await
+    }
+
+    /// Forgets a secret's value; the next `up` makes a new one up.
+    ///
+    /// # Errors
+    /// As [`Self::set_secret`].
+    pub async fn remove_secret(&mut self, name: &str) -> Result<(), Failure> {
+        self.declared(name)?;
+        self.secrets.set(name, None);
+        self.save_secrets().await
+    }
+
+    /// Makes every machine's certificate and key anew; the authority that signs them stays.
+    ///
+    /// # Errors
+    /// When the authority is damaged or the state cannot be written.
+    pub async fn renew_certificates(&mut self) -> Result<(), Failure> {
+        let wanted = secret_names(&self.request.spec, &self.topology);
+        for secret in wanted.iter().filter(|secret| secret.kind == SecretKind::Certificate) {
+            self.secrets.set(&secret.name, None);
+        }
+        self.secrets.complete(&wanted)?;
+        self.save_secrets().await
+    }
+
+    async fn save_secrets(&self) -> Result<(), Failure> {
+        let recipients =
+            self.secrets.readers(&self.request.spec.project.team, &self.request.identity)?;
+        self.secrets.save(&self.store, &recipients).await
+    }
+
+    /// Is it a secret of the application?
+    ///
+    /// # Errors
+    /// When it is not, with a near name.
+    pub fn declared(&self, name: &str) -> Result<(), Failure> {
+        let names: Vec<&str> = self.request.spec.app.secrets.iter().map(String::as_str).collect();
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let help = match suggest(name, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add \"{name}\" to `secrets` of [app] in andamio.toml"),
+        };
+        Err(Failure::new(Kind::Usage, "secret", format!("no secret `{name}` is declared"), &help))
+    }
+}
