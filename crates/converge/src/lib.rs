@@ -12,6 +12,7 @@ mod machine;
 mod phase;
 mod render;
 mod roles;
+mod secret;
 mod secrets;
 mod tls;
 
@@ -24,7 +25,8 @@ pub use roles::mariadb::{galera, replica};
 pub use roles::rabbitmq::member as rabbitmq_member;
 pub use roles::redis::{RedisNode, redis_nodes};
 pub use roles::{Service, health};
-pub use secrets::{SecretKind, SecretSpec, secret_names};
+pub use secret::{SecretKind, SecretSpec};
+pub use secrets::secret_names;
 pub use tls::authority_certificate;
 
 use andamio_manifest::{Manifest, VERSION};

@@ -2,33 +2,9 @@
 
 use crate::error::Error;
 use crate::inputs::Inputs;
+use crate::secret::{SecretKind, SecretSpec};
 use crate::{roles, tls};
 use andamio_spec::{Spec, Topology};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretSpec {
-    pub name: String,
-    pub kind: SecretKind,
-    /// Whom a certificate is for: names and addresses. Empty for what is no certificate.
-    pub hosts: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretKind {
-    /// At least 24 letters and digits: it stands in URLs, in SQL and in configuration files.
-    Password,
-    /// 32 random bytes as 64 hexadecimal digits.
-    Hex32,
-    /// Certificate and private key, PEM, of an authority that signs the others.
-    Authority,
-    /// Certificate and private key, PEM, signed by the authority, for `hosts`.
-    Certificate,
-    /// An account with an authority that speaks ACME: a key, PEM, below its thumbprint.
-    Account,
-    /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
-    /// has given it before the first start.
-    Given,
-}
 
 /// Every secret that the environment's roles and its application need, without repetition.
 #[must_use]

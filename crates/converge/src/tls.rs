@@ -6,8 +6,7 @@
 use crate::cx::Cx;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file};
-use crate::roles::mariadb;
-use crate::secrets::{SecretKind, SecretSpec};
+use crate::secret::{SecretKind, SecretSpec};
 use andamio_manifest::AUTHORITY;
 use andamio_spec::Topology;
 use andamio_spec::topology::{Entry, Machine, Role};
@@ -51,7 +50,7 @@ pub(crate) fn has_identity(topology: &Topology, machine: &Machine) -> bool {
     machine.roles.iter().any(|role| match role {
         Role::Mariadb | Role::Redis | Role::Rabbitmq => true,
         // It asks the databases which of them may be written to, and ends the balancers' TLS.
-        Role::App => mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
+        Role::App => topology.is_database_proxied() || topology.entry.is_encrypted(),
         Role::Balancer => topology.entry.is_encrypted(),
         Role::Base | Role::Ops => false,
     })

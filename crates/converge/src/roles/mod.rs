@@ -13,7 +13,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
-use crate::secrets::SecretKind;
+use crate::secret::SecretKind;
 use andamio_manifest::{Probe, Resource};
 use andamio_spec::Topology;
 use andamio_spec::topology::{Machine, Role};

@@ -91,7 +91,7 @@ fn entry(flows: &mut Flows<'_>, port: Option<u16>) {
 fn mariadb(flows: &mut Flows<'_>) {
     flows.between(Role::App, Role::Mariadb, ports::MARIADB, "mariadb");
     let layout = flows.topology.with_role(Role::Mariadb).map(|machine| machine.layout).next();
-    if matches!(layout, Some(Layout::Replica | Layout::Galera)) {
+    if flows.topology.is_database_proxied() {
         flows.between(Role::App, Role::Mariadb, ports::MARIADB_HEALTH, "mariadb-health");
     }
     match layout {

@@ -138,6 +138,13 @@ impl Topology {
         self.machines.iter().filter(move |m| m.roles.contains(&role))
     }
 
+    /// Which of several database servers takes writes changes; a proxy on the application's machines knows.
+    #[must_use]
+    pub fn is_database_proxied(&self) -> bool {
+        let layout = self.with_role(Role::Mariadb).map(|machine| machine.layout).next();
+        matches!(layout, Some(Layout::Galera | Layout::Replica))
+    }
+
     /// Flows that end on this machine.
     pub fn flows_to<'a>(&'a self, machine: &'a str) -> impl Iterator<Item = &'a Flow> {
         self.flows.iter().filter(move |f| f.to == machine)

@@ -5,14 +5,14 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::Resources;
 use crate::render::render;
-use crate::roles::{haproxy, mariadb};
+use crate::roles::haproxy;
 use andamio_manifest::AUTHORITY;
 use andamio_spec::topology::{Role, ports, public_process};
 use minijinja::{Value, context};
 
 pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
     let topology = cx.inputs.topology;
-    let proxied = mariadb::is_proxied(topology);
+    let proxied = topology.is_database_proxied();
     let process = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let port = process.filter(|_| topology.entry.is_encrypted());
     if !proxied && port.is_none() {

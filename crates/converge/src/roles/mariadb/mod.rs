@@ -15,7 +15,7 @@ use crate::machine::{Resources, file, secret_file, sensitive, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
-use crate::secrets::SecretKind;
+use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
@@ -67,7 +67,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         variables: live_variables(),
         unlogged: cx.machine.layout == Layout::Replica,
     }));
-    if is_proxied(cx.inputs.topology) {
+    if cx.inputs.topology.is_database_proxied() {
         let health = out.file(file(
             "/etc/systemd/system/andamio-health.service",
             render(
@@ -224,15 +224,9 @@ pub(crate) fn replication(layout: Layout) -> Option<Probe> {
 /// `mysql://…` of the only server; of several, of the proxy on the application's own machine.
 pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
     let first = inputs.topology.with_role(Role::Mariadb).next()?;
-    let proxied = is_proxied(inputs.topology);
+    let proxied = inputs.topology.is_database_proxied();
     let host = if proxied { Ipv4Addr::LOCALHOST } else { first.address };
     let password = inputs.secret(PASSWORD);
     let database = &inputs.spec.project.name;
     Some(format!("mysql://{ACCOUNT}:{password}@{host}:{}/{database}", ports::MARIADB))
-}
-
-/// Which of several servers takes writes changes; a proxy before them knows.
-pub(crate) fn is_proxied(topology: &Topology) -> bool {
-    let layout = topology.with_role(Role::Mariadb).map(|machine| machine.layout).next();
-    matches!(layout, Some(Layout::Galera | Layout::Replica))
 }

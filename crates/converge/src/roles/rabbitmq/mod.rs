@@ -10,7 +10,7 @@ use crate::machine::{Resources, file, secret_file, sensitive, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
-use crate::secrets::SecretKind;
+use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, Rabbitmq, RabbitmqCluster, RabbitmqUser,

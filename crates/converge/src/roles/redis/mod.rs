@@ -14,7 +14,7 @@ use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
-use crate::secrets::SecretKind;
+use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource, Unit,

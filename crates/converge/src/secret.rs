@@ -1,0 +1,26 @@
+//! What a secret is: a name, and what its value has to be.
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretSpec {
+    pub name: String,
+    pub kind: SecretKind,
+    /// Whom a certificate is for: names and addresses. Empty for what is no certificate.
+    pub hosts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// At least 24 letters and digits: it stands in URLs, in SQL and in configuration files.
+    Password,
+    /// 32 random bytes as 64 hexadecimal digits.
+    Hex32,
+    /// Certificate and private key, PEM, of an authority that signs the others.
+    Authority,
+    /// Certificate and private key, PEM, signed by the authority, for `hosts`.
+    Certificate,
+    /// An account with an authority that speaks ACME: a key, PEM, below its thumbprint.
+    Account,
+    /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
+    /// has given it before the first start.
+    Given,
+}
