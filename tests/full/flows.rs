@@ -60,11 +60,23 @@ fn overheard(s: &Sandbox, env: &str) {
     // So that what is not found is known to be findable.
     let redis = topology(s, env).machine("redis-1").unwrap().address;
     s.on(env, "app-1", &format!("printf 'hello, listener\r\n' >/dev/tcp/{redis}/6379; true"));
+    let holds = |heard: &[u8], what: &str| {
+        heard.windows(what.len()).any(|window| window == what.as_bytes())
+    };
+    // What comes in is written with some delay.
+    until("what was said in plain words", Duration::from_secs(10), || {
+        let heard = fs::read(&file).map_err(|e| e.to_string())?;
+        let latest = heard.get(heard.len().saturating_sub(1 << 20)..).unwrap_or_default();
+        if holds(latest, "hello, listener") {
+            Ok(())
+        } else {
+            Err(format!("{} bytes", heard.len()))
+        }
+    });
     drop(listener);
     let heard = fs::read(&file).unwrap();
     assert!(heard.len() > 1_000_000, "{} bytes", heard.len());
-    let has = |what: &str| heard.windows(what.len()).any(|window| window == what.as_bytes());
-    assert!(has("hello, listener"));
+    let has = |what: &str| holds(&heard, what);
     let variables = s.on(env, "app-1", "cat /etc/andamio/app.env");
     let mut secrets: Vec<&str> = variables
         .lines()
