@@ -5,7 +5,7 @@
 //! tool has, as far as the provider is its calls.
 
 use crate::s3::{BUCKET, Conditions, Server};
-use crate::terraform::tool::missing;
+use andamio_testkit::host::missing;
 use andamio_testkit::{Abandoned, Ended, Need, Running, Scenario, Steps, command, run};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ mod expect;
 pub(crate) mod tool;
 
 use andamio_spec::{Group, Spec, parse};
+use andamio_testkit::host::missing;
 use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
 use std::fs;
 use tool::{Tool, Tree};
@@ -21,7 +22,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("the three environments are the same modules, and differ in terraform.tfvars", same);
     checkov(steps);
     for name in ["terraform", "tofu"] {
-        match tool::missing(&[name, "go"]) {
+        match missing(&[name, "go"]) {
             Some(missing) => steps.skip(&format!("the tree with {name}"), &missing),
             None => with(steps, name)?,
         }
@@ -87,7 +88,7 @@ fn same() {
 
 /// Each skip in the tree has its reason beside it.
 fn checkov(steps: &mut Steps) {
-    if let Some(missing) = tool::missing(&["checkov"]) {
+    if let Some(missing) = missing(&["checkov"]) {
         steps.skip("checkov", &missing);
         return;
     }

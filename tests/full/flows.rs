@@ -4,7 +4,7 @@
 use crate::flows::{differences, topology};
 use crate::load;
 use crate::prod::healthy;
-use crate::terraform::tool::missing;
+use andamio_testkit::host::missing;
 use andamio_testkit::wait::until;
 use andamio_testkit::{Abandoned, Need, Running, Sandbox, Scenario, Steps};
 use std::fs;

@@ -5,7 +5,8 @@
 
 use crate::emulator::{Emulator, TOKEN, certificate};
 use crate::terraform::ENVIRONMENTS;
-use crate::terraform::tool::{Tool, Tree, missing};
+use crate::terraform::tool::{Tool, Tree};
+use andamio_testkit::host::missing;
 use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 use std::path::{Path, PathBuf};
 

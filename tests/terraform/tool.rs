@@ -15,14 +15,6 @@ const DEADLINE: Duration = Duration::from_secs(300);
 const KEYS: &str =
     "[\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA test\"]";
 
-/// What of these programs is not here.
-pub(crate) fn missing(programs: &[&str]) -> Option<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let here = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).is_file());
-    let missing: Vec<&str> = programs.iter().filter(|p| !here(p)).copied().collect();
-    (!missing.is_empty()).then(|| format!("needs {}", missing.join(" and ")))
-}
-
 /// A port of loopback where nobody listens.
 pub(crate) fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -5,6 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// What of these programs is not here, as the reason of a skipped step.
+#[must_use]
+pub fn missing(programs: &[&str]) -> Option<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let here = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).is_file());
+    let missing: Vec<&str> = programs.iter().filter(|p| !here(p)).copied().collect();
+    (!missing.is_empty()).then(|| format!("needs {}", missing.join(" and ")))
+}
+
 /// Everything of the instance with this id that is on the host, a line each.
 #[must_use]
 pub fn leftovers(id: &str) -> Vec<String> {
