@@ -1,7 +1,7 @@
 //! What a plan has to contain, from the same topology that everything else comes from.
 
 use andamio_provision::terraform::network;
-use andamio_spec::price::machine_type;
+use andamio_spec::price::{MACHINE_TYPES, machine_type};
 use andamio_spec::topology::{Machine, Peer, Protocol, Topology, compute};
 use andamio_spec::{Group, Spec};
 use serde_json::Value;
@@ -61,7 +61,12 @@ fn the_machines(topology: &Topology, plan: &Value) {
         let found = found.unwrap_or_else(|| panic!("{} is not planned", machine.name));
         assert_eq!(found.address, machine.address.to_string(), "{}", machine.name);
         // Never less than what was asked for.
-        assert_eq!(found.kind, machine_type(machine.size, 0).unwrap().id, "{}", machine.name);
+        assert_eq!(
+            found.kind,
+            machine_type(MACHINE_TYPES, machine.size, 0).unwrap().id,
+            "{}",
+            machine.name
+        );
     }
     for resource in of_type(plan, "linode_instance") {
         let values = &resource["values"];

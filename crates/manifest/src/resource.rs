@@ -271,6 +271,8 @@ pub enum Check {
     Http(String),
     /// A systemd unit is active.
     Unit(String),
+    /// The last run of a systemd unit did not fail; its last line is the detail of a failure.
+    Run(String),
     /// A MariaDB socket answers, with the values given (for example `wsrep_ready` = `ON`).
     Mariadb { socket: String, status: BTreeMap<String, String> },
     /// A MariaDB server is the writable one of its pair, or copies the other without a fault.

@@ -33,6 +33,7 @@ impl Mask {
                     Check::Tcp(_)
                     | Check::Http(_)
                     | Check::Unit(_)
+                    | Check::Run(_)
                     | Check::Mariadb { .. }
                     | Check::Replication { .. } => {}
                 },

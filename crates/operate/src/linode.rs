@@ -5,7 +5,7 @@ use crate::instance::find;
 use crate::{Failure, Kind, Request, accept};
 use andamio_engine::{Change, CostChange, PlanReport, Reason, Refused};
 use andamio_provision::terraform::{self, RenderError};
-use andamio_spec::price::{cost_at, month_of};
+use andamio_spec::price::{Prices, cost_at, month_of};
 use andamio_spec::{
     Environment, Place, check_budget, check_limits, check_traffic, check_types, counts,
 };
@@ -113,7 +113,8 @@ fn cost(
     let after = cost_at(&request.spec, &env.name, place).ok()?;
     Some(CostChange {
         currency: currency.as_str().to_owned(),
-        month_before: before.map_or(0.0, |(bought, region)| month_of(bought, region, currency)),
+        month_before: before
+            .map_or(0.0, |(bought, region)| month_of(bought, &Prices::recorded(region), currency)),
         month_after: after.total_month,
         budget: env.budget.map(f64::from),
     })

@@ -60,7 +60,7 @@ pub fn storage_bytes(env: &Environment, machines: &BTreeMap<Group, u32>) -> u64 
 pub(crate) fn entry_bits_per_s(env: &Environment) -> Option<u64> {
     let group = [Group::Balancer, Group::App].into_iter().find(|g| env.groups.contains_key(g))?;
     let spec = env.groups.get(&group)?;
-    let row = price::machine_type(spec.size, 0)?;
+    let row = price::machine_type(price::MACHINE_TYPES, spec.size, 0)?;
     Some(u64::from(row.network_mbit) * 1_000_000 * u64::from(spec.machines))
 }
 
@@ -118,7 +118,7 @@ pub fn check_types(spec: &Spec, env: &Environment, place: &str) -> Vec<Refusal> 
         return Vec::new();
     }
     let unsold = |(group, declared): (&Group, &_)| {
-        let error = price::type_of(*group, declared).err()?;
+        let error = price::type_of(*group, declared, price::MACHINE_TYPES).err()?;
         Some(Refusal {
             code: "quota",
             rule: format!("environments.{}.{group}.size", env.name),

@@ -24,6 +24,14 @@ pub struct Service {
     pub name: String,
     /// All have to answer; they change nothing, and a reader may shorten their deadlines.
     pub probes: Vec<Probe>,
+    /// One that fails tells of trouble to come: the service is degraded, and serves.
+    pub concerns: Vec<Probe>,
+}
+
+impl Service {
+    fn new(name: &str, probes: Vec<Probe>) -> Self {
+        Self { name: name.to_owned(), probes, concerns: Vec::new() }
+    }
 }
 
 pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {

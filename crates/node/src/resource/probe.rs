@@ -3,7 +3,7 @@
 use super::Say;
 use super::redis::cluster_info;
 use crate::failure::{Context, Failure, Result};
-use crate::machine::Machine;
+use crate::machine::{Machine, journal};
 use crate::net::http::{self, Request};
 use crate::net::{mysql, resp};
 use crate::run::Mode;
@@ -81,6 +81,12 @@ async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {
                 return Ok(());
             }
             Err(Failure::new(format!("{name} is {} ({})", unit.active, unit.sub)))
+        }
+        Check::Run(name) => {
+            if machine.systemd().await?.unit(name).await?.active != "failed" {
+                return Ok(());
+            }
+            Err(Failure::new(journal::last_line(name).await))
         }
         Check::Mariadb { socket, status } => mariadb(socket, status).await,
         Check::Replication { socket } => crate::task::replica::judge(socket).await,

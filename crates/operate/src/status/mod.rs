@@ -8,7 +8,7 @@ use crate::instance::Shared;
 use crate::up::inputs;
 use crate::{Failure, release};
 use andamio_converge::{Release, Service, health};
-use andamio_manifest::{Event, Kind, Manifest, Outcome, Resource, VERSION};
+use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};
 use andamio_provision::{MachineState, Provider};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -140,7 +140,7 @@ async fn ask(
 ) -> Result<Vec<ServiceStatus>, String> {
     // Several services may ask the same thing; a manifest has every resource once.
     let mut resources: Vec<Resource> = Vec::new();
-    for probe in services.iter().flat_map(|s| &s.probes) {
+    for probe in services.iter().flat_map(|s| s.probes.iter().chain(&s.concerns)) {
         let resource = Resource::new("status", Kind::Probe(probe.clone()));
         if resources.iter().all(|r| r.id() != resource.id()) {
             resources.push(resource);
@@ -170,17 +170,21 @@ async fn ask(
     Ok(services
         .iter()
         .map(|service| {
-            let bad = service.probes.iter().find_map(|probe| match answer(&probe.name) {
-                Some((Outcome::Ok, _)) => None,
-                Some((_, why)) => Some(why),
-                None => Some("not asked".to_owned()),
-            });
-            ServiceStatus {
-                machine: found.name.clone(),
-                name: service.name.clone(),
-                state: if bad.is_none() { "healthy" } else { "down" },
-                detail: bad.unwrap_or_default(),
-            }
+            let bad = |probes: &[Probe]| {
+                probes.iter().find_map(|probe| match answer(&probe.name) {
+                    Some((Outcome::Ok, _)) => None,
+                    Some((_, why)) => Some(why),
+                    None => Some("not asked".to_owned()),
+                })
+            };
+            let (state, detail) = match (bad(&service.probes), bad(&service.concerns)) {
+                (None, None) => ("healthy", String::new()),
+                (None, Some(why)) => ("degraded", why),
+                (Some(why), None) => ("down", why),
+                (Some(what), Some(why)) => ("down", format!("{what}: {why}")),
+            };
+            let (machine, name) = (found.name.clone(), service.name.clone());
+            ServiceStatus { machine, name, state, detail }
         })
         .collect())
 }

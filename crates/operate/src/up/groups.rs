@@ -43,6 +43,10 @@ impl Plan<'_> {
         }
         for name in new {
             done.push(self.converge(name, &before, steps));
+            // Two that join at once disturb each other's, and only one is copied to at a time.
+            if self.layout(group) == Some(Layout::Galera) {
+                before.clone_from(&done);
+            }
         }
         // The first of a group is mostly its leader, and goes last.
         for name in rolling.iter().rev() {
@@ -102,9 +106,13 @@ impl Plan<'_> {
     fn converge(&self, name: &str, after: &[String], steps: &mut Vec<Step>) -> String {
         let id = format!("converge:{name}");
         if let Some(manifest) = self.whole.iter().find(|m| m.machine == name) {
-            let machine = format!("machine:{name}");
             let mut needs = after.to_vec();
-            needs.extend(steps.iter().any(|step| step.id == machine).then_some(machine));
+            let machine = format!("machine:{name}");
+            needs.extend(if after.is_empty() {
+                steps.iter().any(|step| step.id == machine).then_some(machine)
+            } else {
+                self.ground(name, steps)
+            });
             let action = Converge(Arc::clone(self.instance), manifest.clone());
             let step = Step::new(&id, format!("converge {name}"), action);
             steps.push(step.on(name).after(needs));
@@ -112,14 +120,33 @@ impl Plan<'_> {
         id
     }
 
+    /// What a new machine can be given while its service waits for others; answers what has to be done
+    /// before anything else is.
+    fn ground(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+        let (machine, id) = (format!("machine:{name}"), format!("ground:{name}"));
+        if !steps.iter().any(|step| step.id == machine) {
+            return None;
+        }
+        if !self.work.create.contains(&name.to_owned()) {
+            return Some(machine);
+        }
+        if !steps.iter().any(|step| step.id == id) {
+            let mut manifest = self.whole.iter().find(|m| m.machine == name)?.clone();
+            manifest.resources.retain(|resource| resource.role == "base");
+            let action = Converge(Arc::clone(self.instance), manifest);
+            let step = Step::new(&id, format!("lay the ground of {name}"), action);
+            steps.push(step.on(name).after(vec![machine]));
+        }
+        Some(id)
+    }
+
     /// What has to be found out before any member of the group is started.
     fn before(&self, group: Group, members: &[String], steps: &mut Vec<Step>) -> Vec<String> {
         if members.is_empty() || self.layout(group) != Some(Layout::Galera) {
             return Vec::new();
         }
-        let machines = members.iter().map(|name| format!("machine:{name}"));
         let needs: Vec<String> =
-            machines.filter(|id| steps.iter().any(|step| step.id == *id)).collect();
+            members.iter().filter_map(|name| self.ground(name, steps)).collect();
         let of_group = |m: &&Manifest| {
             self.instance.topology.machine(&m.machine).is_some_and(|m| m.group == group)
         };

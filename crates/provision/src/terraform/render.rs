@@ -1,7 +1,7 @@
 //! The text, as `terraform fmt` would leave it.
 
 use super::network;
-use andamio_spec::price::{Bought, CostError, bought};
+use andamio_spec::price::{Bought, CostError, MACHINE_TYPES, bought};
 use andamio_spec::topology::{self, Flow, Peer, Protocol, Role};
 use andamio_spec::{Environment, Group, Place, Spec, Tls, Topology, TopologyError, counts};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +56,7 @@ pub fn render(spec: &Spec, env: &str, place: &str) -> Result<String, RenderError
         return Err(RenderError::Names { project: project.clone(), env: env.to_owned() });
     }
     let topology = topology::compute(spec, env, place, network(project, env))?;
-    let groups = bought(environment, &counts(environment))?;
+    let groups = bought(environment, &counts(environment), MACHINE_TYPES)?;
     let days = spec.backup.keep_s.div_ceil(DAY_S);
     let values = [
         ("project", text(project)),
@@ -144,7 +144,7 @@ fn group(env: &Environment, one: &Bought) -> String {
          first_host = {first}\n    layout     = {}\n    volume_gb  = {}\n    backups    = {}\n  }}\n",
         one.group,
         one.count,
-        text(one.machine.id),
+        text(&one.machine.id),
         text(layout),
         one.volume_gb,
         one.backups

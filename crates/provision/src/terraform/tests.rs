@@ -49,7 +49,8 @@ fn a_file_costs_what_it_was_rendered_from() {
     let spec = spec(PROJECT);
     for env in ["dev", "staging", "prod"] {
         let (bought, region) = bought(&tree(env)).unwrap();
-        let month = price::month_of(&bought, &region, spec.project.currency);
+        let month =
+            price::month_of(&bought, &price::Prices::recorded(&region), spec.project.currency);
         assert_eq!(month, price::cost_at(&spec, env, "linode").unwrap().total_month, "{env}");
     }
     assert!(bought("groups = 3").is_none());

@@ -85,7 +85,7 @@ fn disks(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<
     for (group, spec) in &env.groups {
         let Some(field) = entry.get(&[group.as_str()]) else { continue };
         let at = field.child("size").or_else(|| field.child("disk")).unwrap_or(field.clone());
-        if let Err(error) = price::type_of(*group, spec) {
+        if let Err(error) = price::type_of(*group, spec, price::MACHINE_TYPES) {
             let message = error.to_string();
             let help = format!("the largest is {}", price::largest());
             reader.error("no-machine-type", at.at(), message, help);

@@ -1,12 +1,10 @@
 //! From machines to money: items, least, expected and most, and the budget.
 
-use super::{
-    LIST_DATE, MachineType, NODEBALANCER, OBJECT_STORAGE, Price, RATE, Rate, TRANSFER_GB, Usd,
-    VOLUME_GB, list,
-};
+use super::bought::{Bought, bought, pool_tb, transfer_beyond};
+use super::{Price, Prices, RATE, Rate, Usd, list};
 use crate::limits::{Refusal, counts, growable};
-use crate::model::{Currency, Environment, Group, GroupSpec, Place, Size, Spec};
-use crate::units::{GB, TB, format_bytes};
+use crate::model::{Currency, Environment, Group, Place, Size, Spec};
+use crate::units::{GB, format_bytes};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -39,7 +37,7 @@ pub struct Cost {
     pub left_month: Option<f64>,
     pub rate: Rate,
     /// When the prices were recorded.
-    pub list_date: &'static str,
+    pub list_date: String,
     /// How to read the figures.
     pub notes: Vec<String>,
 }
@@ -79,29 +77,46 @@ pub fn cost(spec: &Spec, env: &str) -> Result<Cost, CostError> {
     cost_at(spec, &env.name, &env.on)
 }
 
-/// Cost of the declared machines of an environment at a place. Servers that exist already cost what
-/// they cost: nothing is bought for them.
+/// Cost of the declared machines of an environment at a place, by the recorded list.
 ///
 /// # Errors
 /// The environment or place does not exist, or a size is not on the list.
 pub fn cost_at(spec: &Spec, env: &str, place: &str) -> Result<Cost, CostError> {
+    cost_by(spec, env, place, &|region| Prices::recorded(region))
+}
+
+/// The same, with what things cost in a region; that is `""` where the place has none. Servers that
+/// exist already cost what they cost: nothing is bought for them.
+///
+/// # Errors
+/// The environment or place does not exist, or a size is not sold.
+pub fn cost_by(
+    spec: &Spec,
+    env: &str,
+    place: &str,
+    prices: &dyn Fn(&str) -> Prices,
+) -> Result<Cost, CostError> {
     let env = find(spec, env)?;
     let kind = spec.places.get(place).ok_or_else(|| CostError::UnknownPlace(place.to_owned()))?;
-    let (lines, most, region) = match kind {
-        Place::Hosts { .. } => (Vec::new(), Vec::new(), ""),
-        Place::Local => (lines(&bought(env, &counts(env))?, 0), most(env, 0)?, ""),
-        Place::Linode { region, .. } => {
-            let surcharge = list::surcharge_percent(region);
-            (lines(&bought(env, &counts(env))?, surcharge), most(env, surcharge)?, region.as_str())
+    let region = match kind {
+        Place::Linode { region, .. } => region.as_str(),
+        Place::Hosts { .. } | Place::Local => "",
+    };
+    let prices = prices(region);
+    let (lines, most) = match kind {
+        Place::Hosts { .. } => (Vec::new(), Vec::new()),
+        Place::Local | Place::Linode { .. } => {
+            (lines(&bought(env, &counts(env), &prices.machines)?, &prices), most(env, &prices)?)
         }
     };
     let mut cost = bill(env, place, spec.project.currency, &lines, &most);
     region.clone_into(&mut cost.region);
+    cost.list_date = prices.date.into_owned();
     cost.notes = notes(env, kind, &cost);
     Ok(cost)
 }
 
-/// Cost of so many machines in each group of the environment.
+/// Cost of so many machines in each group of the environment, by the recorded list.
 ///
 /// # Errors
 /// A size is not on the list.
@@ -110,7 +125,9 @@ pub fn cost_of(
     currency: Currency,
     machines: &BTreeMap<Group, u32>,
 ) -> Result<Cost, CostError> {
-    Ok(bill(env, &env.on, currency, &lines(&bought(env, machines)?, 0), &most(env, 0)?))
+    let prices = Prices::recorded("");
+    let lines = lines(&bought(env, machines, &prices.machines)?, &prices);
+    Ok(bill(env, &env.on, currency, &lines, &most(env, &prices)?))
 }
 
 fn find<'s>(spec: &'s Spec, env: &str) -> Result<&'s Environment, CostError> {
@@ -136,61 +153,23 @@ impl Line {
     }
 }
 
-/// Machines of one group as they are bought: what a bill and a `terraform.tfvars` are both made of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bought {
-    pub group: Group,
-    pub machine: &'static MachineType,
-    pub count: u32,
-    /// A volume for each machine; 0: none.
-    pub volume_gb: u32,
-    /// The platform's backups of whole machines.
-    pub backups: bool,
-}
-
-/// What so many machines in each group of the environment are bought as.
-///
-/// # Errors
-/// A size is not on the list.
-pub fn bought(
-    env: &Environment,
-    machines: &BTreeMap<Group, u32>,
-) -> Result<Vec<Bought>, CostError> {
-    let count = |group: &Group| machines.get(group).copied().unwrap_or_default();
-    let one = |(group, spec): (&Group, &GroupSpec)| {
-        Ok(Bought {
-            group: *group,
-            machine: type_of(*group, spec)?,
-            count: count(group),
-            volume_gb: list::volume_gb(*group, spec.layout, spec.disk_bytes),
-            backups: list::machine_backups(*group),
-        })
-    };
-    env.groups.iter().filter(|(group, _)| count(group) > 0).map(one).collect()
-}
-
-/// Money a month for what is bought, in a region.
+/// Money a month for what is bought.
 #[must_use]
-pub fn month_of(bought: &[Bought], region: &str, currency: Currency) -> f64 {
-    let lines = lines(bought, list::surcharge_percent(region));
-    lines.iter().map(Line::month).sum::<Usd>().in_currency(currency, 2)
+pub fn month_of(bought: &[Bought], prices: &Prices, currency: Currency) -> f64 {
+    lines(bought, prices).iter().map(Line::month).sum::<Usd>().in_currency(currency, 2)
 }
 
-fn lines(bought: &[Bought], surcharge: u64) -> Vec<Line> {
+fn lines(bought: &[Bought], prices: &Prices) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut add = |name: String, kind: String, count: u32, price: Price| {
-        let month = price.month.plus_percent(surcharge);
-        let hour = price.hour.plus_percent(surcharge);
-        lines.push(Line { name, kind, count, each: Price { month, hour } });
+    let mut add = |name: String, kind: String, count: u32, each: Price| {
+        lines.push(Line { name, kind, count, each });
     };
     for Bought { group, machine, count, volume_gb, backups } in bought {
         let each = Price { month: machine.month, hour: machine.hour };
-        add(group.to_string(), machine.id.to_owned(), *count, each);
+        add(group.to_string(), machine.id.to_string(), *count, each);
         if *volume_gb > 0 {
-            let size = u64::from(*volume_gb);
-            let (month, hour) = (VOLUME_GB.month.times(size), VOLUME_GB.hour.times(size));
-            let kind = format!("volume-{volume_gb}gb");
-            add(format!("{group}-volumes"), kind, *count, Price { month, hour });
+            let each = prices.volume_gb.times(u64::from(*volume_gb));
+            add(format!("{group}-volumes"), format!("volume-{volume_gb}gb"), *count, each);
         }
         if *backups {
             add(format!("{group}-backups"), "backups".to_owned(), *count, machine.backups);
@@ -199,51 +178,24 @@ fn lines(bought: &[Bought], surcharge: u64) -> Vec<Line> {
     let has = |group: Group| bought.iter().any(|b| b.group == group && b.count > 0);
     // It stands before the same HAProxy machines, however many there are.
     if has(Group::Balancer) {
-        add("nodebalancer".to_owned(), "nodebalancer".to_owned(), 1, NODEBALANCER);
+        add("nodebalancer".to_owned(), "nodebalancer".to_owned(), 1, prices.nodebalancer);
     }
     if has(Group::Mariadb) {
-        add("backup-storage".to_owned(), "object-storage".to_owned(), 1, OBJECT_STORAGE);
+        add("backup-storage".to_owned(), "object-storage".to_owned(), 1, prices.object_storage);
     }
     lines
 }
 
 /// The bill with every group grown as far as it may, and with all the traffic that is allowed.
-fn most(env: &Environment, surcharge: u64) -> Result<Vec<Line>, CostError> {
-    let mut lines = lines(&bought(env, &growable(env))?, surcharge);
+fn most(env: &Environment, prices: &Prices) -> Result<Vec<Line>, CostError> {
+    let mut lines = lines(&bought(env, &growable(env), &prices.machines)?, prices);
     let beyond_gb = transfer_beyond(env).div_ceil(GB);
     if beyond_gb > 0 {
-        let month = TRANSFER_GB.times(beyond_gb).plus_percent(surcharge);
-        let each = Price { month, hour: Usd::default() };
+        let each = Price { month: prices.transfer_gb.times(beyond_gb), hour: Usd::default() };
         let kind = format!("{beyond_gb} GB");
         lines.push(Line { name: "transfer".to_owned(), kind, count: 1, each });
     }
     Ok(lines)
-}
-
-/// The machine that is bought for a group: its disk has to hold only what is not on a volume.
-pub(crate) fn type_of(group: Group, spec: &GroupSpec) -> Result<&'static MachineType, CostError> {
-    let on_volume = list::volume_gb(group, spec.layout, spec.disk_bytes) > 0;
-    let disk = if on_volume { 0 } else { spec.disk_bytes };
-    list::machine_type(spec.size, disk).ok_or_else(|| CostError::NoMachineType {
-        group,
-        size: spec.size,
-        disk: format_bytes(disk),
-    })
-}
-
-/// TB a month that the declared machines may send without paying for it.
-pub(crate) fn pool_tb(env: &Environment) -> u64 {
-    let of = |(group, spec): (&Group, &GroupSpec)| {
-        let row = type_of(*group, spec).ok()?;
-        Some(u64::from(row.transfer_tb) * u64::from(spec.machines))
-    };
-    env.groups.iter().filter_map(of).sum()
-}
-
-/// Bytes a month that the limit allows beyond what is included.
-pub(crate) fn transfer_beyond(env: &Environment) -> u64 {
-    let allowed = env.limits.transfer_bytes.unwrap_or_default();
-    allowed.saturating_sub(pool_tb(env).saturating_mul(TB))
 }
 
 fn bill(env: &Environment, place: &str, currency: Currency, lines: &[Line], most: &[Line]) -> Cost {
@@ -275,7 +227,7 @@ fn bill(env: &Environment, place: &str, currency: Currency, lines: &[Line], most
         budget: env.budget,
         left_month: env.budget.map(|b| ((f64::from(b) - month(total)) * 100.0).round() / 100.0),
         rate: RATE,
-        list_date: LIST_DATE,
+        list_date: list::LIST_DATE.to_owned(),
         notes: Vec::new(),
     }
 }

@@ -5,14 +5,15 @@ use super::Usd;
 use crate::model::{Group, Layout, Size};
 use crate::units::GB;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// When the machine types below were recorded; three rows were confirmed 2026-09-17.
 pub const LIST_DATE: &str = "2024-07-19";
 
 /// A row of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MachineType {
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     pub vcpu: u32,
     pub memory_gib: u32,
     pub disk_gib: u32,
@@ -33,6 +34,54 @@ pub struct Price {
     pub hour: Usd,
 }
 
+impl Price {
+    pub(super) fn times(self, count: u64) -> Self {
+        Self { month: self.month.times(count), hour: self.hour.times(count) }
+    }
+
+    fn plus_percent(self, percent: u64) -> Self {
+        Self { month: self.month.plus_percent(percent), hour: self.hour.plus_percent(percent) }
+    }
+}
+
+/// What everything costs in one region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prices {
+    /// When they were recorded, `YYYY-MM-DD`.
+    pub date: Cow<'static, str>,
+    /// Cheapest first.
+    pub machines: Vec<MachineType>,
+    pub nodebalancer: Price,
+    /// For each GB of a volume.
+    pub volume_gb: Price,
+    /// The least that an account with buckets pays: 250 GB and 1 TB of transfer are in it.
+    pub object_storage: Price,
+    /// For each GB that is sent beyond the pool.
+    pub transfer_gb: Usd,
+}
+
+impl Prices {
+    /// The list in the repository, in a region; `""`: where nothing is added.
+    #[must_use]
+    pub fn recorded(region: &str) -> Self {
+        let percent = surcharge_percent(region);
+        let machines = MACHINE_TYPES.iter().map(|row| MachineType {
+            month: row.month.plus_percent(percent),
+            hour: row.hour.plus_percent(percent),
+            backups: row.backups.plus_percent(percent),
+            ..row.clone()
+        });
+        Self {
+            date: Cow::Borrowed(LIST_DATE),
+            machines: machines.collect(),
+            nodebalancer: NODEBALANCER.plus_percent(percent),
+            volume_gb: VOLUME_GB.plus_percent(percent),
+            object_storage: OBJECT_STORAGE.plus_percent(percent),
+            transfer_gb: TRANSFER_GB.plus_percent(percent),
+        }
+    }
+}
+
 const fn price(month_cents: u64, hour: u64) -> Price {
     Price {
         month: Usd::thousandths_of_cents(month_cents * 1000),
@@ -49,6 +98,7 @@ const fn row(
     backups: Price,
 ) -> MachineType {
     let Price { month, hour } = machine;
+    let id = Cow::Borrowed(id);
     MachineType { id, vcpu, memory_gib, disk_gib, transfer_tb, network_mbit, month, hour, backups }
 }
 
@@ -67,16 +117,13 @@ pub const MACHINE_TYPES: &[MachineType] = &[
 ];
 
 /// Recorded 2025-08.
-pub const NODEBALANCER: Price = price(1000, 1500);
+const NODEBALANCER: Price = price(1000, 1500);
 
-/// For each GB of a volume. The hour here and below is the month by the 667 hours that the list counts
-/// in one.
-pub const VOLUME_GB: Price = price(10, 15);
+/// The hour here and below is the month by the 667 hours that the list counts in one.
+const VOLUME_GB: Price = price(10, 15);
 
-/// The least that an account with buckets pays: 250 GB and 1 TB of transfer are in it.
-pub const OBJECT_STORAGE: Price = price(500, 750);
+const OBJECT_STORAGE: Price = price(500, 750);
 
-/// For each GB that is sent beyond the pool.
 pub const TRANSFER_GB: Usd = Usd::thousandths_of_cents(500);
 
 /// European Central Bank, reference rate of 2025-02-28: 1 EUR = 1.0411 USD.
@@ -90,8 +137,7 @@ pub struct Rate {
 }
 
 /// How many percent more everything costs in a region; about, as Linode's list has it.
-#[must_use]
-pub fn surcharge_percent(region: &str) -> u64 {
+fn surcharge_percent(region: &str) -> u64 {
     match region {
         "id-cgk" => 20,
         "br-gru" => 40,
@@ -99,10 +145,11 @@ pub fn surcharge_percent(region: &str) -> u64 {
     }
 }
 
-/// The cheapest type with at least this many processors, this memory and this disk.
+/// The first type with at least this many processors, this memory and this disk; of lists that are in order
+/// the cheapest.
 #[must_use]
-pub fn machine_type(size: Size, disk_bytes: u64) -> Option<&'static MachineType> {
-    MACHINE_TYPES.iter().find(|row| {
+pub fn machine_type(types: &[MachineType], size: Size, disk_bytes: u64) -> Option<&MachineType> {
+    types.iter().find(|row| {
         row.vcpu >= size.vcpu
             && u64::from(row.memory_gib) << 30 >= size.memory_bytes
             && u64::from(row.disk_gib) << 30 >= disk_bytes

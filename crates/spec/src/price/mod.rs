@@ -2,17 +2,19 @@
 //! knowing while rehearsing it. List prices, without value-added tax.
 
 mod bill;
+mod bought;
 mod list;
 mod usd;
 
 pub use bill::{
-    Bought, Cost, CostError, CostItem, EXPECTED_HOURS, bought, check_budget, cost, cost_at,
-    cost_of, month_of,
+    Cost, CostError, CostItem, EXPECTED_HOURS, check_budget, cost, cost_at, cost_by, cost_of,
+    month_of,
 };
-pub(crate) use bill::{pool_tb, transfer_beyond, type_of};
+pub use bought::{Bought, bought};
+pub(crate) use bought::{pool_tb, transfer_beyond, type_of};
 pub(crate) use list::largest;
 pub use list::{
-    LIST_DATE, MACHINE_TYPES, MachineType, NODEBALANCER, OBJECT_STORAGE, Price, RATE, Rate,
-    TRANSFER_GB, VOLUME_GB, machine_backups, machine_type, surcharge_percent, volume_gb,
+    LIST_DATE, MACHINE_TYPES, MachineType, Price, Prices, RATE, Rate, TRANSFER_GB, machine_backups,
+    machine_type, volume_gb,
 };
 pub use usd::Usd;

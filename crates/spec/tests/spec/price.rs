@@ -121,7 +121,8 @@ fn what_must_outlive_a_machine_is_on_a_volume() {
 fn the_list_is_sorted_by_price_so_that_the_first_fit_is_the_cheapest() {
     assert!(MACHINE_TYPES.is_sorted_by_key(|row| row.month));
     let id = |vcpu, memory, disk: u64| {
-        machine_type(Size::new(vcpu, memory), disk * 1_000_000_000).map(|row| row.id)
+        let size = Size::new(vcpu, memory);
+        machine_type(MACHINE_TYPES, size, disk * 1_000_000_000).map(|row| &*row.id)
     };
     assert_eq!(id(2, 4, 80), Some("g6-standard-2"));
     assert_eq!(id(2, 4, 90), Some("g6-standard-4"), "a larger disk is another type");

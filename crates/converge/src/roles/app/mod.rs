@@ -129,9 +129,8 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
         return Vec::new();
     }
     let processes = &cx.inputs.spec.app.processes;
-    let service = |(name, process): (&String, &Process)| Service {
-        name: name.clone(),
-        probes: vec![probe(cx, name, process, 5)],
+    let service = |(name, process): (&String, &Process)| {
+        Service::new(name, vec![probe(cx, name, process, 5)])
     };
     processes.iter().map(service).collect()
 }

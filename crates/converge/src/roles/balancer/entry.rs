@@ -1,22 +1,25 @@
 //! Certificates of the people's side: the instance's own, and one from an authority that speaks ACME.
 
+use super::ALIVE;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, unit};
 use crate::render::render;
+use crate::roles::Service;
 use crate::roles::haproxy::{GROUP, IDENTITY};
 use crate::tls;
-use andamio_manifest::{ACME_ACCOUNT, ACME_ROOTS, ENTRY, Unit};
+use andamio_manifest::{ACME_ACCOUNT, ACME_ROOTS, Check, ENTRY, Probe, Unit};
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use minijinja::context;
 
-/// What HAProxy shows to people: a file, or a folder with one for each name; empty for plain HTTP.
-pub(super) fn certificates(cx: &Cx<'_>) -> &'static str {
+/// What HAProxy shows to people, the best first: files, and folders of files.
+pub(super) fn certificates(cx: &Cx<'_>) -> &'static [&'static str] {
     match cx.inputs.topology.entry {
-        Entry::Plain => "",
-        Entry::Own => IDENTITY,
-        Entry::Acme { .. } => ENTRY,
+        Entry::Plain => &[],
+        Entry::Own => &[IDENTITY],
+        // Its own, until an authority gave something better.
+        Entry::Acme { .. } => &[ENTRY, IDENTITY],
     }
 }
 
@@ -28,13 +31,11 @@ pub(super) fn thumbprint<'a>(cx: &Cx<'a>) -> Option<&'a str> {
         .flatten()
 }
 
-/// The folder that HAProxy reads at its start, with what is shown until an authority gave something
-/// better; the ids of files that it has to read again.
-pub(super) fn add_folder(cx: &Cx<'_>, out: &mut Resources) -> Option<String> {
-    matches!(cx.inputs.topology.entry, Entry::Acme { .. }).then(|| {
+/// The folder that HAProxy reads at its start, for what an authority gives.
+pub(super) fn add_folder(cx: &Cx<'_>, out: &mut Resources) {
+    if matches!(cx.inputs.topology.entry, Entry::Acme { .. }) {
         out.add(directory(ENTRY, 0o750, ("root", GROUP)));
-        tls::add_identity(cx, out, &format!("{ENTRY}/instance.pem"), GROUP)
-    })
+    }
 }
 
 /// What gets the certificate and renews it, once HAProxy can answer for the name.
@@ -59,4 +60,15 @@ pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error>
     restart_on.push(out.file(file(&format!("{folder}/andamio-certificate.timer"), timer)));
     out.unit(Unit { restart_on, ..unit("andamio-certificate.timer") });
     Ok(())
+}
+
+/// Is there a certificate that people trust, and will there be the next one?
+pub(super) fn health(cx: &Cx<'_>) -> Option<Service> {
+    matches!(cx.inputs.topology.entry, Entry::Acme { .. }).then(|| {
+        let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1 };
+        let certified = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
+        let run = Check::Run("andamio-certificate.service".to_owned());
+        let concerns = vec![probe("certificate-run", run)];
+        Service { concerns, ..Service::new("certificate", vec![probe("certificate", certified)]) }
+    })
 }

@@ -29,8 +29,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     // The address goes with the proxy: without it keepalived stops and gives the address away, and
     // comes back with it. No check that starts a process, and none that could be late.
     let also: &[&str] = if floating.is_some() { &["Upholds=keepalived.service"] } else { &[] };
-    let mut reload_on = haproxy::begin(cx, &mut out);
-    reload_on.extend(entry::add_folder(cx, &mut out));
+    let reload_on = haproxy::begin(cx, &mut out);
+    entry::add_folder(cx, &mut out);
     let disrupts = disrupts(cx.inputs.topology, Role::Balancer);
     haproxy::finish(&mut out, config(cx)?, also, reload_on, disrupts);
     entry::add_renewal(cx, &mut out)?;
@@ -136,12 +136,7 @@ fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    let mut services = vec![Service { name: "balancer".to_owned(), probes: probes(cx, 5) }];
-    if entry::thumbprint(cx).is_some() {
-        let check = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
-        let name = "certificate".to_owned();
-        let probes = vec![Probe { name: name.clone(), check, deadline_s: 1 }];
-        services.push(Service { name, probes });
-    }
+    let mut services = vec![Service::new("balancer", probes(cx, 5))];
+    services.extend(entry::health(cx));
     services
 }

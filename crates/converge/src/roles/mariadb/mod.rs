@@ -52,8 +52,16 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         "/etc/systemd/system/mariadb.service.d/10-andamio.conf",
         include_str!("unit.conf"),
     ));
+    let mut restart_on = vec![config, unit_file];
+    if cx.machine.layout == Layout::Galera {
+        out.add(Kind::File(file("/etc/mysql/sst.bash", include_str!("sst.bash"))));
+        restart_on.push(out.file(file(
+            "/etc/systemd/system/mariadb.service.d/20-galera.conf",
+            include_str!("galera-unit.conf"),
+        )));
+    }
     out.unit(Unit {
-        restart_on: vec![config, unit_file],
+        restart_on,
         // A new certificate is taken up without a restart, also by Galera.
         reload_on: vec![identity],
         disrupts: disrupts(cx.inputs.topology, Role::Mariadb),
@@ -211,7 +219,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     let mut probes = vec![probe(cx, 5)];
     probes.extend(replication(cx.machine.layout));
-    vec![Service { name: "mariadb".to_owned(), probes }]
+    vec![Service::new("mariadb", probes)]
 }
 
 /// That a server of a pair leads or copies; asked only when both have been told which.

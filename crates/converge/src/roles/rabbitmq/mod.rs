@@ -223,7 +223,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    vec![Service { name: "rabbitmq".to_owned(), probes: vec![probe(cx, 5)] }]
+    vec![Service::new("rabbitmq", vec![probe(cx, 5)])]
 }
 
 pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {

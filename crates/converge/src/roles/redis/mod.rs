@@ -148,7 +148,7 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     let nodes = redis_nodes(cx.inputs.topology);
     let probes = nodes.iter().filter(|node| node.machine == cx.machine.name);
     let probes = probes.map(|node| probe(cx, node, 5)).collect();
-    vec![Service { name: "redis".to_owned(), probes }]
+    vec![Service::new("redis", probes)]
 }
 
 /// Every instance as a seed: a client finds the cluster while any of them is up.

@@ -127,7 +127,7 @@ mod tests {
     fn the_list_is_the_one_that_costs_are_reckoned_with() {
         assert_eq!(PLANS.len(), MACHINE_TYPES.len());
         for row in MACHINE_TYPES {
-            let plan = plan(row.id).unwrap();
+            let plan = plan(&row.id).unwrap();
             for (period, listed) in [("monthly", row.month), ("hourly", row.hour)] {
                 let price = plan.to_json()["price"][period].as_f64().unwrap();
                 assert!(
