@@ -7,6 +7,7 @@
 use crate::s3::{BUCKET, Conditions, Server};
 use andamio_testkit::host::missing;
 use andamio_testkit::{Abandoned, Ended, Need, Running, Scenario, Steps, command, run};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,7 @@ const FAULTS: &[&str] = &[
 ];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
+    plain_and_with_faults(steps, "andamio cost --live", live_prices);
     let go = "the provider's calls, by linodego";
     match go_program() {
         Ok(program) => plain_and_with_faults(steps, go, |emulator| emulator.play(&program, &[])),
@@ -66,6 +68,31 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         Err(why) => steps.skip("linode_api4 over TLS", &why),
     }
     Ok(())
+}
+
+/// As dear as by the recorded list, which has the emulator's prices; elsewhere as the API says.
+fn live_prices(emulator: &Emulator) {
+    let own = fs::read_to_string(run::checkout().join("andamio.toml")).unwrap();
+    let file = run::folder().join("places.toml");
+    fs::write(&file, format!("{own}\n[places.sao]\nkind = \"linode\"\nregion = \"br-gru\"\n"))
+        .unwrap();
+    let cost = |words: &[&str]| {
+        let mut andamio = Command::new(run::built("andamio"));
+        andamio.arg("-f").arg(&file).arg("cost").args(words).arg("--json");
+        andamio.env("LINODE_URL", &emulator.url);
+        command::run(andamio, PLAY).expect(0).json()
+    };
+    let (live, recorded) = (cost(&["--live"]), cost(&[]));
+    let both = [&live, &recorded].map(|costs| costs["environments"].as_array().unwrap());
+    assert_eq!(both.map(Vec::len), [3, 3]);
+    for (live, recorded) in both[0].iter().zip(both[1]) {
+        assert_eq!((&live["prices"], &recorded["prices"]), (&json!("live"), &json!("recorded")));
+        for sum in ["total_month", "total_hour", "expected_month", "max_month"] {
+            assert_eq!(live[sum], recorded[sum], "{sum}: {live}");
+        }
+    }
+    // Four of 33.60, and a bucket, which the emulator sells at one price everywhere.
+    assert_eq!(cost(&["dev", "--place", "sao", "--live"])["total_month_usd"], 139.4);
 }
 
 fn plain_and_with_faults(steps: &mut Steps, name: &str, play: impl Fn(&Emulator)) {

@@ -13,11 +13,12 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "rules", need: Need::Noth
 /// test, so that a new one is thought about.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("spec", &[]),
-    ("engine", &["spec"]),
+    ("https", &[]),
+    ("engine", &["spec", "https"]),
     ("manifest", &["spec"]),
     ("remote", &[]),
-    ("node", &["manifest", "engine"]),
-    ("provision", &["spec", "engine"]),
+    ("node", &["manifest", "engine", "https"]),
+    ("provision", &["spec", "engine", "https"]),
     ("converge", &["spec", "manifest", "engine"]),
     ("release", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
     (

@@ -91,6 +91,27 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert!(served.certificates >= 3, "{} certificates were seen", served.certificates);
         assert!(served.load["failures"] == 0 && served.load["missing"] == 0, "{}", served.load);
     });
+    steps.step(
+        "an authority that hangs: degraded, with the reason, and healthy again after it",
+        || {
+            s.on(ENV, "balancer-1", "systemctl kill -s STOP pebble");
+            until("a renewal that fails", Duration::from_secs(150), || {
+                s.on(ENV, "balancer-1", "systemctl start andamio-certificate || true");
+                let status = s.run(&["status", ENV, "--json"]).json();
+                let bad = status["services"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|s| s["state"] == "degraded");
+                let detail = bad.ok_or_else(|| status.to_string())?["detail"].as_str().unwrap();
+                assert!(detail.contains(AUTHORITY), "{detail}");
+                Ok(())
+            });
+            s.on(ENV, "balancer-1", "systemctl kill -s CONT pebble");
+            renew(s);
+            drop(healthy(s, ENV, 7));
+        },
+    );
     steps.step("one who takes more than the bandwidth limit is held to it", || {
         // 5 MB/s; a page of 40 kB, again and again on eight connections.
         let rate = download(&root);

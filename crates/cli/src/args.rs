@@ -186,13 +186,19 @@ pub(crate) enum Verb {
     Unlock { env: String },
     /// Show what an environment costs, by month and hour
     #[command(
-        after_help = "Examples:\n  andamio cost\n  andamio cost prod --json\n  andamio cost prod --place linode"
+        after_help = "Examples:\n  andamio cost\n  andamio cost prod --json\n  andamio cost prod --place linode\n  \
+                            andamio cost --live\n\n\
+                            --live asks https://api.linode.com without logging in. LINODE_URL, LINODE_API_VERSION and LINODE_CA\n\
+                            name another address and whom to trust there, as for the Terraform provider."
     )]
     Cost {
         env: Option<String>,
         /// Place to buy at, instead of the environment's own
         #[arg(long, value_name = "PLACE")]
         place: Option<String>,
+        /// Ask Linode's API for its prices of today, instead of the recorded list
+        #[arg(long)]
+        live: bool,
     },
     /// Break something under load, put it back, and say what users and records saw of it
     #[command(

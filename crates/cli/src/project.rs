@@ -6,6 +6,7 @@ use andamio_engine::{Access as S3, Bucket, Secret, StatePlace, Store};
 use andamio_operate::init::Init;
 use andamio_operate::key::Ring;
 use andamio_operate::{Access, Failure, Request};
+use andamio_provision::linode::Access as Api;
 use andamio_spec::{Finding, MAX_BYTES, Spec, StateUrl, parse};
 use std::env;
 use std::io::Read;
@@ -200,6 +201,16 @@ fn s3() -> S3 {
         secret: set("AWS_SECRET_ACCESS_KEY").map(Secret),
         token: set("AWS_SESSION_TOKEN").map(Secret),
         authorities: set("AWS_CA_BUNDLE").map(PathBuf::from),
+    }
+}
+
+/// How to get at Linode's API, from the variables that its Terraform provider reads.
+pub(crate) fn api() -> Api {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    Api {
+        url: set("LINODE_URL"),
+        version: set("LINODE_API_VERSION"),
+        authorities: set("LINODE_CA").map(PathBuf::from),
     }
 }
 

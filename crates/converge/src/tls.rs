@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file};
 use crate::secret::{SecretKind, SecretSpec};
-use andamio_manifest::AUTHORITY;
+use andamio_manifest::{AUTHORITY, Check, Probe};
 use andamio_spec::Topology;
 use andamio_spec::topology::{Entry, Machine, Role};
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 const AUTHORITY_SECRET: &str = "tls-authority";
 /// Name of the instance's account with an authority that speaks ACME.
 pub(crate) const ACCOUNT_SECRET: &str = "acme-account";
+/// Any `up` of the five months before would have made a new one.
+const WARN_DAYS: u64 = 30;
 /// What separates a certificate from the key that follows it.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----";
 
@@ -47,13 +49,17 @@ pub(crate) fn secrets(topology: &Topology) -> Vec<SecretSpec> {
 
 /// Whether the machine shows others who it is.
 pub(crate) fn has_identity(topology: &Topology, machine: &Machine) -> bool {
-    machine.roles.iter().any(|role| match role {
+    machine.roles.iter().any(|role| role_has_identity(topology, *role))
+}
+
+fn role_has_identity(topology: &Topology, role: Role) -> bool {
+    match role {
         Role::Mariadb | Role::Redis | Role::Rabbitmq => true,
         // It asks the databases which of them may be written to, and ends the balancers' TLS.
         Role::App => topology.is_database_proxied() || topology.entry.is_encrypted(),
         Role::Balancer => topology.entry.is_encrypted(),
         Role::Base | Role::Ops => false,
-    })
+    }
 }
 
 fn hosts(topology: &Topology, machine: &Machine) -> Vec<String> {
@@ -90,4 +96,13 @@ pub(crate) fn add_authority(cx: &Cx<'_>, out: &mut Resources) {
 pub(crate) fn add_identity(cx: &Cx<'_>, out: &mut Resources, path: &str, group: &str) -> String {
     let both = cx.inputs.secret(&secret(&cx.machine.name));
     out.file(secret_file(path, both, ("root", group), 0o640))
+}
+
+/// Will the certificate of a role's service hold for long? One of [`crate::Service::concerns`].
+pub(crate) fn concern(cx: &Cx<'_>, role: Role, path: &str) -> Option<Probe> {
+    role_has_identity(cx.inputs.topology, role).then(|| Probe {
+        name: format!("certificate {path}"),
+        check: Check::Certificate { path: path.to_owned(), days: WARN_DAYS },
+        deadline_s: 1,
+    })
 }

@@ -271,6 +271,8 @@ pub enum Check {
     Http(String),
     /// A systemd unit is active.
     Unit(String),
+    /// A PEM file's certificate holds for more days than these.
+    Certificate { path: String, days: u64 },
     /// The last run of a systemd unit did not fail; its last line is the detail of a failure.
     Run(String),
     /// A MariaDB socket answers, with the values given (for example `wsrep_ready` = `ON`).

@@ -34,6 +34,7 @@ impl Mask {
                     | Check::Http(_)
                     | Check::Unit(_)
                     | Check::Run(_)
+                    | Check::Certificate { .. }
                     | Check::Mariadb { .. }
                     | Check::Replication { .. } => {}
                 },

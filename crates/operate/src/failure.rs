@@ -67,7 +67,7 @@ impl From<StoreError> for Failure {
                 "endpoint",
                 "set AWS_ENDPOINT_URL to https://HOST, or leave it out for Amazon's",
             ),
-            StoreError::Authorities { .. } | StoreError::Tls(_) => (
+            StoreError::Https(_) => (
                 Kind::Host,
                 "authorities",
                 "name a readable file of PEM certificates, or unset AWS_CA_BUNDLE to trust the public authorities",

@@ -15,9 +15,11 @@ use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the caller knows: everything that comes from a terminal, a home folder or the environment
 /// arrives here as a value.
@@ -125,7 +127,11 @@ impl Instance {
         if let Provider::Hosts(_) = provider {
             identities.extend(person(request.access.key.as_deref())?);
         }
-        let nodes = Nodes::new(identities, &request.program);
+        let at_once = match provider {
+            Provider::Local(_) => std::thread::available_parallelism().map_or(2, NonZero::get) + 1,
+            Provider::Hosts(_) => Semaphore::MAX_PERMITS,
+        };
+        let nodes = Nodes::new(identities, &request.program, at_once);
         Ok(Self { request, environment, topology, store, provider, secrets, nodes })
     }
 

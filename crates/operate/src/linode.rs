@@ -4,11 +4,14 @@
 use crate::instance::find;
 use crate::{Failure, Kind, Request, accept};
 use andamio_engine::{Change, CostChange, PlanReport, Reason, Refused};
+use andamio_provision::linode::{self, Access, ApiError, Offers};
 use andamio_provision::terraform::{self, RenderError};
 use andamio_spec::price::{Prices, cost_at, month_of};
 use andamio_spec::{
     Environment, Place, check_budget, check_limits, check_traffic, check_types, counts,
 };
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -29,6 +32,30 @@ pub fn is_place(request: &Request) -> bool {
     let env = request.spec.environments.iter().find(|env| env.name == request.env);
     let place = request.place.as_ref().or(env.map(|env| &env.on));
     place.is_some_and(|p| matches!(request.spec.places.get(p), Some(Place::Linode { .. })))
+}
+
+/// What everything costs at Linode now.
+///
+/// # Errors
+/// When the API does not answer with its prices.
+pub async fn offers(access: &Access) -> Result<Offers, Failure> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+    linode::offers(access, &today).await.map_err(|error| {
+        let (kind, help) = match &error {
+            ApiError::Address(_) => {
+                (Kind::Usage, "set LINODE_URL to https://HOST, or leave it out")
+            }
+            ApiError::Https(_) => (
+                Kind::Host,
+                "set LINODE_CA to a readable file of PEM certificates, or leave it out",
+            ),
+            _ => (
+                Kind::Failed,
+                "run the same command again, or without --live: the recorded list needs no network",
+            ),
+        };
+        Failure::error(kind, "prices", &error, help)
+    })
 }
 
 /// Reads the environment's `terraform.tfvars` and compares. Changes nothing.

@@ -10,13 +10,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::{Mutex, OnceCell, mpsc};
+use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc, oneshot};
 
 /// What `sh` answers when the program is not there or not executable, and what an agent that is not whole
 /// ends with: a signal.
 const NOT_THERE: [u32; 3] = [126, 127, 128];
 /// For a machine that answered a moment ago.
 const AGAIN: Duration = Duration::from_secs(10);
+/// A check takes a tenth of a second; one that takes longer waits for something, and has had its turn.
+const TURN: Duration = Duration::from_secs(1);
 const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
@@ -27,6 +29,8 @@ pub struct Nodes {
     agent: OnceCell<Agent>,
     content: Mutex<Weak<Vec<u8>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
+    /// Checks that may be at work at once.
+    turns: Arc<Semaphore>,
 }
 
 /// The program as it runs on machines; 20 MB, so its content is read only where it has to be copied.
@@ -44,14 +48,17 @@ pub struct Said {
 }
 
 impl Nodes {
+    /// `at_once`: how many machines are looked at at the same time. Those of one host share its processors
+    /// with whoever is being served: fifteen looks at once were felt (half the requests of three seconds).
     #[must_use]
-    pub fn new(identities: Vec<Identity>, program: &Path) -> Self {
+    pub fn new(identities: Vec<Identity>, program: &Path, at_once: usize) -> Self {
         Self {
             identities,
             program: program.to_owned(),
             agent: OnceCell::new(),
             content: Mutex::default(),
             sessions: Mutex::default(),
+            turns: Arc::new(Semaphore::new(at_once)),
         }
     }
 
@@ -130,6 +137,7 @@ impl Nodes {
         let command = quote(&command);
         let input = serde_json::to_vec(manifest)
             .map_err(|e| Fault::from_error("manifest", &e, "this is a fault of Andamio"))?;
+        let _turn = if check { Some(self.turn().await) } else { None };
         for attempt in 0..2 {
             let (confirm, tokens) = mpsc::unbounded_channel();
             let mut reader = Lines::default();
@@ -196,6 +204,19 @@ impl Nodes {
             return Ok(said);
         }
         Err(Fault::new("agent", format!("{} cannot run the agent", machine.name), "is it x86-64?"))
+    }
+
+    /// Until what is returned is dropped, or [`TURN`] is over.
+    async fn turn(&self) -> oneshot::Sender<()> {
+        let (held, over) = oneshot::channel();
+        // It is never closed.
+        if let Ok(permit) = Arc::clone(&self.turns).acquire_owned().await {
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(TURN, over).await;
+                drop(permit);
+            });
+        }
+        held
     }
 
     /// The agent's content, once for all machines that are sent it at the same time.

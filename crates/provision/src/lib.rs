@@ -2,6 +2,7 @@
 //! how a machine came to be.
 
 pub mod hosts;
+pub mod linode;
 pub mod local;
 pub mod terraform;
 

@@ -1,7 +1,7 @@
 //! What environments cost, for people.
 
 use super::{Style, table};
-use andamio_spec::price::Cost;
+use andamio_spec::price::{Cost, Source};
 
 /// A table for each environment, and the three figures that matter below it.
 pub(crate) fn cost(costs: &[Cost], style: Style) -> String {
@@ -12,8 +12,11 @@ pub(crate) fn cost(costs: &[Cost], style: Style) -> String {
     }
     if let Some(cost) = costs.first() {
         out.push_str(&style.dim(&format!(
-            "Linode's list prices of {}, without VAT; 1 USD = {} EUR (ECB, {})",
-            cost.list_date, cost.rate.usd_eur, cost.rate.date
+            "Linode's {} of {}, without VAT; 1 USD = {} EUR (ECB, {})",
+            if cost.prices == Source::Live { "own prices" } else { "list prices" },
+            cost.list_date,
+            cost.rate.usd_eur,
+            cost.rate.date
         )));
         out.push('\n');
     }

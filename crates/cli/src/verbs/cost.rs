@@ -1,16 +1,18 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, cost as display};
-use crate::project::Project;
-use andamio_spec::price::Cost;
-use andamio_spec::{CostError, cost_at};
+use crate::project::{Project, api};
+use andamio_operate::linode::offers;
+use andamio_spec::CostError;
+use andamio_spec::price::{Cost, Prices, cost_by};
 use serde_json::json;
 
-pub(crate) fn cost(
+pub(crate) async fn cost(
     global: &Global,
     output: &Output,
     env: Option<&str>,
     place: Option<&str>,
+    live: bool,
 ) -> Result<Exit, Stop> {
     let (_, spec) = Project::valid(global)?;
     let place = place.or(global.on.as_deref());
@@ -24,9 +26,13 @@ pub(crate) fn cost(
         Some(env) => vec![env],
         None => spec.environments.iter().map(|e| e.name.as_str()).collect(),
     };
+    let offers = if live { Some(offers(&api()).await?) } else { None };
+    let prices = |region: &str| {
+        offers.as_ref().map_or_else(|| Prices::recorded(region), |offers| offers.in_region(region))
+    };
     let costs = names
         .iter()
-        .map(|name| cost_at(&spec, name, place.unwrap_or_else(|| own(name))).map_err(stop))
+        .map(|name| cost_by(&spec, name, place.unwrap_or_else(|| own(name)), &prices).map_err(stop))
         .collect::<Result<Vec<Cost>, Stop>>()?;
     if !output.json {
         output.answer(&display(&costs, output.style));

@@ -3,7 +3,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, table};
 use crate::project::{Project, request};
 use andamio_engine::{RunRecord, RunStatus};
-use andamio_operate::{Failure, Instance};
+use andamio_operate::{Failure, Instance, linode};
 use serde_json::json;
 
 pub(crate) async fn history(
@@ -21,7 +21,12 @@ pub(crate) async fn history(
     };
     let mut runs: Vec<RunRecord> = Vec::new();
     for name in names {
-        let instance = Instance::look(request(global, &name)?).await?;
+        let request = request(global, &name)?;
+        // Nothing has run there yet; what the others did is no less worth telling.
+        if env.is_none() && linode::is_place(&request) {
+            continue;
+        }
+        let instance = Instance::look(request).await?;
         runs.extend(instance.ledger().runs().await.map_err(Failure::from)?);
     }
     runs.sort_by_key(|r| r.started);

@@ -62,7 +62,9 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
             history::history(global, output, env.as_deref(), *lines).await
         }
         Verb::Unlock { env } => unlock::unlock(global, output, env).await,
-        Verb::Cost { env, place } => cost::cost(global, output, env.as_deref(), place.as_deref()),
+        Verb::Cost { env, place, live } => {
+            cost::cost(global, output, env.as_deref(), place.as_deref(), *live).await
+        }
         Verb::Drill { env, target, fault, all: _, rate } => {
             drill::drill(global, output, env, target.zip(*fault), *rate).await
         }

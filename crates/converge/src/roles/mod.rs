@@ -29,8 +29,8 @@ pub struct Service {
 }
 
 impl Service {
-    fn new(name: &str, probes: Vec<Probe>) -> Self {
-        Self { name: name.to_owned(), probes, concerns: Vec::new() }
+    fn new(name: &str, probes: Vec<Probe>, concern: Option<Probe>) -> Self {
+        Self { name: name.to_owned(), probes, concerns: concern.into_iter().collect() }
     }
 }
 

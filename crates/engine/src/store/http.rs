@@ -1,61 +1,34 @@
-//! How S3 is spoken to: HTTP/1.1 over the one TLS library, for the S3 client of `object_store`.
+//! How S3 is spoken to, for the S3 client of `object_store`.
 
 use super::StoreError;
 use super::place::Bucket;
+use andamio_https::Client;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::Error;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector as Connect, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
     HttpResponse, HttpService,
 };
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use std::io::ErrorKind;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Someone waits at a terminal: long enough for a distant continent, several tries fit into a minute.
-const CONNECT: Duration = Duration::from_secs(5);
 /// For a whole answer.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Short, so that a connection which the service has given up is seldom taken for a live one.
-const IDLE: Duration = Duration::from_secs(15);
 /// Bytes. A page of a listing has at most 1,000 names of 1,024 bytes (Amazon S3 API reference,
 /// "ListObjectsV2"), and the state's objects are smaller.
 const LARGEST: usize = 16 << 20;
 
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, HttpRequestBody>,
+    client: Client<HttpRequestBody>,
 }
 
 impl Http {
     /// A client that trusts the public authorities, or only those that the bucket names.
     pub(super) fn new(bucket: &Bucket) -> Result<Self, StoreError> {
-        let roots = roots(bucket.authorities.as_deref())?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| StoreError::Tls(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        let tls = HttpsConnectorBuilder::new().with_tls_config(tls);
-        let schemes = if bucket.is_plain() { tls.https_or_http() } else { tls.https_only() };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(schemes.enable_http1().wrap_connector(tcp));
+        let client = andamio_https::client(bucket.authorities.as_deref(), bucket.is_plain())?;
         Ok(Self { client })
     }
 
@@ -124,20 +97,4 @@ fn transport(error: Error) -> HttpError {
         cause = inner.source();
     }
     HttpError::new(kind, error)
-}
-
-fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
-    let mut roots = RootCertStore::empty();
-    let Some(file) = file else {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        return Ok(roots);
-    };
-    let no =
-        |problem: String| StoreError::Authorities { file: file.display().to_string(), problem };
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| no(e.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|e| no(e.to_string()))?;
-        roots.add(certificate).map_err(|e| no(e.to_string()))?;
-    }
-    if roots.is_empty() { Err(no("no certificate in it".to_owned())) } else { Ok(roots) }
 }

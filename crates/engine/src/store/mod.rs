@@ -36,10 +36,8 @@ pub enum StoreError {
     Unconditional { place: String, reason: String },
     #[error("the S3 endpoint ({endpoint}) {problem}")]
     Endpoint { endpoint: String, problem: &'static str },
-    #[error("cannot take certificates from {file} (AWS_CA_BUNDLE): {problem}")]
-    Authorities { file: String, problem: String },
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    #[error(transparent)]
+    Https(#[from] andamio_https::Error),
     #[error("{0} in the state is not what this version wrote: {1}")]
     Garbled(String, String),
 }

@@ -62,6 +62,23 @@ pub async fn certificate(order: &Order<'_>) -> Result<String> {
     Ok(format!("a new certificate, good for {}", days(until)))
 }
 
+/// Does a file's certificate hold for more than so many days?
+///
+/// # Errors
+/// When it does not, or is not one.
+pub(crate) fn holds(path: &str, more_than: u64) -> Result<()> {
+    let text = disk::read(Path::new(path))?.unwrap_or_default();
+    let (_, until) = validity(&String::from_utf8_lossy(&text))
+        .ok_or_else(|| Failure::new(format!("{path} has no certificate")))?;
+    if until.saturating_sub(now()) / 86_400 >= more_than {
+        return Ok(());
+    }
+    Err(Failure::new(match until.checked_sub(now()) {
+        Some(_) => format!("its certificate ends in {}: `andamio up` makes a new one", days(until)),
+        None => "its certificate is over: `andamio up` makes a new one".to_owned(),
+    }))
+}
+
 async fn put(path: &Path, text: &str) -> Result<()> {
     let group = nix::unistd::Group::from_name("haproxy").during("the group haproxy")?;
     let group = group.ok_or_else(|| Failure::new("there is no group haproxy"))?;

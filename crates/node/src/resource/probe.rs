@@ -2,6 +2,7 @@
 
 use super::Say;
 use super::redis::cluster_info;
+use crate::certificate;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::{Machine, journal};
 use crate::net::http::{self, Request};
@@ -88,6 +89,7 @@ async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {
             }
             Err(Failure::new(journal::last_line(name).await))
         }
+        Check::Certificate { path, days } => certificate::holds(path, *days),
         Check::Mariadb { socket, status } => mariadb(socket, status).await,
         Check::Replication { socket } => crate::task::replica::judge(socket).await,
         Check::Redis { address, password } => redis(address, &password.text).await,

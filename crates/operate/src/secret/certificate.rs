@@ -14,10 +14,10 @@ use time::OffsetDateTime;
 
 /// Of the authority; it is made anew with everything it has signed before that.
 const AUTHORITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// Of a machine: what was stolen is of no use after it.
-const MACHINE: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Made anew by any `up` within this time before the end.
-const EARLY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Of a machine: what was stolen is of no use after it, and an environment that nobody touches lives as long.
+const MACHINE: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// Made anew by any `up` within this time before the end: it costs no request.
+const EARLY: SignedDuration = SignedDuration::from_hours(150 * 24);
 /// Clocks of machines differ.
 const BEFORE: SignedDuration = SignedDuration::from_hours(1);
 

@@ -73,6 +73,9 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
     clusters(input, &mut work, &mut changes);
+    for change in changes.iter_mut().filter(|change| notes::moves_application(change)) {
+        change.disrupts = input.live;
+    }
     let new_machines =
         !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
     work.image = !work.create.is_empty() && !input.observed.ground.image;
@@ -113,7 +116,7 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         .chain(disk::shrinking(input))
         .collect();
     let (refusals, accepted) = accept::split(refusals, input.accept);
-    let mut notes = notes::of(input, &work);
+    let mut notes = notes::of(input, &work, &changes);
     notes.extend(accept::notes(&accepted));
     let report = PlanReport::new(
         &input.topology.env,

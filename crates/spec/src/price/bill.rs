@@ -1,7 +1,7 @@
 //! From machines to money: items, least, expected and most, and the budget.
 
 use super::bought::{Bought, bought, pool_tb, transfer_beyond};
-use super::{Price, Prices, RATE, Rate, Usd, list};
+use super::{Price, Prices, RATE, Rate, Source, Usd, list};
 use crate::limits::{Refusal, counts, growable};
 use crate::model::{Currency, Environment, Group, Place, Size, Spec};
 use crate::units::{GB, format_bytes};
@@ -36,6 +36,7 @@ pub struct Cost {
     /// What the budget leaves; negative: what is over.
     pub left_month: Option<f64>,
     pub rate: Rate,
+    pub prices: Source,
     /// When the prices were recorded.
     pub list_date: String,
     /// How to read the figures.
@@ -111,8 +112,16 @@ pub fn cost_by(
     };
     let mut cost = bill(env, place, spec.project.currency, &lines, &most);
     region.clone_into(&mut cost.region);
+    cost.prices = prices.source;
     cost.list_date = prices.date.into_owned();
     cost.notes = notes(env, kind, &cost);
+    if prices.source == Source::Live {
+        let recorded = cost_at(spec, &env.name, place)?.total_month;
+        cost.notes.push(format!(
+            "by the recorded list of {}, which `plan` and `up` go by, it is {recorded:.2}",
+            list::LIST_DATE
+        ));
+    }
     Ok(cost)
 }
 
@@ -227,6 +236,7 @@ fn bill(env: &Environment, place: &str, currency: Currency, lines: &[Line], most
         budget: env.budget,
         left_month: env.budget.map(|b| ((f64::from(b) - month(total)) * 100.0).round() / 100.0),
         rate: RATE,
+        prices: Source::Recorded,
         list_date: list::LIST_DATE.to_owned(),
         notes: Vec::new(),
     }

@@ -44,9 +44,20 @@ impl Price {
     }
 }
 
+/// Where prices come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The list in the repository.
+    Recorded,
+    /// The API, asked now.
+    Live,
+}
+
 /// What everything costs in one region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prices {
+    pub source: Source,
     /// When they were recorded, `YYYY-MM-DD`.
     pub date: Cow<'static, str>,
     /// Cheapest first.
@@ -72,6 +83,7 @@ impl Prices {
             ..row.clone()
         });
         Self {
+            source: Source::Recorded,
             date: Cow::Borrowed(LIST_DATE),
             machines: machines.collect(),
             nodebalancer: NODEBALANCER.plus_percent(percent),

@@ -14,7 +14,7 @@ pub use bought::{Bought, bought};
 pub(crate) use bought::{pool_tb, transfer_beyond, type_of};
 pub(crate) use list::largest;
 pub use list::{
-    LIST_DATE, MACHINE_TYPES, MachineType, Price, Prices, RATE, Rate, TRANSFER_GB, machine_backups,
-    machine_type, volume_gb,
+    LIST_DATE, MACHINE_TYPES, MachineType, Price, Prices, RATE, Rate, Source, TRANSFER_GB,
+    machine_backups, machine_type, volume_gb,
 };
 pub use usd::Usd;

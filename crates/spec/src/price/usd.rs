@@ -23,6 +23,14 @@ impl Usd {
         Self(count)
     }
 
+    /// An amount that was written with a point; `None` for what is no amount.
+    #[must_use]
+    pub fn from_dollars(dollars: f64) -> Option<Self> {
+        let count = (dollars * f64::from(PER_DOLLAR)).round();
+        // What a double holds exactly, 2^53.
+        (0.0..=9_007_199_254_740_992.0).contains(&count).then_some(Self(count as u64))
+    }
+
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         Self(self.0.saturating_mul(count))

@@ -16,7 +16,8 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, unit};
 use crate::phase::{Phase, disrupts};
-use crate::roles::Service;
+use crate::roles::{Service, haproxy};
+use crate::tls;
 use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Unit};
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
@@ -130,7 +131,8 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     }
     let processes = &cx.inputs.spec.app.processes;
     let service = |(name, process): (&String, &Process)| {
-        Service::new(name, vec![probe(cx, name, process, 5)])
+        let concern = tls::concern(cx, Role::App, haproxy::IDENTITY);
+        Service::new(name, vec![probe(cx, name, process, 5)], concern)
     };
     processes.iter().map(service).collect()
 }

@@ -68,7 +68,7 @@ pub(super) fn health(cx: &Cx<'_>) -> Option<Service> {
         let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1 };
         let certified = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
         let run = Check::Run("andamio-certificate.service".to_owned());
-        let concerns = vec![probe("certificate-run", run)];
-        Service { concerns, ..Service::new("certificate", vec![probe("certificate", certified)]) }
+        let certified = vec![probe("certificate", certified)];
+        Service::new("certificate", certified, Some(probe("certificate-run", run)))
     })
 }

@@ -9,6 +9,7 @@ use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::{Service, haproxy};
+use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
 use andamio_spec::topology::{Machine, Role, ports, public_process};
 use minijinja::{Value, context};
@@ -136,7 +137,8 @@ fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    let mut services = vec![Service::new("balancer", probes(cx, 5))];
+    let concern = tls::concern(cx, Role::Balancer, haproxy::IDENTITY);
+    let mut services = vec![Service::new("balancer", probes(cx, 5), concern)];
     services.extend(entry::health(cx));
     services
 }

@@ -219,7 +219,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     let mut probes = vec![probe(cx, 5)];
     probes.extend(replication(cx.machine.layout));
-    vec![Service::new("mariadb", probes)]
+    vec![Service::new("mariadb", probes, tls::concern(cx, Role::Mariadb, MARIADB_IDENTITY))]
 }
 
 /// That a server of a pair leads or copies; asked only when both have been told which.

@@ -223,7 +223,11 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
-    vec![Service::new("rabbitmq", vec![probe(cx, 5)])]
+    vec![Service::new(
+        "rabbitmq",
+        vec![probe(cx, 5)],
+        tls::concern(cx, Role::Rabbitmq, RABBITMQ_IDENTITY),
+    )]
 }
 
 pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {

@@ -148,7 +148,7 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
     let nodes = redis_nodes(cx.inputs.topology);
     let probes = nodes.iter().filter(|node| node.machine == cx.machine.name);
     let probes = probes.map(|node| probe(cx, node, 5)).collect();
-    vec![Service::new("redis", probes)]
+    vec![Service::new("redis", probes, tls::concern(cx, Role::Redis, REDIS_IDENTITY))]
 }
 
 /// Every instance as a seed: a client finds the cluster while any of them is up.

@@ -46,15 +46,19 @@ pub(crate) const ROUTES: &[Route] = &[
     })
     .open(),
     list("/volumes/types", |_, call| {
-        call.page_of_values([priced("volume", "Storage Volume", 0.00015, 0.1)])
+        call.page_of_values([priced("volume", "Storage Volume", 0.00015, Some(0.1))])
     })
     .open(),
     list("/nodebalancers/types", |_, call| {
-        call.page_of_values([priced("nodebalancer", "NodeBalancer", 0.015, 10.0)])
+        call.page_of_values([priced("nodebalancer", "NodeBalancer", 0.015, Some(10.0))])
     })
     .open(),
     list("/object-storage/types", |_, call| {
-        call.page_of_values([priced("objectstorage", "Object Storage", 0.0075, 5.0)])
+        call.page_of_values([priced("objectstorage", "Object Storage", 0.0075, Some(5.0))])
+    })
+    .open(),
+    list("/network-transfer/prices", |_, call| {
+        call.page_of_values([priced("network_transfer", "Network Transfer", 0.005, None)])
     })
     .open(),
 ];
@@ -64,7 +68,7 @@ fn found(value: Option<Value>) -> Result<Value, Errors> {
 }
 
 /// USD.
-fn priced(id: &str, label: &str, hourly: f64, monthly: f64) -> Value {
+fn priced(id: &str, label: &str, hourly: f64, monthly: Option<f64>) -> Value {
     json!({
         "id": id,
         "label": label,

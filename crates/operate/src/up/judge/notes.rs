@@ -1,11 +1,20 @@
 //! What a person should know before saying yes.
 
 use super::{Input, Work, disk};
+use andamio_engine::Change;
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
+use std::collections::BTreeSet;
 
-pub(super) fn of(input: &Input<'_>, work: &Work) -> Vec<String> {
+pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<String> {
     let mut notes = Vec::new();
+    if input.live && changes.iter().any(moves_application) {
+        notes.push(
+            "the balancers reach the application at another port from now on: people get errors for some seconds, \
+             from when the last of its machines has moved until the balancers follow"
+                .to_owned(),
+        );
+    }
     if work.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
@@ -25,4 +34,19 @@ pub(super) fn of(input: &Input<'_>, work: &Work) -> Vec<String> {
         );
     }
     notes
+}
+
+/// A balancer is told another port of an application's machine, as when `tls` is declared in an environment
+/// that serves.
+pub(super) fn moves_application(change: &Change) -> bool {
+    let ports = |sign: char| {
+        let lines = change.diff.lines().filter_map(move |line| line.strip_prefix(sign));
+        let servers = lines.filter_map(|line| line.trim().strip_prefix("server "));
+        servers.filter_map(|server| server.split_whitespace().nth(1)?.split(':').nth(1)).collect()
+    };
+    let (before, after): (BTreeSet<&str>, BTreeSet<&str>) = (ports('-'), ports('+'));
+    change.resource == "file:/etc/haproxy/haproxy.cfg"
+        && !before.is_empty()
+        && !after.is_empty()
+        && before != after
 }

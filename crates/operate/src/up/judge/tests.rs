@@ -97,6 +97,27 @@ impl World {
 }
 
 #[test]
+fn a_port_that_the_balancers_lose_is_asked_for() {
+    let plan = |diff: &str| {
+        let mut world = World::new("prod");
+        world.says(
+            "balancer-1",
+            vec![event("file:/etc/haproxy/haproxy.cfg", Outcome::Changed, diff)],
+        );
+        world.judge(&[]).report
+    };
+    let moved = "-    server app-1 198.18.7.10:8080\n+    server app-1 198.18.7.10:8443 ssl verify required";
+    assert!(plan(moved).changes[0].disrupts);
+    assert!(plan(moved).notes.iter().any(|note| note.contains("another port")));
+    for grown in
+        ["+    server app-2 198.18.7.11:8080", "-    timeout queue 2s\n+    timeout queue 3s"]
+    {
+        assert!(!plan(grown).changes[0].disrupts);
+        assert_eq!(plan(grown).notes, Vec::<String>::new());
+    }
+}
+
+#[test]
 fn nothing_to_do_is_nothing() {
     let judged = World::new("prod").judge(&[]);
     assert!(judged.report.empty && judged.work.clusters.is_empty());

@@ -1,0 +1,7 @@
+//! Linode's API v4, as far as Andamio asks it itself.
+
+mod api;
+mod prices;
+
+pub use api::{Access, ApiError};
+pub use prices::{Offers, offers};
