@@ -128,6 +128,7 @@ impl Nodes {
     ) -> Result<Said, Fault> {
         // A person who only looks waits less: the answer is that the machine is silent.
         let patience = Duration::from_secs(if check { 4 } else { 20 });
+        let _turn = if check { Some(self.turn().await) } else { None };
         let mut session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
@@ -137,7 +138,6 @@ impl Nodes {
         let command = quote(&command);
         let input = serde_json::to_vec(manifest)
             .map_err(|e| Fault::from_error("manifest", &e, "this is a fault of Andamio"))?;
-        let _turn = if check { Some(self.turn().await) } else { None };
         for attempt in 0..2 {
             let (confirm, tokens) = mpsc::unbounded_channel();
             let mut reader = Lines::default();

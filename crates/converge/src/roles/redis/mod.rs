@@ -37,6 +37,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         "/etc/systemd/system/redis-server@.service.d/10-andamio.conf",
         include_str!("unit.conf"),
     ));
+    out.add(Kind::File(file("/etc/redis/repair.sh", include_str!("repair.sh"))));
     let identity = tls::add_identity(cx, &mut out, REDIS_IDENTITY, "redis");
     // Debian's own instance starts as its package is installed, and takes the port of the first of these.
     out.unit(Unit { enabled: Some(false), running: Some(false), ..unit("redis-server.service") });
