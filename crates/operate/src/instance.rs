@@ -128,7 +128,7 @@ impl Instance {
             identities.extend(person(request.access.key.as_deref())?);
         }
         let at_once = match provider {
-            Provider::Local(_) => std::thread::available_parallelism().map_or(2, NonZero::get) + 1,
+            Provider::Local(_) => std::thread::available_parallelism().map_or(2, NonZero::get),
             Provider::Hosts(_) => Semaphore::MAX_PERMITS,
         };
         let nodes = Nodes::new(identities, &request.program, at_once);
