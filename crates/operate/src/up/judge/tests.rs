@@ -113,7 +113,7 @@ fn a_port_that_the_balancers_lose_is_asked_for() {
         ["+    server app-2 198.18.7.11:8080", "-    timeout queue 2s\n+    timeout queue 3s"]
     {
         assert!(!plan(grown).changes[0].disrupts);
-        assert_eq!(plan(grown).notes, Vec::<String>::new());
+        assert!(!plan(grown).notes.iter().any(|note| note.contains("another port")));
     }
 }
 
