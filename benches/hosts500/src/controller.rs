@@ -31,7 +31,7 @@ pub(crate) fn run() {
 async fn ask(list: &List) -> u32 {
     let identity = Identity::parse(&list.identity).expect("a key");
     let program = std::env::current_exe().unwrap();
-    let nodes = Nodes::new(vec![identity], &program, usize::MAX >> 3);
+    let nodes = Nodes::new(vec![identity], &program, tokio::sync::Semaphore::MAX_PERMITS);
     let asked = list.hosts.iter().map(|host| {
         let found = Found {
             name: host.manifest.machine.clone(),

@@ -43,7 +43,7 @@ impl Plan<'_> {
         }
         for name in new {
             done.push(self.converge(name, &before, steps));
-            // Two that join at once disturb each other's, and only one is copied to at a time.
+            // Two that join at once disturb each other, and only one is copied to at a time.
             if self.layout(group) == Some(Layout::Galera) {
                 before.clone_from(&done);
             }
@@ -127,7 +127,7 @@ impl Plan<'_> {
         if !steps.iter().any(|step| step.id == machine) {
             return None;
         }
-        if !self.work.create.contains(&name.to_owned()) {
+        if self.work.create.iter().all(|created| created != name) {
             return Some(machine);
         }
         if !steps.iter().any(|step| step.id == id) {

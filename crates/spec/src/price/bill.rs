@@ -115,7 +115,7 @@ pub fn cost_by(
     cost.prices = prices.source;
     cost.list_date = prices.date.into_owned();
     cost.notes = notes(env, kind, &cost);
-    if prices.source == Source::Live {
+    if prices.source == Source::Live && !cost.items.is_empty() {
         let recorded = cost_at(spec, &env.name, place)?.total_month;
         cost.notes.push(format!(
             "by the recorded list of {}, which `plan` and `up` go by, it is {recorded:.2}",
