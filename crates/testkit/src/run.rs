@@ -21,10 +21,13 @@ pub fn keep() -> bool {
     env::var_os("ANDAMIO_TEST_KEEP").is_some_and(|v| v == "1")
 }
 
-/// The checkout.
+/// The checkout that the tests were started in. Not the one they were compiled in: checkouts share a target
+/// folder.
 #[must_use]
 pub fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    let here = env::current_dir().unwrap();
+    let root = here.ancestors().find(|folder| folder.join(".ci/run").exists());
+    root.unwrap_or_else(|| panic!("{} is in no checkout", here.display())).to_owned()
 }
 
 /// A program that was built beside this one: a copy, because a build may replace it in the middle of
