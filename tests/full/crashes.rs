@@ -2,6 +2,7 @@
 //! power, a member of each from an empty disk, all certificates renewed. Proves E3, K2 to K4 and S4.
 
 use super::drills::RATE;
+use super::renewal;
 use crate::load;
 use crate::prod::{drill, healthy, together, verify};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
@@ -60,7 +61,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         steps.figure(&format!("{machine}_replaced"), json!({ "s": came.0, "load": came.1 }));
     }
     let mut came = (0, json!(null));
-    steps.step("every certificate is renewed under load, no request fails", || {
+    steps.step("all authorities of machines are renewed under load, no request fails", || {
         came = under_load(s, 90, || {
             drop(s.ok(&["secret", "renew", "prod"]));
             drop(s.ok(&["up", "prod", "-y"]));
@@ -69,6 +70,13 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         verify(s, "prod");
     });
     steps.figure("renewed", json!({ "s": came.0, "load": came.1 }));
+    let mut came = (0, json!(null));
+    steps.step("the machines renew what they show under load, no request fails", || {
+        came = under_load(s, 90, || renewal::by_themselves(s, "prod"));
+        assert!(came.1["failures"] == 0 && came.1["missing"] == 0, "{}", came.1);
+        verify(s, "prod");
+    });
+    steps.figure("renewed_by_themselves", json!({ "s": came.0, "load": came.1 }));
     steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
 }
 

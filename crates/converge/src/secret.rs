@@ -4,7 +4,7 @@
 pub struct SecretSpec {
     pub name: String,
     pub kind: SecretKind,
-    /// Whom a certificate is for: names and addresses. Empty for what is no certificate.
+    /// Whom an authority is for, or may sign for: names and addresses. Empty for what is none.
     pub hosts: Vec<String>,
 }
 
@@ -14,10 +14,10 @@ pub enum SecretKind {
     Password,
     /// 32 random bytes as 64 hexadecimal digits.
     Hex32,
-    /// Certificate and private key, PEM, of an authority that signs the others.
+    /// Certificate and private key, PEM, of the authority that signs those of machines.
     Authority,
-    /// Certificate and private key, PEM, signed by the authority, for `hosts`.
-    Certificate,
+    /// Certificate and private key, PEM, of an authority that may sign for `hosts` only.
+    Signer,
     /// An account with an authority that speaks ACME: a key, PEM, below its thumbprint.
     Account,
     /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody

@@ -43,7 +43,7 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
     }
     for secret in specs {
         let value = inputs.secret(&secret.name);
-        let is_pem = [SecretKind::Authority, SecretKind::Certificate, SecretKind::Account]
+        let is_pem = [SecretKind::Authority, SecretKind::Signer, SecretKind::Account]
             .contains(&secret.kind);
         if is_pem {
             continue;

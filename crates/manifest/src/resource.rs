@@ -23,6 +23,7 @@ pub enum Kind {
     Sysctl(Sysctl),
     Firewall(Firewall),
     Unit(Unit),
+    Identity(Identity),
     Image(Image),
     Mariadb(Mariadb),
     Redis(Redis),
@@ -132,6 +133,30 @@ pub struct Unit {
     /// Users notice a restart of it.
     #[serde(default)]
     pub disrupts: bool,
+}
+
+/// What a service shows to other machines: certificate and key in one file, signed here by the machine's own
+/// authority ([`crate::SIGNER`]) and made anew here long before its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub path: String,
+    /// Of the service's account; root owns the file.
+    pub group: String,
+    /// Names and addresses that it is for; the machine's name is the first.
+    pub hosts: Vec<String>,
+    pub taken_up: TakenUp,
+}
+
+/// How a running service takes a new certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TakenUp {
+    /// By itself, within minutes.
+    Alone,
+    /// By a reload of these units.
+    Reload(Vec<String>),
+    /// By HAProxy's administration socket, which forgets nothing of what the process has learnt.
+    Haproxy(String),
 }
 
 /// A container image that podman must have. The archive has been put on the machine before.
@@ -303,6 +328,7 @@ impl Resource {
             Kind::Sysctl(s) => format!("sysctl:{}", s.key),
             Kind::Firewall(_) => "firewall:andamio".to_owned(),
             Kind::Unit(u) => format!("unit:{}", u.name),
+            Kind::Identity(i) => format!("identity:{}", i.path),
             Kind::Image(i) => format!("image:{}", i.name),
             Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
             Kind::Redis(r) => format!("redis:{}", r.port),

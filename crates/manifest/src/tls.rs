@@ -4,10 +4,25 @@
 /// Certificate of the instance's own authority, PEM.
 pub const AUTHORITY: &str = "/etc/ssl/andamio-authority.pem";
 
+/// Certificate and private key of the machine's own authority, PEM: it signs what the machine's services show,
+/// for this machine's names and addresses only. Root's.
+pub const SIGNER: &str = "/etc/andamio/signer.pem";
+/// What the machine signs for itself: a list of [`crate::Identity`], JSON.
+pub const IDENTITIES: &str = "/etc/andamio/identities.json";
+
+/// The subject of a machine's own authority, which is the issuer of what it signs.
+#[must_use]
+pub fn signer_subject(machine: &str) -> String {
+    format!("andamio machine {machine}")
+}
+
 /// A service's certificate and private key, PEM, in one file that the service's account may read.
 pub const MARIADB_IDENTITY: &str = "/etc/mysql/identity.pem";
 pub const REDIS_IDENTITY: &str = "/etc/redis/identity.pem";
 pub const RABBITMQ_IDENTITY: &str = "/etc/rabbitmq/identity.pem";
+/// What members of a RabbitMQ cluster show each other: by name only, because Erlang/OTP 27 fails on an address
+/// below an authority that is limited to addresses (measured: `function_clause` in `pubkey_cert:match_name`).
+pub const RABBITMQ_MEMBER: &str = "/etc/rabbitmq/member.pem";
 
 /// Certificates for the people's side of a balancer, each with its key; one that an authority gave is the
 /// first by name, and HAProxy shows the first to whoever asks for no name that it has.

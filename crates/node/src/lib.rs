@@ -26,7 +26,7 @@ mod serve;
 mod task;
 mod transfer;
 
-pub use certificate::{Order, certificate};
+pub use certificate::{Order, certificate, identities};
 pub use facts::{Facts, facts};
 pub use failure::Failure;
 pub use health::health;

@@ -120,6 +120,7 @@ impl Run<'_, '_> {
             Kind::Sysctl(item) => self.one(resource, item, machine).await,
             Kind::Firewall(item) => self.one(resource, item, machine).await,
             Kind::Unit(item) => self.one(resource, item, machine).await,
+            Kind::Identity(item) => self.one(resource, item, machine).await,
             Kind::Image(item) => self.one(resource, item, machine).await,
             Kind::Mariadb(item) => self.one(resource, item, machine).await,
             Kind::Redis(item) => self.one(resource, item, machine).await,

@@ -130,6 +130,8 @@ pub(crate) enum NodeVerb {
         #[arg(long)]
         roots: Option<String>,
     },
+    /// Sign what this machine's services show to other machines anew, where it is time
+    Identities,
     /// Describe this machine
     Facts,
     /// Add up what this machine sends to the outside

@@ -2,7 +2,7 @@
 
 use crate::args::{Internal, NodeVerb};
 use crate::exit::{Exit, Stop};
-use andamio_node::{Mode, Order, certificate, facts, health, serve, task, transfer};
+use andamio_node::{Mode, Order, certificate, facts, health, identities, serve, task, transfer};
 use andamio_provision::local::Injury;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,6 +67,12 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
         NodeVerb::Certificate { directory, contact, domain, roots } => {
             let order = Order { directory, contact, domain, roots: roots.as_deref() };
             crate::output::line(&certificate(&order).await.map_err(failed)?);
+            Ok(Exit::Done)
+        }
+        NodeVerb::Identities => {
+            for line in identities().await.map_err(failed)? {
+                crate::output::line(&line);
+            }
             Ok(Exit::Done)
         }
         NodeVerb::Transfer { inside } => {

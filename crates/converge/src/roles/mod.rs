@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
 use crate::secret::SecretKind;
+use crate::tls;
 use andamio_manifest::{Probe, Resource};
 use andamio_spec::Topology;
 use andamio_spec::topology::{Machine, Role};
@@ -47,6 +48,8 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             Role::Ops => ops::resources(cx),
         });
     }
+    let renewal = tls::renewal(&all)?;
+    all.extend(renewal);
     Ok(all)
 }
 

@@ -29,7 +29,7 @@ impl Fixture {
             .map(|secret| {
                 let value = match secret.kind {
                     SecretKind::Password => format!("secret-{}", secret.name.replace('_', "-")),
-                    SecretKind::Authority | SecretKind::Certificate => format!(
+                    SecretKind::Authority | SecretKind::Signer => format!(
                         "# {}\n-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n",
                         secret.hosts.join(" ")
                     ),

@@ -31,7 +31,7 @@ fn renders_its_own_names() {
     }
     let names: Vec<String> =
         secret_names(&fixture.spec, &fixture.topology).into_iter().map(|s| s.name).collect();
-    assert_eq!(names, ["mariadb_app_password", "API_TOKEN", "tls-authority", "tls-mariadb-1"]);
+    assert_eq!(names, ["mariadb_app_password", "API_TOKEN", "tls-root", "tls-signer-mariadb-1"]);
     let variables: Vec<String> = app_environment(&fixture.inputs()).into_keys().collect();
     assert_eq!(
         variables,

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod firewall;
 pub(crate) mod group;
+pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod mariadb;
 pub(crate) mod package;

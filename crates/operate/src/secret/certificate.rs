@@ -1,50 +1,54 @@
-//! Certificates of an instance: its own authority, and one for each machine with a service.
+//! Authorities of an instance: its own, which signs one for each machine that has to show others who it is. What
+//! services show, the machines sign themselves.
 
 use crate::{Failure, Kind};
 use andamio_engine::{Fault, now};
+use andamio_manifest::signer_subject;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256,
 };
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use time::OffsetDateTime;
 
-/// Of the authority; it is made anew with everything it has signed before that.
-const AUTHORITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// Of a machine: what was stolen is of no use after it, and an environment that nobody touches lives as long.
-const MACHINE: SignedDuration = SignedDuration::from_hours(180 * 24);
-/// Made anew by any `up` within this time before the end: it costs no request.
-const EARLY: SignedDuration = SignedDuration::from_hours(150 * 24);
+/// Of the instance's authority, and of those that it signs: an environment that nobody touches lives as long.
+const LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// Made anew by any `up` within this time before the end.
+const EARLY: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Clocks of machines differ.
-const BEFORE: SignedDuration = SignedDuration::from_hours(1);
+const BEFORE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A new authority for an instance: certificate and key, PEM, behind a line that says what it is for.
 pub(super) fn authority(hosts: &[String]) -> Result<String, Failure> {
-    let key = key()?;
-    let until = after(AUTHORITY);
-    let certificate = params(hosts, until)?.self_signed(&key).map_err(|e| failure(&e))?;
+    let (key, until) = (key()?, after(LIFE));
+    let certificate = params(&subject(hosts), 1, until).self_signed(&key).map_err(|e| failure(&e))?;
     Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
 }
 
-/// A new certificate that the authority has signed.
-pub(super) fn machine(hosts: &[String], authority: &str) -> Result<String, Failure> {
+/// A new authority for a machine, which the instance's has signed: for these names and addresses, the machine's
+/// name first, and for nobody else. Of an intruder on the machine all others believe no more than that.
+pub(super) fn signer(hosts: &[String], authority: &str) -> Result<String, Failure> {
     let (instance, _) = described(authority).ok_or_else(garbled)?;
-    let signer = authority.find("-----BEGIN PRIVATE KEY-----").and_then(|at| authority.get(at..));
-    let signer = KeyPair::from_pem(signer.ok_or_else(garbled)?).map_err(|e| failure(&e))?;
-    let issuer = Issuer::new(params(&instance, after(AUTHORITY))?, signer);
-    let (key, until) = (key()?, after(MACHINE));
-    let mut params = CertificateParams::new(hosts.to_vec()).map_err(|e| failure(&e))?;
-    let name = hosts.first().map_or("", String::as_str);
-    params.distinguished_name.push(DnType::CommonName, name);
-    (params.not_before, params.not_after) =
-        (moment(now().saturating_sub(BEFORE).unwrap_or_default()), moment(until));
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    // Members of a cluster are each other's clients.
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let by = authority.find("-----BEGIN PRIVATE KEY-----").and_then(|at| authority.get(at..));
+    let by = KeyPair::from_pem(by.ok_or_else(garbled)?).map_err(|e| failure(&e))?;
+    let issuer = Issuer::new(params(&subject(&instance), 1, after(LIFE)), by);
+    let (key, until) = (key()?, after(LIFE));
+    let machine = hosts.first().map_or("", String::as_str);
+    let mut params = params(&signer_subject(machine), 0, until);
+    let subtree = |host: &String| match host.parse::<IpAddr>() {
+        Ok(ip) => {
+            GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, if ip.is_ipv4() { 32 } else { 128 }))
+        }
+        Err(_) => GeneralSubtree::DnsName(host.clone()),
+    };
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: hosts.iter().map(subtree).collect(),
+        excluded_subtrees: Vec::new(),
+    });
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer).map_err(|e| failure(&e))?;
     Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
@@ -69,15 +73,21 @@ pub(super) fn serves(text: &str, hosts: &[String]) -> bool {
     described(text).is_some_and(|(named, until)| named == hosts && until > late)
 }
 
-fn params(hosts: &[String], until: Timestamp) -> Result<CertificateParams, Failure> {
-    let mut params = CertificateParams::new(Vec::new()).map_err(|e| failure(&e))?;
-    let name = format!("andamio {}", hosts.first().map_or("", String::as_str));
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+/// Of an authority with so many others below it.
+fn params(subject: &str, below: u8, until: Timestamp) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (params.not_before, params.not_after) =
         (moment(now().saturating_sub(BEFORE).unwrap_or_default()), moment(until));
-    Ok(params)
+    params
+}
+
+/// Of an instance's authority.
+fn subject(instance: &[String]) -> String {
+    format!("andamio {}", instance.first().map_or("", String::as_str))
 }
 
 fn key() -> Result<KeyPair, Failure> {
@@ -120,7 +130,7 @@ mod tests {
     fn made_once_for_the_same_hosts() {
         let hosts = ["db-1", "198.18.1.40", "localhost", "127.0.0.1"].map(str::to_owned);
         let authority = authority(&["dev@local".to_owned()]).unwrap();
-        let text = machine(&hosts, &authority).unwrap();
+        let text = signer(&hosts, &authority).unwrap();
         assert!(serves(&text, &hosts) && !serves(&text, &hosts[..1]));
         assert!(!serves("", &hosts) && !serves("# db-1 until now\n", &hosts[..1]));
         let old = text.replacen(
@@ -129,6 +139,6 @@ mod tests {
             1,
         );
         assert!(!serves(&old, &hosts), "it ends today");
-        assert!(machine(&hosts, "# x until y").is_err());
+        assert!(signer(&hosts, "# x until y").is_err());
     }
 }

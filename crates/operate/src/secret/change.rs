@@ -33,13 +33,13 @@ impl Instance {
         self.save_secrets().await
     }
 
-    /// Makes every machine's certificate and key anew; the authority that signs them stays.
+    /// Makes every machine's own authority anew, and so what it signs; the instance's stays.
     ///
     /// # Errors
     /// When the authority is damaged or the state cannot be written.
     pub async fn renew_certificates(&mut self) -> Result<(), Failure> {
         let wanted = secret_names(&self.request.spec, &self.topology);
-        for secret in wanted.iter().filter(|secret| secret.kind == SecretKind::Certificate) {
+        for secret in wanted.iter().filter(|secret| secret.kind == SecretKind::Signer) {
             self.secrets.set(&secret.name, None);
         }
         self.secrets.complete(&wanted)?;

@@ -23,6 +23,9 @@ const SERIES: &str = "secrets";
 const SSH_PRIVATE: &str = "ssh-operator";
 const SSH_PUBLIC: &str = "ssh-operator-public";
 
+/// Changing it under a running cluster would split those who believe it from those who do not yet.
+const FORMER_AUTHORITY: &str = "tls-authority";
+
 const DAMAGED: &str =
     "the newest object of `secrets` in the state is damaged: put it back from a copy of the state";
 
@@ -96,6 +99,12 @@ impl Secrets {
 
     /// Adds what is missing, in memory; true when anything was.
     pub(crate) fn complete(&mut self, wanted: &[SecretSpec]) -> Result<bool, Failure> {
+        if self.values.contains_key(FORMER_AUTHORITY) {
+            let message = "the environment's authority was made by an earlier version, and cannot sign for \
+                           machines that renew their certificates themselves";
+            let help = "remove the environment with `andamio down` and bring it up again";
+            return Err(Fault::new("certificate", message, help).into());
+        }
         let mut added = false;
         let (mut authority, mut signs_anew) = (String::new(), false);
         for secret in wanted {
@@ -112,9 +121,9 @@ impl Secrets {
                     signs_anew.then(|| authority.clone())
                 }
                 // Whoever was signed by another authority is signed anew: it comes before them.
-                SecretKind::Certificate => match known {
+                SecretKind::Signer => match known {
                     Some(text) if !signs_anew && certificate::serves(text, &secret.hosts) => None,
-                    _ => Some(certificate::machine(&secret.hosts, &authority)?),
+                    _ => Some(certificate::signer(&secret.hosts, &authority)?),
                 },
                 _ if known.is_some() => None,
                 SecretKind::Password => Some(password()?),

@@ -23,8 +23,9 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
         .filter(|_| proxied)
         .map(|m| context! { name => m.name, address => m.address.to_string() })
         .collect();
-    let reload_on = haproxy::begin(cx, out);
+    haproxy::begin(cx, out);
     let values = context! {
+        admin => haproxy::ADMIN,
         tls => haproxy::TLS,
         identity => haproxy::IDENTITY,
         authority => AUTHORITY,
@@ -37,6 +38,6 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
         health => ports::MARIADB_HEALTH,
     };
     let config = render("proxy.cfg", include_str!("proxy.cfg"), values)?;
-    haproxy::finish(out, config, &[], reload_on, false);
+    haproxy::finish(out, config, &[], false);
     Ok(())
 }

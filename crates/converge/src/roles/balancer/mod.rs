@@ -30,10 +30,10 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     // The address goes with the proxy: without it keepalived stops and gives the address away, and
     // comes back with it. No check that starts a process, and none that could be late.
     let also: &[&str] = if floating.is_some() { &["Upholds=keepalived.service"] } else { &[] };
-    let reload_on = haproxy::begin(cx, &mut out);
+    haproxy::begin(cx, &mut out);
     entry::add_folder(cx, &mut out);
     let disrupts = disrupts(cx.inputs.topology, Role::Balancer);
-    haproxy::finish(&mut out, config(cx)?, also, reload_on, disrupts);
+    haproxy::finish(&mut out, config(cx)?, also, disrupts);
     entry::add_renewal(cx, &mut out)?;
     if floating.is_some() {
         add_keepalived(cx, &mut out)?;
@@ -57,6 +57,7 @@ fn config(cx: &Cx<'_>) -> Result<String, Error> {
         "balancer.cfg",
         include_str!("balancer.cfg"),
         context! {
+            admin => haproxy::ADMIN,
             name => cx.machine.name,
             addresses,
             http => ports::HTTP,

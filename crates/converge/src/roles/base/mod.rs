@@ -45,7 +45,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     }
     out.add(directory("/etc/andamio", 0o700, ("root", "root")));
     out.file(file("/etc/hosts", hosts(cx)));
-    tls::add_authority(cx, &mut out);
+    tls::add_authorities(cx, &mut out);
     for (key, value) in SYSCTLS {
         out.add(Kind::Sysctl(Sysctl { key: (*key).to_owned(), value: (*value).to_owned() }));
     }

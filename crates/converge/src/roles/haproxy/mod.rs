@@ -3,11 +3,13 @@
 use crate::cx::Cx;
 use crate::machine::{Resources, file, strings, unit};
 use crate::tls;
-use andamio_manifest::{File, Unit};
+use andamio_manifest::{File, TakenUp, Unit};
 
 const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
 /// Certificate and key that it shows to other machines.
 pub(super) const IDENTITY: &str = "/etc/haproxy/identity.pem";
+/// Where it is administered, by root and its own account.
+pub(super) const ADMIN: &str = "/run/haproxy/admin.sock";
 /// Group of its account, which reads it.
 pub(super) const GROUP: &str = "haproxy";
 /// What it speaks, to people as to machines: TLS 1.2 with forward secrecy and authenticated encryption, or
@@ -19,26 +21,22 @@ ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256
     ssl-default-server-options ssl-min-ver TLSv1.2";
 
-/// The package, which brings the account, and what it shows of itself; the ids of files it has to read
-/// again when they change.
-pub(super) fn begin(cx: &Cx<'_>, out: &mut Resources) -> Vec<String> {
+/// The package, which brings the account, and what it shows of itself.
+pub(super) fn begin(cx: &Cx<'_>, out: &mut Resources) {
     out.packages(&["haproxy"]);
-    let has = tls::has_identity(cx.inputs.topology, cx.machine);
-    has.then(|| tls::add_identity(cx, out, IDENTITY, GROUP)).into_iter().collect()
+    if tls::has_identity(cx.inputs.topology, cx.machine) {
+        // A reload would forget which database takes the writes.
+        let taken_up = TakenUp::Haproxy(ADMIN.to_owned());
+        tls::add_identity(cx, out, (IDENTITY, GROUP), taken_up);
+    }
 }
 
 /// Configuration and unit. `also` is put into the drop-in's `[Unit]` section.
-pub(super) fn finish(
-    out: &mut Resources,
-    config: String,
-    also: &[&str],
-    mut reload_on: Vec<String>,
-    disrupts: bool,
-) {
-    reload_on.push(out.file(File {
+pub(super) fn finish(out: &mut Resources, config: String, also: &[&str], disrupts: bool) {
+    let reload_on = vec![out.file(File {
         validate: strings(&["/usr/sbin/haproxy", "-c", "-q", "-f", "{}"]),
         ..file(CONFIG, config)
-    }));
+    })];
     let head =
         if also.is_empty() { String::new() } else { format!("[Unit]\n{}\n\n", also.join("\n")) };
     let text = format!("{head}{}", include_str!("unit.conf"));

@@ -19,7 +19,7 @@ use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
-    Resource, Unit,
+    Resource, TakenUp, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::model::Layout;
@@ -28,6 +28,7 @@ use minijinja::context;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+const UNIT: &str = "mariadb.service";
 pub(crate) const SOCKET: &str = "/run/mysqld/mysqld.sock";
 const ACCOUNT: &str = "app";
 const PASSWORD: &str = "mariadb_app_password";
@@ -43,7 +44,9 @@ pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKin
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("mariadb");
     out.packages(&["mariadb-server", "mariadb-backup"]);
-    let identity = tls::add_identity(cx, &mut out, MARIADB_IDENTITY, "mysql");
+    // Without a restart, also by Galera.
+    let taken_up = TakenUp::Reload(vec![UNIT.to_owned()]);
+    tls::add_identity(cx, &mut out, (MARIADB_IDENTITY, "mysql"), taken_up);
     let config = out.file(File {
         validate: strings(&["/usr/sbin/mariadbd", "--defaults-file={}", "--help", "--verbose"]),
         ..config(cx)?
@@ -62,10 +65,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     }
     out.unit(Unit {
         restart_on,
-        // A new certificate is taken up without a restart, also by Galera.
-        reload_on: vec![identity],
         disrupts: disrupts(cx.inputs.topology, Role::Mariadb),
-        ..unit("mariadb.service")
+        ..unit(UNIT)
     });
     out.add(Kind::Probe(probe(cx, 120)));
     out.add(Kind::Mariadb(Mariadb {

@@ -1,7 +1,8 @@
 //! RabbitMQ: one node or a cluster with quorum queues.
 //!
 //! AMQP is on the machine's address, administration on loopback. A node alone keeps the Erlang
-//! distribution and its port mapper on loopback too; members of a cluster open them to each other.
+//! distribution on loopback too; members of a cluster open it to each other. Nobody needs another machine's
+//! port mapper.
 
 use crate::cx::Cx;
 use crate::error::Error;
@@ -13,8 +14,8 @@ use crate::roles::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, Rabbitmq, RabbitmqCluster, RabbitmqUser,
-    Resource, Unit,
+    AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, RABBITMQ_MEMBER, Rabbitmq, RabbitmqCluster,
+    RabbitmqUser, Resource, TakenUp, Unit,
 };
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
@@ -37,8 +38,11 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
     out.packages(&["rabbitmq-server"]);
     let values = values(cx);
-    // Read again by the server within minutes of a change.
-    tls::add_identity(cx, &mut out, RABBITMQ_IDENTITY, "rabbitmq");
+    tls::add_identity(cx, &mut out, (RABBITMQ_IDENTITY, "rabbitmq"), TakenUp::Alone);
+    if cx.inputs.topology.with_role(Role::Rabbitmq).count() > 1 {
+        let names = vec![cx.machine.name.clone(), "localhost".to_owned()];
+        tls::add_identity_for(names, &mut out, (RABBITMQ_MEMBER, "rabbitmq"), TakenUp::Alone);
+    }
     let mut parts = vec![
         out.file(secret_file(
             "/var/lib/rabbitmq/.erlang.cookie",
@@ -113,6 +117,7 @@ fn values(cx: &Cx<'_>) -> Value {
         amqps => ports::AMQPS,
         authority => AUTHORITY,
         identity => RABBITMQ_IDENTITY,
+        member => RABBITMQ_MEMBER,
         distribution_port => ports::RABBITMQ_CLUSTER,
         management => MANAGEMENT,
         memory_mib => cx.memory_mib(40),

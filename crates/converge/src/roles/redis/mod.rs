@@ -17,7 +17,8 @@ use crate::roles::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource, Unit,
+    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource, TakenUp,
+    Unit,
 };
 use andamio_spec::topology::Role;
 use minijinja::context;
@@ -38,13 +39,14 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         include_str!("unit.conf"),
     ));
     out.add(Kind::File(file("/etc/redis/repair.sh", include_str!("repair.sh"))));
-    let identity = tls::add_identity(cx, &mut out, REDIS_IDENTITY, "redis");
     // Debian's own instance starts as its package is installed, and takes the port of the first of these.
     out.unit(Unit { enabled: Some(false), running: Some(false), ..unit("redis-server.service") });
     let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
         .into_iter()
         .filter(|node| node.machine == cx.machine.name)
         .collect();
+    let units = nodes.iter().map(|node| server(node.port)).collect();
+    tls::add_identity(cx, &mut out, (REDIS_IDENTITY, "redis"), TakenUp::Reload(units));
     let maxmemory = maxmemory_bytes(cx, nodes.len());
     let alone = redis_nodes(cx.inputs.topology).len() == 1;
     for node in &nodes {
@@ -57,9 +59,9 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             0o640,
         ));
         out.unit(Unit {
-            restart_on: vec![config, unit_file.clone(), identity.clone()],
+            restart_on: vec![config, unit_file.clone()],
             disrupts: disrupts(cx.inputs.topology, Role::Redis),
-            ..unit(&format!("redis-server@{port}.service"))
+            ..unit(&server(port))
         });
         out.add(Kind::Redis(Redis {
             address: cx.machine.address.to_string(),
@@ -78,6 +80,11 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         }
     }
     Ok(out.into_list())
+}
+
+/// The unit of an instance.
+fn server(port: u16) -> String {
+    format!("redis-server@{port}.service")
 }
 
 /// The cluster of all of them; nothing where there is only one.
