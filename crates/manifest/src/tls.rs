@@ -4,7 +4,7 @@
 /// Certificate of the instance's own authority, PEM.
 pub const AUTHORITY: &str = "/etc/ssl/andamio-authority.pem";
 
-/// Certificate and private key of the machine's own authority, PEM: it signs what the machine's services show,
+/// Certificates of the machine's own authority and of the instance's, and the private key of the first, PEM: it signs what the machine's services show,
 /// for this machine's names and addresses only. Root's.
 pub const SIGNER: &str = "/etc/andamio/signer.pem";
 /// What the machine signs for itself: a list of [`crate::Identity`], JSON.

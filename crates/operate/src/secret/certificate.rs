@@ -33,8 +33,9 @@ pub(super) fn authority(hosts: &[String]) -> Result<String, Failure> {
 /// name first, and for nobody else. Of an intruder on the machine all others believe no more than that.
 pub(super) fn signer(hosts: &[String], authority: &str) -> Result<String, Failure> {
     let (instance, _) = described(authority).ok_or_else(garbled)?;
-    let by = authority.find("-----BEGIN PRIVATE KEY-----").and_then(|at| authority.get(at..));
-    let by = KeyPair::from_pem(by.ok_or_else(garbled)?).map_err(|e| failure(&e))?;
+    let by_at = authority.find("-----BEGIN PRIVATE KEY-----").ok_or_else(garbled)?;
+    let by = KeyPair::from_pem(authority.get(by_at..).unwrap_or_default());
+    let by = by.map_err(|e| failure(&e))?;
     let issuer = Issuer::new(params(&subject(&instance), 1, after(LIFE)), by);
     let (key, until) = (key()?, after(LIFE));
     let machine = hosts.first().map_or("", String::as_str);
@@ -51,7 +52,11 @@ pub(super) fn signer(hosts: &[String], authority: &str) -> Result<String, Failur
     });
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer).map_err(|e| failure(&e))?;
-    Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
+    // MariaDB's own client, which is not told whom to believe, accepts a chain that ends with who signed
+    // itself, and none that ends before.
+    let root = authority.find("-----BEGIN CERT").and_then(|from| authority.get(from..by_at));
+    let root = root.ok_or_else(garbled)?;
+    Ok(format!("{}{}{root}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
 }
 
 /// A new account with an authority that speaks ACME: its key behind its thumbprint (RFC 7638), which
