@@ -33,7 +33,11 @@ pub(super) fn by_themselves(s: &Sandbox, env: &str) {
 /// Where a machine shows who it is, and in which protocol.
 fn doors(machine: &Machine) -> Vec<(u16, &'static str)> {
     let of = |role: &Role| match role {
-        Role::Mariadb => vec![(ports::MARIADB, "-starttls mysql"), (ports::GALERA, ""), (ports::MARIADB_HEALTH, "")],
+        Role::Mariadb => vec![
+            (ports::MARIADB, "-starttls mysql"),
+            (ports::GALERA, ""),
+            (ports::MARIADB_HEALTH, ""),
+        ],
         Role::Redis => vec![(ports::REDIS, "")],
         Role::Rabbitmq => vec![(ports::AMQPS, "")],
         Role::App => vec![(ports::APP_TLS, "")],

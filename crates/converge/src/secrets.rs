@@ -43,8 +43,8 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
     }
     for secret in specs {
         let value = inputs.secret(&secret.name);
-        let is_pem = [SecretKind::Authority, SecretKind::Signer, SecretKind::Account]
-            .contains(&secret.kind);
+        let is_pem =
+            [SecretKind::Authority, SecretKind::Signer, SecretKind::Account].contains(&secret.kind);
         if is_pem {
             continue;
         }

@@ -158,12 +158,7 @@ fn sign(identity: &Identity, signer: &str) -> Result<String> {
     let certificate = params.signed_by(&own, &issuer).during(&identity.path)?;
     // The authority's comment is not this file's.
     let chain = chain.find("-----BEGIN").and_then(|at| chain.get(at..)).unwrap_or_default();
-    Ok(format!(
-        "{}{}{chain}{}",
-        head(identity, signer),
-        certificate.pem(),
-        own.serialize_pem()
-    ))
+    Ok(format!("{}{}{chain}{}", head(identity, signer), certificate.pem(), own.serialize_pem()))
 }
 
 fn name(common: &str) -> DistinguishedName {

@@ -9,6 +9,7 @@ use crate::{command, up};
 use andamio_engine::{Cancel, Events, Fault, StepContext, run};
 use andamio_provision::local::Cut;
 use andamio_remote::quote;
+use andamio_spec::Group;
 use std::time::{Duration, Instant};
 
 /// Before it is broken, while it is, and after.
@@ -64,7 +65,7 @@ pub async fn drill(
     context.doing(&format!("putting {name} back"));
     let mended_at = begin.elapsed();
     injury.mend(instance, &victim).await?;
-    let redundant = redundant(instance, context).await?;
+    let redundant = redundant(instance, target.group(), context).await?;
     stopped?;
     context.doing("waiting for the load to end");
     let measured = ended.await.unwrap_or_else(|_| {
@@ -216,9 +217,16 @@ impl Injured {
 }
 
 /// Plans and runs until nothing is left to do: every service answers, every cluster is whole. Who wants to
-/// stop before it begins gets one round, because what was broken is put back; after that it is heard.
-async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Duration, Fault> {
+/// stop before it begins gets one round, because what was broken is put back; after that it is heard. The group that was
+/// broken comes first, and all machines once it is whole: looking at all of them again and again would be felt by those
+/// whose requests are counted.
+async fn redundant(
+    instance: &Shared,
+    group: Group,
+    context: &StepContext<'_>,
+) -> Result<Duration, Fault> {
     let begin = Instant::now();
+    let mut limit: Vec<String> = instance.topology.group(group).map(|m| m.name.clone()).collect();
     let mut last = None;
     let mut cancel = if context.cancelled() { Cancel::default() } else { context.cancel().clone() };
     while begin.elapsed() < PATIENCE {
@@ -227,9 +235,14 @@ async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Durat
                 "stopped before everything was back; `andamio up` brings back what is left";
             return Err(Fault::stopped(message));
         }
-        let planned = up::plan(instance, &[]).await.map_err(|f| f.fault)?;
-        if planned.report.empty {
-            return Ok(begin.elapsed());
+        let planned = up::plan(instance, &limit).await.map_err(|f| f.fault)?;
+        match (planned.report.empty, limit.is_empty()) {
+            (true, true) => return Ok(begin.elapsed()),
+            (true, false) => {
+                limit.clear();
+                continue;
+            }
+            (false, _) => {}
         }
         if let Some(refusal) = planned.report.refusals.first() {
             return Err(Fault::new(&refusal.code, &refusal.message, &refusal.help));
@@ -238,7 +251,6 @@ async fn redundant(instance: &Shared, context: &StepContext<'_>) -> Result<Durat
         let (events, _) = Events::new("");
         last = run(&planned.steps, &events, &cancel).await.fault;
         cancel = context.cancel().clone();
-        // Looking again and again would itself be felt by those whose requests are counted.
         let _ = pause(BETWEEN, context).await;
     }
     Err(last.unwrap_or_else(|| {

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256,
 };
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -25,7 +25,8 @@ const BEFORE: SignedDuration = SignedDuration::from_hours(24);
 /// A new authority for an instance: certificate and key, PEM, behind a line that says what it is for.
 pub(super) fn authority(hosts: &[String]) -> Result<String, Failure> {
     let (key, until) = (key()?, after(LIFE));
-    let certificate = params(&subject(hosts), 1, until).self_signed(&key).map_err(|e| failure(&e))?;
+    let certificate =
+        params(&subject(hosts), 1, until).self_signed(&key).map_err(|e| failure(&e))?;
     Ok(format!("{}{}{}", head(hosts, until), certificate.pem(), key.serialize_pem()))
 }
 
@@ -41,9 +42,10 @@ pub(super) fn signer(hosts: &[String], authority: &str) -> Result<String, Failur
     let machine = hosts.first().map_or("", String::as_str);
     let mut params = params(&signer_subject(machine), 0, until);
     let subtree = |host: &String| match host.parse::<IpAddr>() {
-        Ok(ip) => {
-            GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, if ip.is_ipv4() { 32 } else { 128 }))
-        }
+        Ok(ip) => GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
+            ip,
+            if ip.is_ipv4() { 32 } else { 128 },
+        )),
         Err(_) => GeneralSubtree::DnsName(host.clone()),
     };
     params.name_constraints = Some(NameConstraints {

@@ -48,7 +48,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     let keys = [instance.secrets.ssh_public()];
     let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
     let (observed, live) =
-        tokio::join!(observe::observe(instance, &whole, &parts), release::current(instance));
+        tokio::join!(observe::observe(instance, &whole, &parts, limit), release::current(instance));
     let live = live?;
     let mut known = std::collections::BTreeMap::new();
     for manifest in &whole {

@@ -9,7 +9,7 @@ use andamio_manifest::Manifest;
 use andamio_provision::{Ground, Inventory, MachineState};
 use andamio_spec::Group;
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A running machine's answer to "what would change?".
 #[derive(Debug, Clone)]
@@ -31,9 +31,19 @@ pub struct Observed {
     pub clusters: Vec<(Group, String, Said)>,
 }
 
-pub(super) async fn observe(instance: &Shared, manifests: &[Manifest], parts: &[Part]) -> Observed {
+/// Asks all machines, or those of the groups that the limited ones belong to: what may be done to one depends on
+/// its group, and nobody else is disturbed.
+pub(super) async fn observe(
+    instance: &Shared,
+    manifests: &[Manifest],
+    parts: &[Part],
+    limit: &[String],
+) -> Observed {
     let inventory = instance.inventory();
-    let running = manifests.iter().filter_map(|manifest| {
+    let group = |name: &str| instance.topology.machine(name).map(|machine| machine.group);
+    let groups: BTreeSet<Group> = limit.iter().filter_map(|name| group(name)).collect();
+    let matters = |name: &str| limit.is_empty() || group(name).is_some_and(|g| groups.contains(&g));
+    let running = manifests.iter().filter(|m| matters(&m.machine)).filter_map(|manifest| {
         let found = inventory.get(&manifest.machine)?;
         (found.state == MachineState::Running).then_some((manifest, found))
     });

@@ -34,7 +34,7 @@ pub(super) fn begin(cx: &Cx<'_>, out: &mut Resources) {
 /// Configuration and unit. `also` is put into the drop-in's `[Unit]` section.
 pub(super) fn finish(out: &mut Resources, config: String, also: &[&str], disrupts: bool) {
     let reload_on = vec![out.file(File {
-        validate: strings(&["/usr/sbin/haproxy", "-c", "-q", "-f", "{}"]),
+        validate: strings(&["/usr/sbin/haproxy", "-c", "-f", "{}"]),
         ..file(CONFIG, config)
     })];
     let head =

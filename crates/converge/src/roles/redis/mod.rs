@@ -17,8 +17,8 @@ use crate::roles::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource, TakenUp,
-    Unit,
+    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource,
+    TakenUp, Unit,
 };
 use andamio_spec::topology::Role;
 use minijinja::context;
