@@ -106,7 +106,9 @@ pub fn in_database(instance: &Instance, sql: Option<&str>) -> Result<(Found, Str
     }
     let found = machines(instance, Role::Mariadb.as_str(), false)?.into_iter().next();
     let database = instance.request.spec.project.name.as_str();
-    let mut argv = vec!["mariadb", "--default-character-set=utf8mb4"];
+    // A person thinks longer than an application between two statements.
+    let patient = "--init-command=SET SESSION idle_write_transaction_timeout = 0";
+    let mut argv = vec!["mariadb", "--default-character-set=utf8mb4", patient];
     if let Some(sql) = sql {
         argv.extend(["--batch", "-e", sql]);
     }

@@ -142,20 +142,25 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
     let mut folders: Vec<&str> =
         identities.iter().filter_map(|i| Some(i.path.rsplit_once('/')?.0)).collect();
     folders.dedup();
-    let folder = "/etc/systemd/system";
     let reloaded = identities.iter().filter_map(|identity| match &identity.taken_up {
         TakenUp::Reload(units) => Some(units.join(" ")),
         _ => None,
     });
     let before = reloaded.collect::<Vec<_>>().join(" ");
-    let values = context! { before, folders => folders.join(" ") };
-    let service = render("identity.service", include_str!("identity.service"), values)?;
-    let service = out.file(file(&format!("{folder}/andamio-identity.service"), service));
-    let timer = include_str!("identity.timer");
-    let timer = out.file(file(&format!("{folder}/andamio-identity.timer"), timer));
-    // At a boot, before the services read what may be over by then.
-    out.unit(Unit { running: None, ..unit("andamio-identity.service") });
-    out.unit(Unit { restart_on: vec![service, timer], ..unit("andamio-identity.timer") });
+    let mut file_of = |name: &str, text: String| {
+        out.file(file(&format!("/etc/systemd/system/andamio-identity{name}"), text))
+    };
+    let service = |boot: bool| {
+        let values = context! { boot, before, folders => folders.join(" ") };
+        render("identity.service", include_str!("identity.service"), values)
+    };
+    let restart_on = vec![
+        file_of(".service", service(false)?),
+        file_of(".timer", include_str!("identity.timer").to_owned()),
+    ];
+    file_of("-boot.service", service(true)?);
+    out.unit(Unit { restart_on, ..unit("andamio-identity.timer") });
+    out.unit(Unit { running: None, ..unit("andamio-identity-boot.service") });
     Ok(out.into_list())
 }
 
