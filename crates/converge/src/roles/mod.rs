@@ -48,8 +48,11 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             Role::Ops => ops::resources(cx),
         });
     }
-    let renewal = tls::renewal(&all)?;
-    all.extend(renewal);
+    // Last of all: a migration needs none of it.
+    if cx.phase == Phase::App || !cx.machine.roles.contains(&Role::App) {
+        let renewal = tls::renewal(&all)?;
+        all.extend(renewal);
+    }
     Ok(all)
 }
 

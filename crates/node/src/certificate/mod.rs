@@ -73,6 +73,7 @@ fn days(until: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rcgen::{CertificateParams, KeyPair};
 
     #[test]
     fn a_certificate_says_how_long_it_holds() {
