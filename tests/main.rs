@@ -22,6 +22,7 @@ mod leftovers;
 mod load;
 mod lock;
 mod prod;
+mod renewal;
 mod results;
 mod rules;
 mod s3;

@@ -2,7 +2,7 @@
 //! database's writer killed under load, all of a cluster without power at once, taken down. Proves E3, K2 to
 //! K4 and S1.
 
-use crate::flows;
+use crate::{flows, renewal};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::Value;
 
@@ -26,6 +26,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             assert!(differences.is_empty() && tried > 100, "{tried} tried: {differences:#?}");
         },
     );
+    steps.step("machines sign anew what they show, and their services take it up", || {
+        renewal::by_themselves(s, "prod", &["mariadb-2", "redis-1", "app-1", "balancer-1"]);
+    });
     steps.step(
         "the machine of the database's writer is killed under load: nothing is lost",
         || {

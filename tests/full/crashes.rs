@@ -2,9 +2,9 @@
 //! power, a member of each from an empty disk, all certificates renewed. Proves E3, K2 to K4 and S4.
 
 use super::drills::RATE;
-use super::renewal;
 use crate::load;
 use crate::prod::{drill, healthy, together, verify};
+use crate::renewal;
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.figure("renewed", json!({ "s": came.0, "load": came.1 }));
     let mut came = (0, json!(null));
     steps.step("the machines renew what they show under load, no request fails", || {
-        came = under_load(s, 90, || renewal::by_themselves(s, "prod"));
+        came = under_load(s, 90, || renewal::by_themselves(s, "prod", &[]));
         assert!(came.1["failures"] == 0 && came.1["missing"] == 0, "{}", came.1);
         verify(s, "prod");
     });

@@ -11,6 +11,5 @@ pub(crate) mod limits;
 mod moments;
 pub(crate) mod provider;
 mod release;
-mod renewal;
 pub(crate) mod schema;
 mod strike;

@@ -68,22 +68,25 @@ async fn renew(identity: &Identity) -> Result<Option<String>> {
 /// Why it has to be made anew: it is missing, for others, by another authority, or good for no more than these
 /// seconds.
 pub(crate) fn due(identity: &Identity, left: u64) -> Result<Option<String>> {
-    let signer = signer()?;
+    let head = head(identity, &signer()?);
     let Some(text) = disk::read(Path::new(&identity.path))? else {
         return Ok(Some("there is none".to_owned()));
     };
-    let text = String::from_utf8_lossy(&text);
-    Ok(if text.lines().next() != Some(head(identity, &signer).trim_end()) {
-        Some("it is for others, or by another authority".to_owned())
-    } else {
-        match validity(&text) {
-            None => Some("it is damaged".to_owned()),
-            Some((_, until)) if until.saturating_sub(now()) <= left => {
-                Some(format!("it is good for {}", days(until)))
-            }
-            Some(_) => None,
+    Ok(fault(&String::from_utf8_lossy(&text), &head, left))
+}
+
+/// What is wrong with a file that should begin like this.
+fn fault(text: &str, head: &str, left: u64) -> Option<String> {
+    if !text.starts_with(head) {
+        return Some("it is for others, or by another authority".to_owned());
+    }
+    match validity(text) {
+        None => Some("it is damaged".to_owned()),
+        Some((_, until)) if until.saturating_sub(now()) <= left => {
+            Some(format!("it is good for {}", days(until)))
         }
-    })
+        Some(_) => None,
+    }
 }
 
 /// Signs a new one and puts it in its place. That the service has to be told is remembered before, until the
@@ -224,7 +227,16 @@ mod tests {
         assert!(from <= now() - BEFORE && until > now() + LIFE - 60 && until <= now() + LIFE);
         assert!(sign(&identity, &pem).is_err());
         let other = Identity { hosts: vec!["db-2".to_owned()], ..identity.clone() };
-        assert_ne!(head(&identity, &signer), head(&other, &signer));
-        assert_ne!(head(&identity, &signer), head(&identity, "another"));
+        let own = head(&identity, &signer);
+        assert_eq!(fault(&text, &own, EARLY), None);
+        assert!(fault(&text, &own, LIFE).unwrap().starts_with("it is good for "));
+        assert_eq!(fault(&own, &own, LATE).unwrap(), "it is damaged");
+        for (text, head) in [
+            (text.as_str(), head(&other, &signer)),
+            (&text, head(&identity, "another")),
+            ("", own),
+        ] {
+            assert!(fault(text, &head, LATE).unwrap().contains("for others"), "{head}");
+        }
     }
 }

@@ -10,15 +10,19 @@ use std::time::Duration;
 /// RabbitMQ reads files again every two minutes.
 const TAKEN_UP: Duration = Duration::from_secs(150);
 
-/// On every machine the certificates are gone, and are there and in use again, signed by the machine alone.
-pub(super) fn by_themselves(s: &Sandbox, env: &str) {
+/// On these machines, or on all, the certificates are gone, and are there and in use again, signed by the machine
+/// alone.
+pub(crate) fn by_themselves(s: &Sandbox, env: &str, names: &[&str]) {
     let topology = topology(s, env);
-    let machines: Vec<&Machine> =
-        topology.machines.iter().filter(|machine| !doors(machine).is_empty()).collect();
+    let asked = |m: &&Machine| names.is_empty() || names.contains(&m.name.as_str());
+    let machines = topology.machines.iter().filter(|machine| !doors(machine).is_empty());
+    let machines: Vec<&Machine> = machines.filter(asked).collect();
+    assert!(!machines.is_empty());
     let before: Vec<Vec<String>> =
         machines.iter().map(|machine| shown(s, env, machine).unwrap()).collect();
     for machine in &machines {
-        let line = "rm -f /etc/*/identity.pem /etc/*/member.pem && systemctl start andamio-identity.service";
+        let line = "rm -f /etc/*/identity.pem /etc/*/member.pem && \
+                    systemctl start andamio-identity.service";
         s.on(env, &machine.name, line);
     }
     for (machine, before) in machines.iter().zip(&before) {
