@@ -26,8 +26,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
             assert!(differences.is_empty() && tried > 100, "{tried} tried: {differences:#?}");
         },
     );
-    steps.step("machines sign anew what they show, and their services take it up", || {
+    steps.step("machines sign what they show anew, their services take it up, and for others they sign in vain", || {
         renewal::by_themselves(s, "prod", &["mariadb-2", "redis-1", "app-1", "balancer-1"]);
+        renewal::for_nobody_else(s, "prod", "redis-1", "mariadb-1");
     });
     steps.step(
         "the machine of the database's writer is killed under load: nothing is lost",

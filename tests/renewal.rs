@@ -71,3 +71,27 @@ fn shown(s: &Sandbox, env: &str, machine: &Machine) -> Result<Vec<String>, Strin
     let serials: Vec<String> = said.lines().map(str::to_owned).collect();
     if serials.len() == lines.len() { Ok(serials) } else { Err(format!("it shows {said}")) }
 }
+
+/// What a machine's authority signs for itself is believed, and what it signs for another machine is not.
+pub(crate) fn for_nobody_else(s: &Sandbox, env: &str, machine: &str, other: &str) {
+    let topology = topology(s, env);
+    let address = |name: &str| topology.machine(name).unwrap().address;
+    let signed = |names: &str| {
+        let line = format!(
+            "cd $(mktemp -d) && openssl ecparam -name prime256v1 -genkey -noout -out key && \
+             openssl req -new -key key -subj /CN=x -out request && \
+             echo subjectAltName={names} >names && \
+             openssl x509 -req -in request -CA /etc/andamio/signer.pem -CAkey /etc/andamio/signer.pem \
+             -extfile names -days 1 -out it 2>/dev/null && \
+             openssl verify -CAfile /etc/ssl/andamio-authority.pem -untrusted /etc/andamio/signer.pem it 2>&1; \
+             rm -r $PWD"
+        );
+        s.on(env, machine, &line)
+    };
+    let own = signed(&format!("DNS:{machine},IP:{}", address(machine)));
+    assert_eq!(own, "it: OK\n");
+    for names in [format!("DNS:{other}"), format!("IP:{}", address(other))] {
+        let said = signed(&names);
+        assert!(said.contains("permitted subtree violation"), "{names}: {said}");
+    }
+}

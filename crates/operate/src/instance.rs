@@ -9,7 +9,7 @@ use andamio_engine::{
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
 };
-use andamio_provision::{Inventory, MachineState, Provider};
+use andamio_provision::{Found, Inventory, MachineState, Provider};
 use andamio_remote::Identity;
 use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
@@ -115,6 +115,11 @@ impl Instance {
         hosts::check_topology(&provider, &topology)?;
         let store = shares;
         let mut secrets = Secrets::load(&store, &request.identity).await?;
+        let there = provider.observe(&topology);
+        let stands = |found: &Found| found.state != MachineState::Missing;
+        if !there.machines.iter().any(stands) && there.surplus.is_empty() {
+            secrets.forget_former_authority();
+        }
         let added = secrets.complete(&secret_names(&request.spec, &topology))?;
         if added && make {
             if !request.identity.exists() {

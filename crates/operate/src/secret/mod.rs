@@ -23,7 +23,8 @@ const SERIES: &str = "secrets";
 const SSH_PRIVATE: &str = "ssh-operator";
 const SSH_PUBLIC: &str = "ssh-operator-public";
 
-/// Changing it under a running cluster would split those who believe it from those who do not yet.
+/// An authority that signed for services itself, and cannot sign for machines. Changing it under a running cluster
+/// would split those who believe the new one from those who do not yet.
 const FORMER_AUTHORITY: &str = "tls-authority";
 
 const DAMAGED: &str =
@@ -97,14 +98,33 @@ impl Secrets {
         Recipients::new(&names)
     }
 
+    /// Do machines believe an authority that an earlier version made?
+    ///
+    /// # Errors
+    /// When they do.
+    pub(crate) fn check_authority(&self) -> Result<(), Failure> {
+        if !self.values.contains_key(FORMER_AUTHORITY) {
+            return Ok(());
+        }
+        let message = "the environment's authority was made by an earlier version, and cannot sign for \
+                       machines that renew their certificates themselves";
+        let help = "remove the environment with `andamio down` and bring it up again";
+        Err(Fault::new("certificate", message, help).into())
+    }
+
+    /// Forgets such an authority and what it has signed: no machine is left that believes it.
+    pub(crate) fn forget_former_authority(&mut self) {
+        if self.values.remove(FORMER_AUTHORITY).is_some() {
+            let of_now = ["tls-root", "tls-signer-"];
+            let former = |name: &str| {
+                name.starts_with("tls-") && !of_now.iter().any(|now| name.starts_with(now))
+            };
+            self.values.retain(|name, _| !former(name));
+        }
+    }
+
     /// Adds what is missing, in memory; true when anything was.
     pub(crate) fn complete(&mut self, wanted: &[SecretSpec]) -> Result<bool, Failure> {
-        if self.values.contains_key(FORMER_AUTHORITY) {
-            let message = "the environment's authority was made by an earlier version, and cannot sign for \
-                           machines that renew their certificates themselves";
-            let help = "remove the environment with `andamio down` and bring it up again";
-            return Err(Fault::new("certificate", message, help).into());
-        }
         let mut added = false;
         let (mut authority, mut signs_anew) = (String::new(), false);
         for secret in wanted {
@@ -227,6 +247,19 @@ mod tests {
         let stored = store.newest(SERIES).await.unwrap().unwrap().1;
         assert!(!String::from_utf8(stored).unwrap().contains(&again.values["a"]));
         assert!(again.ssh_identity().is_ok());
+    }
+
+    #[test]
+    fn a_former_authority_stays_while_machines_believe_it() {
+        let mut secrets = Secrets::default();
+        for name in ["tls-authority", "tls-redis-1", "tls-root", "tls-signer-redis-1", "a"] {
+            secrets.set(name, Some(String::new()));
+        }
+        assert_eq!(secrets.check_authority().unwrap_err().fault.code, "certificate");
+        secrets.forget_former_authority();
+        secrets.check_authority().unwrap();
+        let left: Vec<&String> = secrets.values.keys().collect();
+        assert_eq!(left, ["a", "tls-root", "tls-signer-redis-1"]);
     }
 
     #[tokio::test]

@@ -34,6 +34,7 @@ pub struct Planned {
 /// When the application's context cannot be read, or a secret is missing.
 pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
     check_limit(instance, limit)?;
+    instance.secrets.check_authority()?;
     let context = release::context(instance)?;
     if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
         return Err(Failure::new(
