@@ -12,7 +12,7 @@ pub(crate) enum SecretVerb {
     List { env: String },
     /// Remove a value
     Rm { env: String, name: String },
-    /// Make the machines' certificates anew, long before they end; `up` brings them to the machines
+    /// Make what the machines sign their certificates with anew; `up` brings it to them
     #[command(after_help = "Example:\n  andamio secret renew prod && andamio up prod\n\n\
                             For the day on which somebody may have read one. The environment's authority stays.")]
     Renew { env: String },

@@ -231,11 +231,9 @@ mod tests {
         assert_eq!(fault(&text, &own, EARLY), None);
         assert!(fault(&text, &own, LIFE).unwrap().starts_with("it is good for "));
         assert_eq!(fault(&own, &own, LATE).unwrap(), "it is damaged");
-        for (text, head) in [
-            (text.as_str(), head(&other, &signer)),
-            (&text, head(&identity, "another")),
-            ("", own),
-        ] {
+        for (text, head) in
+            [(text.as_str(), head(&other, &signer)), (&text, head(&identity, "another")), ("", own)]
+        {
             assert!(fault(text, &head, LATE).unwrap().contains("for others"), "{head}");
         }
     }
