@@ -58,6 +58,7 @@ const FULL: &[Scenario] = &[
     full::flows::SCENARIO,
     full::drills::SCENARIO,
     full::crashes::SCENARIO,
+    full::renewal::SCENARIO,
     full::entry::SCENARIO,
     full::beside::SCENARIO,
     full::schema::SCENARIO,

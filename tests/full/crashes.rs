@@ -1,10 +1,9 @@
 //! What production comes back from: twenty kills of the database's writer in a row, whole clusters without
-//! power, a member of each from an empty disk, all certificates renewed. Proves E3, K2 to K4 and S4.
+//! power, a member of each from an empty disk. Proves E3 and K2 to K4.
 
 use super::drills::RATE;
 use crate::load;
 use crate::prod::{drill, healthy, together, verify};
-use crate::renewal;
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -60,28 +59,11 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         })?;
         steps.figure(&format!("{machine}_replaced"), json!({ "s": came.0, "load": came.1 }));
     }
-    let mut came = (0, json!(null));
-    steps.step("all authorities of machines are renewed under load, no request fails", || {
-        came = under_load(s, 90, || {
-            drop(s.ok(&["secret", "renew", "prod"]));
-            drop(s.ok(&["up", "prod", "-y"]));
-        });
-        assert!(came.1["failures"] == 0 && came.1["missing"] == 0, "{}", came.1);
-        verify(s, "prod");
-    });
-    steps.figure("renewed", json!({ "s": came.0, "load": came.1 }));
-    let mut came = (0, json!(null));
-    steps.step("the machines renew what they show under load, no request fails", || {
-        came = under_load(s, 90, || renewal::by_themselves(s, "prod", &[]));
-        assert!(came.1["failures"] == 0 && came.1["missing"] == 0, "{}", came.1);
-        verify(s, "prod");
-    });
-    steps.figure("renewed_by_themselves", json!({ "s": came.0, "load": came.1 }));
     steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
 }
 
 /// Does it in the middle of a load; how many seconds it took, and what the load came to.
-fn under_load(s: &Sandbox, seconds: u32, work: impl FnOnce()) -> (u64, Value) {
+pub(super) fn under_load(s: &Sandbox, seconds: u32, work: impl FnOnce()) -> (u64, Value) {
     let url = healthy(s, "prod", 15)["url"].as_str().unwrap().to_owned();
     let accounts = load::accounts(s, "prod", 50);
     let loading = load::start(&url, &accounts, 100, seconds);

@@ -11,5 +11,6 @@ pub(crate) mod limits;
 mod moments;
 pub(crate) mod provider;
 mod release;
+pub(crate) mod renewal;
 pub(crate) mod schema;
 mod strike;

@@ -107,12 +107,13 @@ pub(super) fn tasks(id: &str, machine: &str) -> Option<(u64, u64)> {
     Some((number("pids.current")?, number("pids.max")?))
 }
 
-/// Fresh, empty groups with limits; the paths whose `cgroup.procs` the machine's launcher joins.
+/// Fresh, empty groups with limits and a weight against the other machines, 100 for most; the paths whose `cgroup.procs` the machine's launcher joins.
 pub(super) fn create(
     id: &str,
     machine: &str,
     memory_bytes: u64,
     vcpu: u32,
+    weight: u64,
 ) -> Result<Vec<PathBuf>, LocalError> {
     // A group that was killed once must not be used again.
     remove(id, machine);
@@ -128,6 +129,8 @@ pub(super) fn create(
                 Some("memory") => write(&group, "memory.limit_in_bytes", memory_bytes)?,
                 Some("cpu") => {
                     write(&root.join("andamio"), "cpu.shares", SHARES)?;
+                    // A weight of 100 is 1024 shares.
+                    write(&group, "cpu.shares", weight * 1024 / 100)?;
                     write(&group, "cpu.cfs_quota_us", quota)?;
                 }
                 Some("pids") => write(&group, "pids.max", TASKS)?,
@@ -145,6 +148,7 @@ pub(super) fn create(
         }
         write(&Path::new(ROOT).join("andamio"), "cpu.weight", WEIGHT)?;
         write(&group, "memory.max", memory_bytes)?;
+        write(&group, "cpu.weight", weight)?;
         write(&group, "cpu.max", format!("{quota} 100000"))?;
         write(&group, "pids.max", TASKS)?;
     }
