@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "renewal", need: Need::Machines, run: all };
 
-/// Seconds of load, which is longer than either takes.
+/// Seconds of load. RabbitMQ alone takes a new one up later than that.
 const LOAD: u32 = 90;
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
