@@ -9,11 +9,13 @@ use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::systemd::Systemd;
 use andamio_manifest::{IDENTITIES, Identity, SIGNER, TakenUp, signer_subject};
+use nix::fcntl::{Flock, FlockArg};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,11 +94,20 @@ fn fault(text: &str, head: &str, left: u64) -> Option<String> {
 /// Signs a new one and puts it in its place. That the service has to be told is remembered before, until the
 /// next boot, after which it has read the new one anyway.
 pub(crate) fn put(identity: &Identity, gid: u32) -> Result<()> {
+    let _turn = turn()?;
     let text = sign(identity, &signer()?)?;
     let path = Path::new(&identity.path);
     let candidate = disk::stage(path, text.as_bytes(), MODE, Some((0, gid)))?;
     disk::write(&untold(identity), b"", 0o600)?;
     disk::commit(&candidate, path)
+}
+
+/// Until it is dropped, nobody else puts one in its place: the timer may come in the middle of a run.
+fn turn() -> Result<Flock<File>> {
+    let path = Path::new(crate::RUNTIME).join("identities.lock");
+    disk::create_parents(&path)?;
+    let file = File::create(&path).during(path.display())?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| e).during(path.display())
 }
 
 /// Has the service not been told yet of what is there?

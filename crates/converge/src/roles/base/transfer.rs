@@ -16,8 +16,12 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
             context! { inside => inside(cx) },
         )?,
     ));
-    let timer = out
-        .file(file("/etc/systemd/system/andamio-transfer.timer", include_str!("transfer.timer")));
+    let second = cx.machine.address.octets()[3] % 60;
+    let values = context! { second };
+    let timer = out.file(file(
+        "/etc/systemd/system/andamio-transfer.timer",
+        render("transfer.timer", include_str!("transfer.timer"), values)?,
+    ));
     out.unit(Unit { restart_on: vec![service, timer], ..unit("andamio-transfer.timer") });
     Ok(())
 }
