@@ -9,12 +9,8 @@ use serde_json::Value;
 pub(crate) const SCENARIO: Scenario = Scenario { name: "prod", need: Need::Machines, run: all };
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::of_checkout();
+    let sandbox = up(steps)?;
     let s = &sandbox;
-    steps.must("up: fifteen machines, every service healthy", || {
-        drop(s.ok(&["up", "prod"]));
-        drop(healthy(s, "prod", 15));
-    })?;
     steps.step("plan --exit-code is 0", || {
         drop(s.run(&["plan", "prod", "--exit-code"]).expect(0));
     });
@@ -44,6 +40,16 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         drop(s.ok(&["down", "prod", "-y"]));
         assert!(s.leftovers("prod").is_empty(), "{:#?}", s.leftovers("prod"));
     })
+}
+
+/// Production, for a scenario that goes on with it.
+pub(crate) fn up(steps: &mut Steps) -> Result<Sandbox, Abandoned> {
+    let sandbox = Sandbox::of_checkout();
+    steps.must("up: fifteen machines, every service healthy", || {
+        drop(sandbox.ok(&["up", "prod"]));
+        drop(healthy(&sandbox, "prod", 15));
+    })?;
+    Ok(sandbox)
 }
 
 /// Every machine runs and every service is healthy.

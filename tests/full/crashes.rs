@@ -3,7 +3,7 @@
 
 use super::drills::RATE;
 use crate::load;
-use crate::prod::{drill, healthy, together, verify};
+use crate::prod::{self, drill, healthy, together, verify};
 use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -13,12 +13,8 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "crashes", need: Need::Ma
 const KILLS: usize = 20;
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::of_checkout();
+    let sandbox = prod::up(steps)?;
     let s = &sandbox;
-    steps.must("up", || {
-        drop(s.ok(&["up", "prod"]));
-        drop(healthy(s, "prod", 15));
-    })?;
     let mut gaps = Vec::new();
     steps.step("twenty kills of the writer's machine in a row lose nothing", || {
         for kill in 0..KILLS {

@@ -1,8 +1,8 @@
 //! Every fault of every target of production under 200 requests a second. Proves E3, K2 to K4 and point 3 of
 //! what no comparable tool has.
 
-use crate::prod::healthy;
-use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps, command};
+use crate::prod;
+use andamio_testkit::{Abandoned, Need, Scenario, Steps, command};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -13,12 +13,8 @@ pub(super) const RATE: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(2400);
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::of_checkout();
+    let sandbox = prod::up(steps)?;
     let s = &sandbox;
-    steps.must("up", || {
-        drop(s.ok(&["up", "prod"]));
-        drop(healthy(s, "prod", 15));
-    })?;
     let mut cells: Vec<Value> = Vec::new();
     steps.step("every fault of every target keeps its promise", || {
         let rate = RATE.to_string();

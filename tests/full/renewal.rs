@@ -2,9 +2,9 @@
 //! the machines themselves. Proves the transit half of S4.
 
 use super::crashes::under_load;
-use crate::prod::{healthy, verify};
+use crate::prod::{self, verify};
 use crate::renewal;
-use andamio_testkit::{Abandoned, Need, Sandbox, Scenario, Steps};
+use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 use serde_json::json;
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "renewal", need: Need::Machines, run: all };
@@ -13,12 +13,8 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "renewal", need: Need::Ma
 const LOAD: u32 = 90;
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::of_checkout();
+    let sandbox = prod::up(steps)?;
     let s = &sandbox;
-    steps.must("up", || {
-        drop(s.ok(&["up", "prod"]));
-        drop(healthy(s, "prod", 15));
-    })?;
     let by_operator = || {
         drop(s.ok(&["secret", "renew", "prod"]));
         drop(s.ok(&["up", "prod", "-y"]));

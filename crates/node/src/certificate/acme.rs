@@ -5,7 +5,7 @@
 //! key leaves its machine.
 
 use super::http::Http;
-use super::{days, now, validity};
+use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::systemd::Systemd;

@@ -4,7 +4,7 @@
 //! addresses only. Its key is root's, and stays here; what a service's account can read is good for a week and
 //! is made anew by a timer, so that an environment which nobody touches lives on.
 
-use super::{days, now, validity};
+use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::systemd::Systemd;
