@@ -304,7 +304,11 @@ fn help() {
     for verb in listed {
         assert!(VERBS.contains(&verb), "`{verb}` is not in this scenario's list of verbs");
     }
-    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+    // Of this checkout, wherever it was compiled.
+    let folder = andamio_testkit::run::checkout().join("tests/snapshots");
+    insta::with_settings!({
+        snapshot_path => folder, prepend_module_to_snapshot => false, omit_expression => true
+    }, {
         insta::assert_snapshot!("reference", reference);
     });
 }
