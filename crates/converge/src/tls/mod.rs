@@ -133,10 +133,10 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
             _ => None,
         })
         .collect();
-    let mut out = Resources::of("certificates");
     if identities.is_empty() {
         return Ok(Vec::new());
     }
+    let mut out = Resources::of("certificates");
     let list = serde_json::to_string_pretty(&identities).unwrap_or_default();
     out.file(file(IDENTITIES, format!("{list}\n")));
     let mut folders: Vec<&str> =

@@ -48,12 +48,9 @@ fn config(cx: &Cx<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let encrypted = topology.entry.is_encrypted();
-    let tls = |name: &str| match encrypted {
-        true => format!(" ssl verify required ca-file {AUTHORITY} verifyhost {name}"),
-        false => String::new(),
-    };
-    let server = |m: &Machine| context! { name => m.name, address => m.address.to_string(), tls => tls(&m.name) };
-    let servers: Vec<Value> = topology.with_role(Role::App).map(server).collect();
+    let apps = topology.with_role(Role::App);
+    let servers: Vec<Value> =
+        apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
     let mut addresses = vec![cx.machine.address.to_string()];
     addresses.extend(topology.floating_address().map(|address| address.to_string()));
     render(
@@ -72,6 +69,7 @@ fn config(cx: &Cx<'_>) -> Result<String, Error> {
             certificates => entry::certificates(cx),
             thumbprint => entry::thumbprint(cx),
             certified => CERTIFIED,
+            authority => AUTHORITY,
             bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
