@@ -4,8 +4,8 @@
 /// Certificate of the instance's own authority, PEM.
 pub const AUTHORITY: &str = "/etc/ssl/andamio-authority.pem";
 
-/// Certificates of the machine's own authority and of the instance's, and the private key of the first, PEM: it signs what the machine's services show,
-/// for this machine's names and addresses only. Root's.
+/// Certificates of the machine's own authority and of the instance's, and the private key of the first, PEM: it
+/// signs what the machine's services show, for this machine's names and addresses only. Root's.
 pub const SIGNER: &str = "/etc/andamio/signer.pem";
 /// What the machine signs for itself: a list of [`crate::Identity`], JSON.
 pub const IDENTITIES: &str = "/etc/andamio/identities.json";
