@@ -12,6 +12,7 @@
 mod bare;
 mod browser;
 mod bucket;
+mod capture;
 mod cli;
 mod dev;
 mod emulator;

@@ -5,8 +5,15 @@ use serde_json::json;
 use std::fs;
 use std::process::Command;
 
-/// Writes `results/NAME.json`: commit, machine, date, figures.
+/// Writes `results/NAME.json`: commit, machine, date, figures. What a run left out stays as an earlier one
+/// found it.
 pub(crate) fn write(name: &str, steps: &Steps) {
+    let folder = run::checkout().join("results");
+    let file = folder.join(format!("{name}.json"));
+    if steps.skipped > 0 && file.exists() {
+        println!("  kept     {}: something was skipped", file.display());
+        return;
+    }
     let document = json!({
         "name": name,
         "commit": git(&["rev-parse", "HEAD"]),
@@ -18,9 +25,7 @@ pub(crate) fn write(name: &str, steps: &Steps) {
         "skipped": steps.skipped,
         "figures": steps.figures,
     });
-    let folder = run::checkout().join("results");
     fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(format!("{name}.json"));
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     fs::write(&file, text).unwrap();
     println!("  wrote    {}", file.display());

@@ -9,6 +9,7 @@ pub(crate) mod flows;
 pub(crate) mod kill;
 pub(crate) mod limits;
 mod moments;
+mod overheard;
 pub(crate) mod provider;
 mod release;
 pub(crate) mod renewal;

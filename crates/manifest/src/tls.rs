@@ -16,6 +16,12 @@ pub fn signer_subject(machine: &str) -> String {
     format!("andamio machine {machine}")
 }
 
+/// With fewer days left to a machine's own certificate its timer has failed, which is made anew every other day
+/// of seven: `status` says so, and `up` does it.
+pub const LATE_DAYS: u64 = 2;
+/// Where the key begins that follows a certificate in a PEM file (RFC 7468, section 10).
+pub const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----";
+
 /// A service's certificate and private key, PEM, in one file that the service's account may read.
 pub const MARIADB_IDENTITY: &str = "/etc/mysql/identity.pem";
 pub const REDIS_IDENTITY: &str = "/etc/redis/identity.pem";

@@ -80,7 +80,7 @@ flows = [
   { from = "operator", to = "ops", protocol = "tcp", ports = "22" },
   { from = "app", to = "rabbitmq", protocol = "tcp", ports = "5671" },
   { from = "operator", to = "rabbitmq", protocol = "tcp", ports = "22" },
-  { from = "rabbitmq", to = "rabbitmq", protocol = "tcp", ports = "4369,25672" },
+  { from = "rabbitmq", to = "rabbitmq", protocol = "tcp", ports = "25672" },
   { from = "app", to = "redis", protocol = "tcp", ports = "6379,6380,6381" },
   { from = "operator", to = "redis", protocol = "tcp", ports = "22" },
   { from = "redis", to = "redis", protocol = "tcp", ports = "6379,6380,6381,16379,16380,16381" },

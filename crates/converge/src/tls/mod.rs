@@ -11,7 +11,8 @@ use crate::machine::{Resources, file, secret_file, unit};
 use crate::render::render;
 use crate::secret::{SecretKind, SecretSpec};
 use andamio_manifest::{
-    AUTHORITY, Check, IDENTITIES, Identity, Kind, Probe, Resource, SIGNER, TakenUp, Unit,
+    AUTHORITY, Check, IDENTITIES, Identity, Kind, LATE_DAYS, PRIVATE_KEY, Probe, Resource, SIGNER,
+    TakenUp, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::topology::{Entry, Machine, Role};
@@ -22,10 +23,6 @@ use std::collections::BTreeMap;
 const AUTHORITY_SECRET: &str = "tls-root";
 /// Name of the instance's account with an authority that speaks ACME.
 pub(crate) const ACCOUNT_SECRET: &str = "acme-account";
-/// The machine would have made a new one three days before.
-const WARN_DAYS: u64 = 2;
-/// What separates a certificate from the key that follows it.
-const KEY: &str = "-----BEGIN PRIVATE KEY-----";
 
 /// Name of a machine's authority among the secrets.
 fn secret(machine: &str) -> String {
@@ -86,7 +83,7 @@ pub(crate) fn is_there(inputs: &Inputs<'_>) -> bool {
 /// The authority's certificate, which is nobody's secret; `None` without one.
 #[must_use]
 pub fn authority_certificate(secrets: &BTreeMap<String, String>) -> Option<&str> {
-    secrets.get(AUTHORITY_SECRET)?.split(KEY).next()
+    secrets.get(AUTHORITY_SECRET)?.split(PRIVATE_KEY).next()
 }
 
 /// The same, on every machine, and what the machine signs with.
@@ -168,7 +165,7 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
 pub(crate) fn concern(cx: &Cx<'_>, role: Role, path: &str) -> Option<Probe> {
     role_has_identity(cx.inputs.topology, role).then(|| Probe {
         name: format!("certificate {path}"),
-        check: Check::Certificate { path: path.to_owned(), days: WARN_DAYS },
+        check: Check::Certificate { path: path.to_owned(), days: LATE_DAYS },
         deadline_s: 1,
     })
 }

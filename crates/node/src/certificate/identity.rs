@@ -8,7 +8,9 @@ use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::systemd::Systemd;
-use andamio_manifest::{IDENTITIES, Identity, SIGNER, TakenUp, signer_subject};
+use andamio_manifest::{
+    IDENTITIES, Identity, LATE_DAYS, PRIVATE_KEY, SIGNER, TakenUp, signer_subject,
+};
 use nix::fcntl::{Flock, FlockArg};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
@@ -27,12 +29,11 @@ const DAY: u64 = 86_400;
 const LIFE: u64 = 7 * DAY;
 /// The timer makes a new one when less than this is left: every other day.
 const EARLY: u64 = 5 * DAY;
-/// With less than this something is wrong with the timer, and an `up` does it.
-pub(crate) const LATE: u64 = 2 * DAY;
+/// With less than this an `up` does it.
+pub(crate) const LATE: u64 = LATE_DAYS * DAY;
 /// A clock that is ahead by less than this signs what others believe.
 const BEFORE: u64 = DAY;
 pub(crate) const MODE: u32 = 0o640;
-const KEY: &str = "-----BEGIN PRIVATE KEY-----";
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Makes what the machine signs for itself anew where it is time; a line for each that was.
@@ -153,7 +154,8 @@ fn head(identity: &Identity, signer: &str) -> String {
 
 /// The certificate, the authority's that signed it, and the key; PEM.
 fn sign(identity: &Identity, signer: &str) -> Result<String> {
-    let at = signer.find(KEY).ok_or_else(|| Failure::new(format!("{SIGNER} has no key")))?;
+    let at =
+        signer.find(PRIVATE_KEY).ok_or_else(|| Failure::new(format!("{SIGNER} has no key")))?;
     let (chain, key) = signer.split_at(at);
     let machine = identity.hosts.first().map_or("", String::as_str);
     let mut by = CertificateParams::default();
@@ -232,7 +234,7 @@ mod tests {
         let text = sign(&identity, &signer).unwrap();
         assert!(text.starts_with("# db-1 198.18.1.40 by "), "{text}");
         assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 2);
-        assert_eq!(text.matches(KEY).count(), 1);
+        assert_eq!(text.matches(PRIVATE_KEY).count(), 1);
         assert!(!text.contains(key.serialize_pem().trim()), "the authority's key stays with root");
         let (from, until) = validity(&text).unwrap();
         assert!(from <= now() - BEFORE && until > now() + LIFE - 60 && until <= now() + LIFE);

@@ -9,6 +9,7 @@ use andamio_provision::Found;
 use andamio_remote::{Session, Stream, quote};
 use andamio_spec::topology::{Machine, Role, public_process};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,6 +25,9 @@ pub(super) struct Measured {
     /// Acknowledged, and nobody could say at the end whether it is there.
     #[serde(default)]
     pub(super) unread: u64,
+    /// Failures by what they were: a status, no answer in time, a connection.
+    #[serde(default)]
+    pub(super) causes: BTreeMap<String, u64>,
     #[serde(default)]
     pub(super) timeline: Vec<[u32; 2]>,
 }

@@ -15,6 +15,7 @@ use andamio_engine::Fault;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use victim::{Victim, victim};
 
 /// What is broken: one machine of the group, the one whose loss is felt most.
@@ -61,6 +62,8 @@ pub struct Drill {
     pub rate: u32,
     pub requests: u64,
     pub failures: u64,
+    /// Failures by what they were, as the application's `load` names them.
+    pub causes: BTreeMap<String, u64>,
     pub longest_gap_ms: u64,
     pub acknowledged: u64,
     /// Acknowledged records that are not there any more.

@@ -81,6 +81,7 @@ pub async fn drill(
         rate,
         requests: measured.requests,
         failures: measured.failures,
+        causes: measured.causes,
         longest_gap_ms: measured.longest_gap_ms,
         acknowledged: measured.acknowledged,
         lost: measured.missing + measured.unread,
@@ -118,7 +119,10 @@ fn judge(instance: &Shared, target: Target, fault: Breakage, measured: &Measured
         return format!("a gap of {} ms, at most {gap_ms} is promised", measured.longest_gap_ms);
     }
     if !failures && measured.failures > 0 {
-        return format!("{} requests failed, none is promised", measured.failures);
+        let causes: Vec<String> =
+            measured.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
+        let causes = causes.join(", ");
+        return format!("{} requests failed ({causes}), none is promised", measured.failures);
     }
     String::new()
 }

@@ -3,7 +3,7 @@
 
 use crate::{Failure, Kind};
 use andamio_engine::{Fault, now};
-use andamio_manifest::signer_subject;
+use andamio_manifest::{PRIVATE_KEY, signer_subject};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +34,7 @@ pub(super) fn authority(hosts: &[String]) -> Result<String, Failure> {
 /// name first, and for nobody else. Of an intruder on the machine all others believe no more than that.
 pub(super) fn signer(hosts: &[String], authority: &str) -> Result<String, Failure> {
     let (instance, _) = described(authority).ok_or_else(garbled)?;
-    let by_at = authority.find("-----BEGIN PRIVATE KEY-----").ok_or_else(garbled)?;
+    let by_at = authority.find(PRIVATE_KEY).ok_or_else(garbled)?;
     let by = KeyPair::from_pem(authority.get(by_at..).unwrap_or_default());
     let by = by.map_err(|e| failure(&e))?;
     let issuer = Issuer::new(params(&subject(&instance), 1, after(LIFE)), by);

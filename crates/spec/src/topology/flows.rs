@@ -120,6 +120,5 @@ fn redis(flows: &mut Flows<'_>) {
 
 fn rabbitmq(flows: &mut Flows<'_>) {
     flows.between(Role::App, Role::Rabbitmq, ports::AMQPS, "amqps");
-    flows.among(Role::Rabbitmq, Protocol::Tcp, ports::EPMD, "epmd");
     flows.among(Role::Rabbitmq, Protocol::Tcp, ports::RABBITMQ_CLUSTER, "rabbitmq-cluster");
 }

@@ -20,6 +20,7 @@ pub const GALERA_IST: u16 = 4568;
 pub const GALERA_SST: u16 = 4444;
 /// AMQP over TLS.
 pub const AMQPS: u16 = 5671;
+/// Erlang's port mapper: each machine asks its own.
 pub const EPMD: u16 = 4369;
 /// Erlang distribution of RabbitMQ: the port of plain AMQP plus 20,000.
 pub const RABBITMQ_CLUSTER: u16 = 25_672;

@@ -94,7 +94,7 @@ pub struct Flow {
     pub to: String,
     pub protocol: Protocol,
     pub port: u16,
-    /// What speaks there: `ssh`, `mariadb`, `galera`, `redis`, `redis-bus`, `amqps`, `epmd`, `http`, …
+    /// What speaks there: `ssh`, `mariadb`, `galera`, `redis`, `redis-bus`, `amqps`, `http`, …
     pub service: String,
 }
 

@@ -1,9 +1,9 @@
 //! RabbitMQ: one node or a cluster with quorum queues.
 //!
-//! AMQP is on the machine's address, administration on loopback. A node alone keeps the Erlang
-//! distribution and its port mapper on loopback too; members of a cluster open them to each other. Without the
-//! port mapper a new member finds nobody: the node that it starts to look for others takes none of the arguments
-//! that would say their port.
+//! AMQP is on the machine's address, administration on loopback. A node alone keeps the Erlang distribution
+//! on loopback too; members of a cluster open it to each other, at one port that all of them know: Erlang's port
+//! mapper knows no TLS, so no machine asks another one's. At its start a member looks in its own, under its own name,
+//! whether it runs already.
 
 use crate::cx::Cx;
 use crate::error::Error;
