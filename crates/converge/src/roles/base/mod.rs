@@ -123,6 +123,15 @@ fn add_limits(out: &mut Resources) {
         ..file("/etc/logrotate.conf", include_str!("logrotate.conf"))
     });
     out.unit(unit("logrotate.timer"));
+    let cleaning = out.file(file(
+        "/etc/systemd/system/systemd-tmpfiles-clean.timer.d/10-andamio.conf",
+        include_str!("tmpfiles.conf"),
+    ));
+    out.unit(Unit {
+        enabled: None,
+        restart_on: vec![cleaning],
+        ..unit("systemd-tmpfiles-clean.timer")
+    });
     let time = out.file(file(
         "/etc/systemd/timesyncd.conf.d/10-andamio.conf",
         include_str!("timesyncd.conf"),
