@@ -42,6 +42,9 @@ impl Opening {
     }
 }
 
+/// Who opened it, and to whom.
+type Ends = (SocketAddrV4, SocketAddrV4);
+
 /// The connections of a capture of IPv4.
 pub(crate) fn openings(capture: &[u8]) -> Vec<Opening> {
     let word = |at: usize| {
@@ -50,9 +53,8 @@ pub(crate) fn openings(capture: &[u8]) -> Vec<Opening> {
     };
     assert_eq!(word(0), Some(0xa1b2_c3d4), "not a capture");
     assert_eq!(word(20), Some(LINK_NUMBER), "of another link layer");
-    // By both ends: the number of the first byte, and what followed by its distance from that.
-    let mut begun: HashMap<(SocketAddrV4, SocketAddrV4), (u32, BTreeMap<usize, Vec<u8>>)> =
-        HashMap::new();
+    // The number of the first byte, and what followed by its distance from that.
+    let mut begun: HashMap<Ends, (u32, BTreeMap<usize, Vec<u8>>)> = HashMap::new();
     let mut at = 24;
     while let Some(length) = word(at + 8) {
         let length = length as usize;
