@@ -33,12 +33,8 @@ impl Opening {
     pub(crate) fn is_mariadb_tls(&self) -> bool {
         let request = self.said.starts_with(&[32, 0, 0, 1]);
         let asks = self.said.get(5).is_some_and(|capabilities| capabilities & 8 != 0);
-        request
-            && asks
-            && self
-                .said
-                .get(36..)
-                .is_none_or(|rest| b"\x16\x03".starts_with(rest.get(..2).unwrap_or(rest)))
+        let then = self.said.get(36..);
+        request && asks && then.is_some_and(|then| then.is_empty() || then.starts_with(&[22, 3]))
     }
 }
 

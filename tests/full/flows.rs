@@ -1,7 +1,7 @@
 //! The whole matrix of production: every machine to every listening socket of every other one, and from the
 //! host; and that nobody who listens between them understands anything. Proves S1 and S4's transit half.
 
-use super::overheard::Listener;
+use super::overheard::{Listener, use_every_way};
 use crate::flows::differences;
 use crate::prod::healthy;
 use andamio_testkit::host::missing;
@@ -37,9 +37,9 @@ fn listen(s: &Sandbox, env: &str, steps: &mut Steps) -> Result<(), Abandoned> {
         steps.skip(&title, &why);
         return Ok(());
     }
-    let mut listener = Listener::start(s, env);
+    let listener = Listener::start(s, env);
     steps.must(&format!("every way of {env} is used while somebody listens"), || {
-        listener.use_every_way(s, env);
+        use_every_way(s, env);
     })?;
     let heard = listener.end(s, env);
     steps.step(&title, || heard.holds_no_words(s, env));

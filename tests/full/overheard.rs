@@ -17,6 +17,23 @@ use std::time::Duration;
 /// Said in plain words, so that what is not found is known to be findable.
 const CONTROL: &str = "hello, listener";
 
+/// Requests under load, members that come back, and one that is copied to from nothing: connections of
+/// everything that is mostly connected already.
+pub(super) fn use_every_way(s: &Sandbox, env: &str) {
+    let machines = topology(s, env).machines.len();
+    let url = healthy(s, env, machines)["url"].as_str().unwrap().to_owned();
+    let accounts = load::accounts(s, env, 20);
+    let loaded = load::start(&url, &accounts, 50, 15).join().unwrap();
+    assert!(loaded["acknowledged"].as_u64().unwrap() > 100, "{loaded}");
+    for machine in ["mariadb-2", "redis-2", "rabbitmq-2", "app-2"] {
+        s.cut_power(env, machine);
+    }
+    drop(s.ok(&["up", env, "-y"]));
+    s.lose_disk(env, "mariadb-2");
+    drop(s.ok(&["up", env, "-y"]));
+    drop(healthy(s, env, machines));
+}
+
 /// A capture of everything that one machine says to another.
 pub(super) struct Listener {
     tcpdump: Running,
@@ -38,23 +55,6 @@ impl Listener {
             fs::metadata(&file).map(drop).map_err(|e| e.to_string())
         });
         Self { tcpdump, file }
-    }
-
-    /// Requests under load, members that come back, and one that is copied to from nothing: connections of
-    /// everything that is mostly connected already.
-    pub(super) fn use_every_way(&mut self, s: &Sandbox, env: &str) {
-        let machines = topology(s, env).machines.len();
-        let url = healthy(s, env, machines)["url"].as_str().unwrap().to_owned();
-        let accounts = load::accounts(s, env, 20);
-        let loaded = load::start(&url, &accounts, 50, 15).join().unwrap();
-        assert!(loaded["acknowledged"].as_u64().unwrap() > 100, "{loaded}");
-        for machine in ["mariadb-2", "redis-2", "rabbitmq-2", "app-2"] {
-            s.cut_power(env, machine);
-        }
-        drop(s.ok(&["up", env, "-y"]));
-        s.lose_disk(env, "mariadb-2");
-        drop(s.ok(&["up", env, "-y"]));
-        drop(healthy(s, env, machines));
     }
 
     pub(super) fn end(self, s: &Sandbox, env: &str) -> Heard {

@@ -16,8 +16,8 @@ pub fn signer_subject(machine: &str) -> String {
     format!("andamio machine {machine}")
 }
 
-/// With fewer days left to a machine's own certificate its timer has failed, which is made anew every other day
-/// of seven: `status` says so, and `up` does it.
+/// A certificate that a machine signs for itself holds seven days and is made anew every other day. With fewer
+/// days left than this its timer has failed: `status` says so, and `up` does it.
 pub const LATE_DAYS: u64 = 2;
 /// Where the key begins that follows a certificate in a PEM file (RFC 7468, section 10).
 pub const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----";

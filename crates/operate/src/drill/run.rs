@@ -119,12 +119,20 @@ fn judge(instance: &Shared, target: Target, fault: Breakage, measured: &Measured
         return format!("a gap of {} ms, at most {gap_ms} is promised", measured.longest_gap_ms);
     }
     if !failures && measured.failures > 0 {
-        let causes: Vec<String> =
-            measured.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
-        let causes = causes.join(", ");
-        return format!("{} requests failed ({causes}), none is promised", measured.failures);
+        return format!(
+            "{} requests failed{}, none is promised",
+            measured.failures,
+            causes(measured)
+        );
     }
     String::new()
+}
+
+/// In brackets; nothing where the application's `load` does not say.
+fn causes(measured: &Measured) -> String {
+    let causes: Vec<String> =
+        measured.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
+    if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) }
 }
 
 /// A fault, and what takes it back.
@@ -261,4 +269,18 @@ async fn redundant(
         let message = format!("not everything is back after {} s", PATIENCE.as_secs());
         Fault::new("redundancy", message, "see what is missing with `andamio plan`")
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_need_not_say_why_requests_failed() {
+        let mut measured = Measured::default();
+        assert_eq!(causes(&measured), "");
+        measured.causes.insert("status 503".to_owned(), 2);
+        measured.causes.insert("timeout".to_owned(), 1);
+        assert_eq!(causes(&measured), " (2 × status 503, 1 × timeout)");
+    }
 }

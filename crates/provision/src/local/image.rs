@@ -115,8 +115,8 @@ impl Recipe {
             format!("chroot \"$1\" systemctl --quiet disable {}", OFF.join(" ")),
             format!("chroot \"$1\" systemctl --quiet mask {}", MASKED.join(" ")),
             "chroot \"$1\" systemctl --quiet enable systemd-networkd.service ssh.service".to_owned(),
-            // As the first `up` of a machine leaves it, and before: the first login would start a service manager for
-            // its user, and end it ten seconds after the `up`, on all machines of the host in the same second.
+            // The base role's file, which comes later, says the same. Without it the first login starts a service
+            // manager for root, which ends ten seconds after `up` on all machines of the host at once.
             "echo UsePAM no > \"$1\"/etc/ssh/sshd_config.d/10-andamio.conf".to_owned(),
             // Every machine has keys and an id of its own.
             "rm -f \"$1\"/etc/ssh/ssh_host_* && : > \"$1\"/etc/machine-id && rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname".to_owned(),
