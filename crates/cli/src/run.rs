@@ -6,10 +6,9 @@ use crate::project::interactive;
 use andamio_engine::{
     Accepted, Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run,
 };
-use andamio_operate::{Failure, Instance, Request, hosts};
+use andamio_operate::{Failure, Instance, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
-use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Takes the lock of the instance; says so when a dead holder had it.
@@ -26,11 +25,6 @@ pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Re
         ));
     }
     Ok(lock)
-}
-
-/// Opens the instance for changing it.
-pub(crate) async fn prepare(request: Request) -> Result<Arc<Instance>, Stop> {
-    Ok(Arc::new(Instance::prepare(request).await?))
 }
 
 /// Shows the person the servers whose host key nobody vouches for, before anything is said to them;

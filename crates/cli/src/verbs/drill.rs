@@ -42,7 +42,8 @@ async fn locked(
     rate: u32,
     lock: &Lock,
 ) -> Result<Exit, Stop> {
-    let instance = run::prepare(request).await?;
+    // Nothing is made of an environment that is not there.
+    let instance = Arc::new(Instance::look(request).await?);
     operate::check_whole(&instance).await?;
     if instance.topology.env != "dev" {
         let question = format!(

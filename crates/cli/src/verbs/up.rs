@@ -73,7 +73,7 @@ async fn locked(
     limit: &[String],
     lock: &Lock,
 ) -> Result<Exit, Stop> {
-    let instance = run::prepare(request).await?;
+    let instance = Arc::new(Instance::prepare(request).await?);
     prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;

@@ -8,6 +8,7 @@ use super::http::Http;
 use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
+use crate::machine::accounts::Accounts;
 use crate::machine::systemd::Systemd;
 use andamio_manifest::{ACME_ACCOUNT, CERTIFIED, ENTRY};
 use instant_acme::{
@@ -60,9 +61,8 @@ pub async fn certificate(order: &Order<'_>) -> Result<String> {
 }
 
 async fn put(path: &Path, text: &str) -> Result<()> {
-    let group = nix::unistd::Group::from_name("haproxy").during("the group haproxy")?;
-    let group = group.ok_or_else(|| Failure::new("there is no group haproxy"))?;
-    let candidate = disk::stage(path, text.as_bytes(), 0o640, Some((0, group.gid.as_raw())))?;
+    let owner = Accounts::read()?.ids("root", "haproxy")?;
+    let candidate = disk::stage(path, text.as_bytes(), 0o640, Some(owner))?;
     disk::commit(&candidate, path)?;
     disk::write(Path::new(CERTIFIED), b"yes\n", 0o644)?;
     Systemd::connect().await?.job("ReloadUnit", SERVICE).await

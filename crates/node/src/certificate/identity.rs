@@ -7,6 +7,7 @@
 use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
+use crate::machine::accounts::Accounts;
 use crate::machine::systemd::Systemd;
 use andamio_manifest::{
     IDENTITIES, Identity, LATE_DAYS, PRIVATE_KEY, SIGNER, TakenUp, signer_subject,
@@ -55,12 +56,9 @@ pub async fn identities() -> Result<Vec<String>> {
 }
 
 async fn renew(identity: &Identity) -> Result<Option<String>> {
-    let group = nix::unistd::Group::from_name(&identity.group).during(&identity.group)?;
-    let group =
-        group.ok_or_else(|| Failure::new(format!("there is no group {}", identity.group)))?;
     let why = due(identity, EARLY)?;
     if why.is_some() {
-        put(identity, group.gid.as_raw())?;
+        put(identity, Accounts::read()?.ids("root", &identity.group)?)?;
     }
     if is_untold(identity) {
         tell(identity).await?;
@@ -94,11 +92,11 @@ fn fault(text: &str, head: &str, left: u64) -> Option<String> {
 
 /// Signs a new one and puts it in its place. That the service has to be told is remembered before, until the
 /// next boot, after which it has read the new one anyway.
-pub(crate) fn put(identity: &Identity, gid: u32) -> Result<()> {
+pub(crate) fn put(identity: &Identity, owner: (u32, u32)) -> Result<()> {
     let _turn = turn()?;
     let text = sign(identity, &signer()?)?;
     let path = Path::new(&identity.path);
-    let candidate = disk::stage(path, text.as_bytes(), MODE, Some((0, gid)))?;
+    let candidate = disk::stage(path, text.as_bytes(), MODE, Some(owner))?;
     disk::write(&untold(identity), b"", 0o600)?;
     disk::commit(&candidate, path)
 }

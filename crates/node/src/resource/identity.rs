@@ -32,8 +32,7 @@ impl Resource for Identity {
     }
 
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
-        let (_, gid) = machine.accounts()?.ids("root", &self.group)?;
-        put(self, gid)?;
+        put(self, machine.accounts()?.ids("root", &self.group)?)?;
         tell(self).await?;
         Ok(String::new())
     }

@@ -68,7 +68,8 @@ pub struct Drill {
     pub acknowledged: u64,
     /// Acknowledged records that are not there any more.
     pub lost: u64,
-    /// From the moment it was put back until every service is healthy and every cluster whole.
+    /// From the moment it was put back until every service is healthy and every cluster whole. Machines of other
+    /// groups are looked at when the load has ended, and count where something is missing there.
     pub redundant_after_s: f64,
     pub passed: bool,
     /// Why not; empty when it passed.

@@ -9,7 +9,6 @@ use crate::{command, up};
 use andamio_engine::{Cancel, Events, Fault, StepContext, run};
 use andamio_provision::local::Cut;
 use andamio_remote::quote;
-use andamio_spec::Group;
 use std::time::{Duration, Instant};
 
 /// Before it is broken, while it is, and after.
@@ -65,12 +64,20 @@ pub async fn drill(
     context.doing(&format!("putting {name} back"));
     let mended_at = begin.elapsed();
     injury.mend(instance, &victim).await?;
-    let redundant = redundant(instance, target.group(), context).await?;
+    let mended = Instant::now();
+    let group = instance.topology.group(target.group());
+    let group: Vec<String> = group.map(|m| m.name.clone()).collect();
+    restore(instance, &group, context).await?;
+    let mut redundant = mended.elapsed();
     stopped?;
     context.doing("waiting for the load to end");
     let measured = ended.await.unwrap_or_else(|_| {
         Err(Fault::new("load", "the load broke off", "run the same command again"))
     })?;
+    // All machines only now: looking at each of them would be felt by those whose requests were counted.
+    if restore(instance, &[], context).await? {
+        redundant = mended.elapsed();
+    }
     let why = judge(instance, target, fault, &measured);
     Ok(Drill {
         v: 1,
@@ -228,17 +235,16 @@ impl Injured {
     }
 }
 
-/// Plans and runs until nothing is left to do: every service answers, every cluster is whole. Who wants to
-/// stop before it begins gets one round, because what was broken is put back; after that it is heard. The group that was
-/// broken comes first, and all machines once it is whole: looking at all of them again and again would be felt by those
-/// whose requests are counted.
-async fn redundant(
+/// Plans and runs until nothing is left to do on these machines, or on all where none is named: every service
+/// answers, every cluster is whole. Says whether there was anything to do. Who wants to stop before it begins gets one
+/// round, because what was broken is put back; after that it is heard.
+async fn restore(
     instance: &Shared,
-    group: Group,
+    machines: &[String],
     context: &StepContext<'_>,
-) -> Result<Duration, Fault> {
+) -> Result<bool, Fault> {
     let begin = Instant::now();
-    let mut limit: Vec<String> = instance.topology.group(group).map(|m| m.name.clone()).collect();
+    let mut worked = false;
     let mut last = None;
     let mut cancel = if context.cancelled() { Cancel::default() } else { context.cancel().clone() };
     while begin.elapsed() < PATIENCE {
@@ -247,14 +253,9 @@ async fn redundant(
                 "stopped before everything was back; `andamio up` brings back what is left";
             return Err(Fault::stopped(message));
         }
-        let planned = up::plan(instance, &limit).await.map_err(|f| f.fault)?;
-        match (planned.report.empty, limit.is_empty()) {
-            (true, true) => return Ok(begin.elapsed()),
-            (true, false) => {
-                limit.clear();
-                continue;
-            }
-            (false, _) => {}
+        let planned = up::plan(instance, machines).await.map_err(|f| f.fault)?;
+        if planned.report.empty {
+            return Ok(worked);
         }
         if let Some(refusal) = planned.report.refusals.first() {
             return Err(Fault::new(&refusal.code, &refusal.message, &refusal.help));
@@ -262,6 +263,7 @@ async fn redundant(
         context.doing(&format!("{} steps until everything is back", planned.steps.len()));
         let (events, _) = Events::new("");
         last = run(&planned.steps, &events, &cancel).await.fault;
+        worked = true;
         cancel = context.cancel().clone();
         let _ = pause(BETWEEN, context).await;
     }
