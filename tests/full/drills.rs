@@ -17,13 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(2400);
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = prod::up(steps)?;
     let s = &sandbox;
-    let cells: Vec<Value> = steps.must("every fault of every target", || {
+    let ended = steps.must("every fault of every target", || {
         let rate = RATE.to_string();
         let all = s.command(&["drill", "prod", "--all", "--rate", &rate, "-y", "--json"]);
-        let lines = command::run(all, PATIENCE).lines();
-        assert!(lines.last().is_some_and(|line| line["type"] == "result"), "{lines:?}");
-        lines.into_iter().filter(|line| line["type"] == "drill").map(row).collect()
+        let ended = command::run(all, PATIENCE);
+        let last = ended.lines().pop();
+        assert!(last.as_ref().is_some_and(|line| line["type"] == "result"), "{last:?}");
+        ended
     })?;
+    let drills = ended.lines().into_iter().filter(|line| line["type"] == "drill");
+    let cells: Vec<Value> = drills.map(row).collect();
     steps.figure("rate", RATE);
     steps.figure("cells", cells.clone());
     // Whoever keeps the environment finds the reasons in its journals.
@@ -31,6 +34,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         let broken: Vec<_> = cells.iter().filter(|cell| cell["passed"] != true).collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert_eq!(cells.len(), CELLS);
+        drop(ended.expect(0));
     })?;
     steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
 }
