@@ -1,6 +1,9 @@
 //! A list of resources that grows; what is added gives its id, for `restart_on`.
 
-use andamio_manifest::{Directory, File, Kind, Package, Resource, Text, Unit};
+use andamio_manifest::{Directory, File, Kind, Package, Resource, Store, Text, Unit, User};
+
+/// Shell of an account that nobody logs in to.
+pub(crate) const NOLOGIN: &str = "/usr/sbin/nologin";
 
 pub(crate) struct Resources {
     role: &'static str,
@@ -36,6 +39,25 @@ impl Resources {
             }
         }
         self.add(Kind::File(file))
+    }
+
+    /// A service's account, before its package: so that one that was deleted gets back the number that owns its files.
+    pub(crate) fn account(&mut self, name: &str, (home, shell): (&str, &str), owns: &str) {
+        self.add(Kind::User(User {
+            name: name.to_owned(),
+            uid: None,
+            group: name.to_owned(),
+            home: home.to_owned(),
+            shell: shell.to_owned(),
+            owns: Some(owns.to_owned()),
+        }));
+    }
+
+    /// Units that a package brings and nobody asked for.
+    pub(crate) fn off(&mut self, names: &[&str]) {
+        for name in names {
+            self.unit(Unit { enabled: Some(false), running: Some(false), ..unit(name) });
+        }
     }
 
     pub(crate) fn unit(&mut self, unit: Unit) -> String {
@@ -87,6 +109,19 @@ pub(crate) fn directory(path: &str, mode: u32, owner: (&str, &str)) -> Kind {
         group: owner.1.to_owned(),
         exclusive: false,
     })
+}
+
+/// A service's data: there while one of `holds` is.
+pub(crate) fn store(path: &str, mode: u32, owner: &str, holds: &[&str], unit: &str) -> Store {
+    Store {
+        path: path.to_owned(),
+        mode,
+        owner: owner.to_owned(),
+        group: owner.to_owned(),
+        holds: strings(holds),
+        init: Vec::new(),
+        units: vec![unit.to_owned()],
+    }
 }
 
 /// Enabled and running.

@@ -18,6 +18,7 @@ pub enum Kind {
     Package(Package),
     File(File),
     Directory(Directory),
+    Store(Store),
     User(User),
     Group(Group),
     Sysctl(Sysctl),
@@ -77,6 +78,23 @@ pub struct Directory {
     pub exclusive: bool,
 }
 
+/// A folder with a service's data. When what it held is gone, that is said and asked about, never silent; then it
+/// begins anew and empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Store {
+    pub path: String,
+    pub mode: u32,
+    pub owner: String,
+    pub group: String,
+    /// Below `path`: as long as one of these is there, the data is.
+    pub holds: Vec<String>,
+    /// Command that makes an empty one; without it the service does that at its start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub init: Vec<String>,
+    /// Units that have it open, stopped before a new one is made.
+    pub units: Vec<String>,
+}
+
 /// A system account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {
@@ -86,6 +104,9 @@ pub struct User {
     pub group: String,
     pub home: String,
     pub shell: String,
+    /// A folder of the account's: one that was deleted gets the numbers back that own it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owns: Option<String>,
 }
 
 /// A group and exactly these members.
@@ -323,6 +344,7 @@ impl Resource {
             Kind::Package(p) => format!("package:{}", p.names.join(",")),
             Kind::File(f) => format!("file:{}", f.path),
             Kind::Directory(d) => format!("directory:{}", d.path),
+            Kind::Store(s) => format!("store:{}", s.path),
             Kind::User(u) => format!("user:{}", u.name),
             Kind::Group(g) => format!("group:{}", g.name),
             Kind::Sysctl(s) => format!("sysctl:{}", s.key),

@@ -31,7 +31,7 @@ pub struct Facts {
 pub async fn facts() -> Facts {
     let (instance, generation) = crate::ownership::applied();
     let (memory_used_bytes, memory_total_bytes) = memory();
-    let units = async { Systemd::connect().await?.failed().await };
+    let units = async { Systemd::connect().await?.names(&["failed"]).await };
     let (failed_units, error) = match units.await {
         Ok(units) => (units, None),
         Err(failure) => (Vec::new(), Some(failure.to_string())),

@@ -115,6 +115,7 @@ impl Run<'_, '_> {
             Kind::Package(item) => self.one(resource, item, machine).await,
             Kind::File(item) => self.one(resource, item, machine).await,
             Kind::Directory(item) => self.one(resource, item, machine).await,
+            Kind::Store(item) => self.one(resource, item, machine).await,
             Kind::User(item) => self.one(resource, item, machine).await,
             Kind::Group(item) => self.one(resource, item, machine).await,
             Kind::Sysctl(item) => self.one(resource, item, machine).await,

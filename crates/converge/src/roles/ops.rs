@@ -11,7 +11,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Vec<Resource> {
     let mut out = Resources::of("ops");
     // On a machine that has both roles the application brings it.
     if !cx.machine.roles.contains(&Role::App) {
-        app::podman(&mut out);
+        app::podman(&mut out, true);
     }
     out.into_list()
 }

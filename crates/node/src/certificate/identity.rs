@@ -9,6 +9,7 @@ use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::accounts::Accounts;
 use crate::machine::systemd::Systemd;
+use crate::resource::unit::stamp::Stamp;
 use andamio_manifest::{
     IDENTITIES, Identity, LATE_DAYS, PRIVATE_KEY, SIGNER, TakenUp, signer_subject,
 };
@@ -121,7 +122,9 @@ pub(crate) async fn tell(identity: &Identity) -> Result<()> {
         TakenUp::Reload(units) => {
             let systemd = Systemd::connect().await?;
             for unit in units {
-                if systemd.unit(unit).await?.active == "active" {
+                // One that this node never started has none of its configuration yet, and is restarted with it.
+                let known = Stamp::read(unit)?.is_some();
+                if known && systemd.unit(unit).await?.active == "active" {
                     systemd.job("ReloadUnit", unit).await?;
                 }
             }

@@ -1,7 +1,7 @@
 //! Packages, from dpkg's own status file: one read instead of a process per package.
 
 use crate::failure::{Context, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
 const STATUS: &str = "/var/lib/dpkg/status";
@@ -27,7 +27,7 @@ pub(crate) fn at_work() -> bool {
     })
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Entry {
     /// What the administrator wants: `install`, `hold`, `deinstall`, …
     want: String,
@@ -35,11 +35,19 @@ struct Entry {
     reinstall: bool,
     /// `installed`, `half-configured`, `config-files`, …
     state: String,
+    architecture: String,
+    /// Name of the source package, where it is another.
+    source: String,
+    /// The fields Pre-Depends and Depends.
+    needs: String,
+    provides: String,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     packages: HashMap<String, Entry>,
+    /// Name of a virtual package → installed packages that provide it.
+    provided: HashMap<String, Vec<String>>,
 }
 
 impl Status {
@@ -51,26 +59,21 @@ impl Status {
     /// Paragraphs of `Package:` and `Status:` fields; everything else is passed over.
     fn parse(text: &str) -> Self {
         let mut packages: HashMap<String, Entry> = HashMap::new();
-        let mut name = "";
-        for line in text.lines() {
-            if let Some(value) = line.strip_prefix("Package: ") {
-                name = value.trim();
-            } else if let Some(value) = line.strip_prefix("Status: ") {
-                let mut words = value.split_whitespace();
-                let want = words.next().unwrap_or_default().to_owned();
-                let reinstall = words.next() == Some("reinstreq");
-                let state = words.next().unwrap_or_default().to_owned();
-                let entry = Entry { want, reinstall, state };
-                // A package of two architectures has two paragraphs: installed in one is installed.
-                match packages.get(name) {
-                    Some(old) if old.state == "installed" => {}
-                    _ => drop(packages.insert(name.to_owned(), entry)),
-                }
-            } else if line.is_empty() {
-                name = "";
+        for paragraph in text.split("\n\n") {
+            let Some((name, entry)) = Entry::parse(paragraph) else { continue };
+            // A package of two architectures has two paragraphs: installed in one is installed.
+            match packages.get(name) {
+                Some(old) if old.state == "installed" => {}
+                _ => drop(packages.insert(name.to_owned(), entry)),
             }
         }
-        Self { packages }
+        let mut provided: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, entry) in packages.iter().filter(|(_, e)| e.state == "installed") {
+            for virtual_name in entry.provides.split(',').map(bare).filter(|n| !n.is_empty()) {
+                provided.entry(virtual_name.to_owned()).or_default().push(name.clone());
+            }
+        }
+        Self { packages, provided }
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -93,6 +96,54 @@ impl Status {
     /// `half-configured` and the like; `None` for a package dpkg does not know.
     pub(crate) fn state(&self, name: &str) -> Option<&str> {
         self.entry(name).map(|e| e.state.as_str())
+    }
+
+    /// Source package that an installed one was built from; `None` for what is not installed.
+    pub(crate) fn source(&self, name: &str) -> Option<&str> {
+        let (name, entry) =
+            self.packages.get_key_value(name).filter(|(_, e)| e.state == "installed")?;
+        Some(if entry.source.is_empty() { name } else { &entry.source })
+    }
+
+    pub(crate) fn architecture(&self, name: &str) -> &str {
+        self.entry(name).map_or("", |entry| &entry.architecture)
+    }
+
+    /// These packages and all that they need and that is installed, in order of their names.
+    pub(crate) fn needed_by<'a>(&'a self, names: &'a [String]) -> BTreeSet<&'a str> {
+        let mut all: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = names.iter().map(String::as_str).collect();
+        while let Some(name) = next.pop() {
+            let Some(entry) = self.packages.get(name).filter(|e| e.state == "installed") else {
+                continue;
+            };
+            if all.insert(name) {
+                next.extend(entry.clauses().flatten().flat_map(|name| self.real(name)));
+            }
+        }
+        all
+    }
+
+    /// What of these, or of what they need, needs something that is not installed: package and what it lacks.
+    pub(crate) fn lacking<'a>(&'a self, names: &'a [String]) -> Vec<(&'a str, &'a str)> {
+        let mut lacking = Vec::new();
+        for package in self.needed_by(names) {
+            let clauses = self.entry(package).into_iter().flat_map(Entry::clauses);
+            for clause in clauses {
+                let is_there = clause.iter().any(|name| self.real(name).next().is_some());
+                if let (false, Some(first)) = (is_there, clause.first()) {
+                    lacking.push((package, *first));
+                }
+            }
+        }
+        lacking
+    }
+
+    /// The installed package of this name, or those that provide it.
+    fn real<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = self.installed(name).then_some(name);
+        let others = self.provided.get(name).into_iter().flatten().map(String::as_str);
+        own.into_iter().chain(others)
     }
 
     /// Packages that are broken until they are installed again, in order of their names.
@@ -118,6 +169,51 @@ impl Status {
                 )
             })
     }
+}
+
+impl Entry {
+    /// A paragraph's package, by the fields that are asked for; others, and continued lines, are passed over.
+    fn parse(paragraph: &str) -> Option<(&str, Self)> {
+        let mut name = None;
+        let mut entry = Self::default();
+        for line in paragraph.lines() {
+            let Some((field, value)) = line.split_once(": ") else { continue };
+            let value = value.trim();
+            match field {
+                "Package" => name = Some(value),
+                "Status" => {
+                    let mut words = value.split_whitespace();
+                    entry.want = words.next().unwrap_or_default().to_owned();
+                    entry.reinstall = words.next() == Some("reinstreq");
+                    entry.state = words.next().unwrap_or_default().to_owned();
+                }
+                "Architecture" => value.clone_into(&mut entry.architecture),
+                "Source" => bare(value).clone_into(&mut entry.source),
+                "Provides" => value.clone_into(&mut entry.provides),
+                "Depends" | "Pre-Depends" => {
+                    if !entry.needs.is_empty() {
+                        entry.needs.push(',');
+                    }
+                    entry.needs.push_str(value);
+                }
+                _ => {}
+            }
+        }
+        (!entry.state.is_empty()).then_some(())?;
+        Some((name?, entry))
+    }
+
+    /// What it needs: of each of these one.
+    fn clauses(&self) -> impl Iterator<Item = Vec<&str>> {
+        let clauses = self.needs.split(',').filter(|clause| !clause.trim().is_empty());
+        clauses.map(|clause| clause.split('|').map(bare).collect())
+    }
+}
+
+/// A package's name without version and architecture: `erlang-base (>= 1:26) [amd64]`, `python3:any`.
+fn bare(text: &str) -> &str {
+    let name = text.trim().split([' ', '(', '[', '<']).next().unwrap_or_default();
+    name.split_once(':').map_or(name, |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -148,6 +244,42 @@ Status: install reinstreq half-installed
 Package: gone
 Status: deinstall ok config-files
 ";
+
+    #[test]
+    fn what_others_need_is_missed() {
+        let text = "\
+Package: rabbitmq-server
+Status: install ok installed
+Pre-Depends: init-system-helpers (>= 1.54~)
+Depends: adduser, erlang-base (>= 1:26) | erlang-base-hipe, python3:any, logger
+
+Package: init-system-helpers
+Status: install ok installed
+
+Package: adduser
+Status: install ok installed
+
+Package: python3
+Status: deinstall ok config-files
+
+Package: bsdutils
+Source: util-linux (2.41-5)
+Status: install ok installed
+Provides: logger (= 2.41), other
+
+Package: erlang-base
+Source: erlang
+Status: purge ok not-installed
+";
+        let status = Status::parse(text);
+        let names = ["rabbitmq-server".to_owned()];
+        let needed: Vec<&str> = status.needed_by(&names).into_iter().collect();
+        assert_eq!(needed, ["adduser", "bsdutils", "init-system-helpers", "rabbitmq-server"]);
+        let lacking = status.lacking(&names);
+        assert_eq!(lacking, [("rabbitmq-server", "erlang-base"), ("rabbitmq-server", "python3")]);
+        assert_eq!(status.source("bsdutils"), Some("util-linux"));
+        assert_eq!(status.source("erlang-base"), None);
+    }
 
     #[test]
     fn reads_states() {

@@ -6,6 +6,7 @@ pub(crate) mod journal;
 pub(crate) mod systemd;
 
 use crate::failure::Result;
+use crate::resource::store;
 use crate::resource::unit::stamp;
 use crate::run::Mode;
 use accounts::Accounts;
@@ -113,8 +114,12 @@ impl Machine {
         Ok(())
     }
 
-    /// Ends a run: systemd reads unit files that were written for units nobody declared.
+    /// Ends a run: which folders have data is written down, and systemd reads unit files that were written for units
+    /// nobody declared.
     pub(crate) async fn settle(&mut self) -> Result<()> {
+        if self.mode == Mode::Apply {
+            store::remember(&self.manifest)?;
+        }
         if self.reload_needed {
             let systemd = self.systemd().await?;
             self.reload_units(&systemd).await?;

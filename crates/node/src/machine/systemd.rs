@@ -98,8 +98,8 @@ impl Systemd {
         })
     }
 
-    /// Names of units that are in the state `failed`.
-    pub(crate) async fn failed(&self) -> Result<Vec<String>> {
+    /// Names of units that are in one of these states, for example `failed`.
+    pub(crate) async fn names(&self, states: &[&str]) -> Result<Vec<String>> {
         type Row = (
             String,
             String,
@@ -112,7 +112,7 @@ impl Systemd {
             String,
             OwnedObjectPath,
         );
-        let rows: Vec<Row> = body(&self.manager("ListUnitsFiltered", &(vec!["failed"],)).await?)?;
+        let rows: Vec<Row> = body(&self.manager("ListUnitsFiltered", &(states,)).await?)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 

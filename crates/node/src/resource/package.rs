@@ -1,12 +1,16 @@
 //! Debian packages, all of a role in one transaction.
 
+mod files;
+mod policy;
+
 use super::{Resource, Say};
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 use crate::machine::dpkg::{self, Status};
 use crate::process;
-use andamio_manifest::Package;
+use andamio_manifest::{Kind, Package};
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -26,6 +30,9 @@ const MIRROR: [&str; 6] = [
     "-o",
     "Acquire::https::Timeout=10",
 ];
+
+/// A configuration file that somebody deleted stays deleted for dpkg, unless it is told.
+const RESTORE: [&str; 2] = ["-o", "Dpkg::Options::=--force-confmiss"];
 
 const OPTIONS: [&str; 12] = [
     "apt-get",
@@ -63,11 +70,28 @@ impl Resource for Package {
                 diff.plus(format!("{name} installed{held}"));
             }
         }
+        if !self.absent {
+            for (package, needs) in status.lacking(&self.names) {
+                diff.minus(format!("{package} without {needs}, which it needs"));
+                diff.plus(format!("{needs} installed"));
+            }
+        }
+        for damaged in damaged(self, machine)? {
+            let more = if damaged.count == 1 {
+                String::new()
+            } else {
+                format!(" and {} more", damaged.count - 1)
+            };
+            diff.minus(format!("{} without its {}{more}", damaged.package, damaged.first));
+            diff.plus("its files are back");
+        }
         Ok(diff)
     }
 
     async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String> {
+        let guard = policy::guard(machine).await?;
         let done = transaction(self, machine, say).await;
+        drop(guard);
         // Maintainer scripts create accounts, also when the transaction fails half-way.
         machine.forget();
         machine.reload_needed = true;
@@ -83,18 +107,57 @@ async fn transaction(declared: &Package, machine: &mut Machine, say: &Say) -> Re
     recover(machine, say).await?;
     let status = machine.packages()?;
     let names = missing(declared, status);
-    if names.is_empty() {
+    let lacking = !declared.absent && !status.lacking(&declared.names).is_empty();
+    if lacking {
+        // Whoever was removed by force is missed by apt, too, before anything else.
+        apt_with_lists(&["--fix-broken", "install"], &[], say).await?;
+    }
+    if !names.is_empty() {
+        if declared.absent {
+            return apt(&["remove"], &names, say).await;
+        }
+        apt_with_lists(&["install"], &names, say).await?;
+    }
+    machine.forget();
+    let damaged = damaged(declared, machine)?;
+    if damaged.is_empty() {
         return Ok(());
     }
-    if !declared.absent && !have_lists() {
+    let names: Vec<&str> = damaged.iter().map(|damaged| damaged.package.as_str()).collect();
+    say.say(format!("installing {} again, of which files are missing", names.join(" ")));
+    apt_with_lists(&["--reinstall", RESTORE[0], RESTORE[1], "install"], &names, say).await
+}
+
+/// What is there and has lost files. Not those that the manifest wants gone.
+fn damaged(declared: &Package, machine: &mut Machine) -> Result<Vec<files::Damaged>> {
+    if declared.absent {
+        return Ok(Vec::new());
+    }
+    let manifest = std::rc::Rc::clone(&machine.manifest);
+    let gone: BTreeSet<&str> = manifest
+        .resources
+        .iter()
+        .filter_map(|resource| match &resource.kind {
+            Kind::File(file) if file.content.is_none() => Some(&*file.path),
+            _ => None,
+        })
+        .collect();
+    let status = machine.packages()?;
+    let there: Vec<String> =
+        declared.names.iter().filter(|name| status.installed(name)).cloned().collect();
+    Ok(files::damaged(&there, status, |path| gone.contains(path)))
+}
+
+/// Installs; reads the mirrors' lists first where there are none, and again where they are older than the mirror and
+/// name files that are gone.
+async fn apt_with_lists(verb: &[&str], names: &[&str], say: &Say) -> Result<()> {
+    if !have_lists() {
         update(say).await?;
     }
-    let verb = if declared.absent { "remove" } else { "install" };
-    match apt(&[verb], &names, say).await {
-        // A list that is older than the mirror names files that are gone.
-        Err(error) if !declared.absent && outdated(&error) => {
+    match apt(verb, names, say).await {
+        Err(error) if outdated(&error) => {
             update(say).await?;
-            apt(&[verb], &names, say).await
+            apt(verb, names, say).await
         }
         done => done,
     }
@@ -106,7 +169,7 @@ async fn recover(machine: &mut Machine, say: &Say) -> Result<()> {
         return Ok(());
     }
     say.say("finishing an interrupted dpkg");
-    let argv = ["dpkg", "--force-confold", "--configure", "-a"];
+    let argv = ["dpkg", "--force-confold", "--force-confmiss", "--configure", "-a"];
     let begin = Instant::now();
     let configured = loop {
         match process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await {
@@ -128,7 +191,7 @@ async fn recover(machine: &mut Machine, say: &Say) -> Result<()> {
         update(say).await?;
     }
     let names: Vec<&str> = broken.iter().map(String::as_str).collect();
-    let installed = apt(&["--reinstall", "install"], &names, say).await;
+    let installed = apt(&["--reinstall", RESTORE[0], RESTORE[1], "install"], &names, say).await;
     machine.forget();
     installed
 }
@@ -222,7 +285,13 @@ fn outdated(error: &Failure) -> bool {
         return false;
     }
     let text = error.to_string();
-    ["404", "Unable to fetch", "Unable to locate package", "has no installation candidate"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    [
+        "404",
+        "Unable to fetch",
+        "Unable to locate package",
+        "has no installation candidate",
+        "cannot be downloaded",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }

@@ -1,11 +1,14 @@
 //! System accounts.
 
+use super::file::look;
 use super::{Resource, Say};
 use crate::diff::Diff;
 use crate::failure::Result;
 use crate::machine::Machine;
 use crate::process;
 use andamio_manifest::User;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// The tools of the package passwd wait for a lock of theirs, but not long.
@@ -47,19 +50,39 @@ impl Resource for User {
 
 async fn change(declared: &User, machine: &mut Machine) -> Result<()> {
     let accounts = machine.accounts()?;
+    let (mut uid, mut gid) = former(declared)?;
+    // Numbers that another account has by now are that one's.
+    uid = declared.uid.or(uid.filter(|uid| accounts.account_name(*uid) == uid.to_string()));
+    gid = gid.filter(|gid| accounts.group_name(*gid) == gid.to_string());
     if accounts.group(&declared.group).is_none() {
-        process::run(&["groupadd", "--system", &declared.group], "", TOOL).await?;
+        let account = accounts.account(&declared.name);
+        let gid = account.map(|account| account.gid).or(gid).map(|gid| gid.to_string());
+        let mut argv = vec!["groupadd", "--system"];
+        if let Some(gid) = &gid {
+            argv.extend(["--gid", gid]);
+        }
+        argv.push(&declared.group);
+        process::run(&argv, "", TOOL).await?;
     }
-    let uid = declared.uid.map(|uid| uid.to_string());
+    let uid = uid.map(|uid| uid.to_string());
     let mut argv = match accounts.account(&declared.name) {
         // The home is a directory resource's business.
         None => vec!["useradd", "--system", "--no-create-home"],
         Some(_) => vec!["usermod"],
     };
     argv.extend(["--gid", &declared.group, "--home", &declared.home, "--shell", &declared.shell]);
-    if let Some(uid) = &uid {
+    if let Some(uid) = uid.as_ref().filter(|_| declared.uid.is_some() || argv[0] == "useradd") {
         argv.extend(["--uid", uid]);
     }
     argv.push(&declared.name);
     process::run(&argv, "", TOOL).await.map(drop)
+}
+
+/// The numbers that an account's folder belongs to: files of a deleted account are its own again. Never root's, which
+/// only says that the package is new.
+fn former(declared: &User) -> Result<(Option<u32>, Option<u32>)> {
+    let Some(folder) = &declared.owns else { return Ok((None, None)) };
+    let Some(meta) = look(Path::new(folder))? else { return Ok((None, None)) };
+    let ours = |id: u32| (id != 0).then_some(id);
+    Ok((ours(meta.uid()), ours(meta.gid())))
 }

@@ -65,9 +65,7 @@ pub(super) fn build(
     }
     let mut prepared = Vec::new();
     if let (Some(release), Some(context), true) = (release, context, work.release) {
-        let ops = instance.topology.with_role(Role::Ops).next();
-        let builder = ops.or_else(|| instance.topology.with_role(Role::App).next());
-        if let Some(builder) = builder {
+        if let Some(builder) = instance.topology.builder() {
             let machines: Vec<String> = apps.iter().map(|m| (*m).clone()).collect();
             let needs = machines.iter().chain([&builder.name]).map(|m| format!("machine:{m}"));
             let after = planned(needs.collect(), &steps);

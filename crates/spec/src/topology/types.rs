@@ -138,6 +138,12 @@ impl Topology {
         self.machines.iter().filter(move |m| m.roles.contains(&role))
     }
 
+    /// The machine that builds the application's image: the operations machine, else the first of the application's.
+    #[must_use]
+    pub fn builder(&self) -> Option<&Machine> {
+        self.with_role(Role::Ops).chain(self.with_role(Role::App)).next()
+    }
+
     /// Which of several database servers takes writes changes; a proxy on the application's machines knows.
     #[must_use]
     pub fn is_database_proxied(&self) -> bool {

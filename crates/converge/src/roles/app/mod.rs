@@ -31,9 +31,12 @@ pub(crate) const USER: &str = "10001";
 const FILES: &str = "/var/lib/andamio/files";
 const QUADLETS: &str = "/etc/containers/systemd";
 
-/// What runs and builds the application's image.
-pub(super) fn podman(out: &mut Resources) {
-    out.packages(&["podman", "crun"]);
+/// What runs the application's image, and with `builds` makes it.
+pub(super) fn podman(out: &mut Resources, builds: bool) {
+    // Named one by one, because nothing that is only recommended is installed.
+    let all = ["podman", "crun", "netavark", "buildah"];
+    out.packages(if builds { &all } else { &all[..3] });
+    out.off(&["podman.socket", "podman-auto-update.timer"]);
     out.file(file(
         "/etc/containers/containers.conf.d/10-andamio.conf",
         include_str!("containers.conf"),
@@ -43,7 +46,7 @@ pub(super) fn podman(out: &mut Resources) {
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
-    podman(&mut out);
+    podman(&mut out, builds(cx));
     proxy::add(cx, &mut out)?;
     let variables = app_environment(cx.inputs);
     let environment = out.file(secret_file(
@@ -91,6 +94,12 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         out.add(Kind::Probe(probe(cx, name, process, 60)));
     }
     Ok(out.into_list())
+}
+
+/// Whether the image is built on this machine: on the operations machine, or the first of the application's where
+/// there is none.
+fn builds(cx: &Cx<'_>) -> bool {
+    cx.inputs.topology.builder().is_some_and(|machine| machine.name == cx.machine.name)
 }
 
 /// Host side of a kept path.

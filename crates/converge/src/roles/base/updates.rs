@@ -24,9 +24,7 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
     });
     // Debian's own schedule is in nobody's window; its service only waits for a shutdown, with 20 MB
     // of Python. Not masked: a running timer that is masked counts as failed.
-    for name in ["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"] {
-        out.unit(Unit { enabled: Some(false), running: Some(false), ..unit(name) });
-    }
+    out.off(&["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"]);
     out.file(file("/etc/systemd/system/andamio-updates.service", include_str!("updates.service")));
     let position = cx.inputs.topology.machines.iter().position(|m| m.name == cx.machine.name);
     let position = u16::try_from(position.unwrap_or(0)).unwrap_or(0);

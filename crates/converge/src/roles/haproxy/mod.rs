@@ -1,7 +1,7 @@
 //! HAProxy without root: what the balancer and the proxy on the application's machines share.
 
 use crate::cx::Cx;
-use crate::machine::{Resources, file, strings, unit};
+use crate::machine::{NOLOGIN, Resources, file, strings, unit};
 use crate::tls;
 use andamio_manifest::{File, TakenUp, Unit};
 
@@ -23,6 +23,7 @@ ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 
 /// The package, which brings the account, and what it shows of itself.
 pub(super) fn begin(cx: &Cx<'_>, out: &mut Resources) {
+    out.account(GROUP, ("/var/lib/haproxy", NOLOGIN), "/var/lib/haproxy");
     out.packages(&["haproxy"]);
     if tls::has_identity(cx.inputs.topology, cx.machine) {
         // A reload would forget which database takes the writes.

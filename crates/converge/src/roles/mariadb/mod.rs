@@ -11,7 +11,7 @@ pub mod replica;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::machine::{Resources, file, secret_file, sensitive, strings, unit};
+use crate::machine::{Resources, file, secret_file, sensitive, store, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
@@ -19,7 +19,7 @@ use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
-    Resource, TakenUp, Unit,
+    Resource, Store, TakenUp, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::model::Layout;
@@ -29,6 +29,17 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const UNIT: &str = "mariadb.service";
+const DATA: &str = "/var/lib/mysql";
+/// As Debian's package does it when it is installed, without the server's configuration, which names what is not
+/// there yet.
+const INIT: [&str; 6] = [
+    "/usr/bin/mariadb-install-db",
+    "--no-defaults",
+    "--user=mysql",
+    "--datadir=/var/lib/mysql",
+    "--skip-test-db",
+    "--auth-root-authentication-method=socket",
+];
 pub(crate) const SOCKET: &str = "/run/mysqld/mysqld.sock";
 const ACCOUNT: &str = "app";
 const PASSWORD: &str = "mariadb_app_password";
@@ -43,7 +54,12 @@ pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKin
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("mariadb");
+    out.account("mysql", ("/nonexistent", "/bin/false"), DATA);
     out.packages(&["mariadb-server", "mariadb-backup"]);
+    out.add(Kind::Store(Store {
+        init: strings(&INIT),
+        ..store(DATA, 0o755, "mysql", &["mysql", "ibdata1", "grastate.dat"], UNIT)
+    }));
     // Without a restart, also by Galera.
     let taken_up = TakenUp::Reload(vec![UNIT.to_owned()]);
     tls::add_identity(cx, &mut out, (MARIADB_IDENTITY, "mysql"), taken_up);

@@ -8,7 +8,7 @@
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::machine::{Resources, file, secret_file, sensitive, unit};
+use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
@@ -28,6 +28,9 @@ const ADMIN_PASSWORD: &str = "rabbitmq_admin_password";
 const ACCOUNT: &str = "app";
 const PASSWORD: &str = "rabbitmq_app_password";
 const COOKIE: &str = "rabbitmq_erlang_cookie";
+/// Also the account's home.
+const DATA: &str = "/var/lib/rabbitmq";
+const SERVER: &str = "rabbitmq-server.service";
 const MANAGEMENT: &str = "127.0.0.1:15672";
 pub(super) const SECRETS: &[(&str, SecretKind)] = &[
     (ADMIN_PASSWORD, SecretKind::Password),
@@ -37,7 +40,13 @@ pub(super) const SECRETS: &[(&str, SecretKind)] = &[
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
+    out.account("rabbitmq", (DATA, NOLOGIN), DATA);
     out.packages(&["rabbitmq-server"]);
+    // What a server that was purged leaves has nothing of it.
+    out.add(directory("/etc/rabbitmq", 0o755, ("rabbitmq", "rabbitmq")));
+    // Its package makes an empty `mnesia`.
+    let holds = format!("mnesia/{}", member(&cx.machine.name));
+    out.add(Kind::Store(store(DATA, 0o755, "rabbitmq", &[&holds], SERVER)));
     let values = values(cx);
     tls::add_identity(cx, &mut out, (RABBITMQ_IDENTITY, "rabbitmq"), TakenUp::Alone);
     if cx.inputs.topology.with_role(Role::Rabbitmq).count() > 1 {
@@ -87,7 +96,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     out.unit(Unit {
         restart_on: parts,
         disrupts: disrupts(cx.inputs.topology, Role::Rabbitmq),
-        ..unit("rabbitmq-server.service")
+        ..unit(SERVER)
     });
     out.add(Kind::Probe(probe(cx, 120)));
     out.add(Kind::Rabbitmq(accounts(cx.inputs)));

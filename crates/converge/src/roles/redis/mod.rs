@@ -10,7 +10,7 @@ pub use layout::{RedisNode, redis_nodes};
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
+use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
 use crate::phase::disrupts;
 use crate::render::render;
 use crate::roles::Service;
@@ -33,14 +33,17 @@ pub(super) const SECRETS: &[(&str, SecretKind)] =
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("redis");
+    out.account("redis", ("/var/lib/redis", NOLOGIN), "/var/lib/redis");
     out.packages(&["redis-server", "redis-tools"]);
+    // As the package makes it.
+    out.add(directory("/var/lib/redis", 0o750, ("redis", "redis")));
     let unit_file = out.file(file(
         "/etc/systemd/system/redis-server@.service.d/10-andamio.conf",
         include_str!("unit.conf"),
     ));
     out.add(Kind::File(file("/etc/redis/repair.sh", include_str!("repair.sh"))));
-    // Debian's own instance starts as its package is installed, and takes the port of the first of these.
-    out.unit(Unit { enabled: Some(false), running: Some(false), ..unit("redis-server.service") });
+    // Debian's own instance, which takes the port of the first of these.
+    out.off(&["redis-server.service"]);
     let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
         .into_iter()
         .filter(|node| node.machine == cx.machine.name)
@@ -51,7 +54,9 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let alone = redis_nodes(cx.inputs.topology).len() == 1;
     for node in &nodes {
         let port = node.port;
-        out.add(directory(&format!("/var/lib/redis/{port}"), 0o750, ("redis", "redis")));
+        let folder = format!("/var/lib/redis/{port}");
+        let holds = ["nodes.conf", "appendonlydir"];
+        out.add(Kind::Store(store(&folder, 0o750, "redis", &holds, &server(port))));
         let config = out.file(secret_file(
             &format!("/etc/redis/redis-{port}.conf"),
             config(cx, node, maxmemory)?,
