@@ -14,6 +14,7 @@ mod browser;
 mod bucket;
 mod capture;
 mod cli;
+mod context;
 mod dev;
 mod emulator;
 mod flows;
@@ -31,6 +32,7 @@ mod small;
 mod surroundings;
 mod team;
 mod terraform;
+mod trees;
 
 use andamio_testkit::{Scenario, Steps};
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ const SHORT: &[Scenario] = &[
     bare::SCENARIO,
     hosts::SCENARIO,
     surroundings::SCENARIO,
+    context::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
@@ -63,6 +66,7 @@ const FULL: &[Scenario] = &[
     full::entry::SCENARIO,
     full::beside::SCENARIO,
     full::schema::SCENARIO,
+    full::context::SCENARIO,
 ];
 
 fn main() -> ExitCode {

@@ -12,8 +12,13 @@ const TOML: &str = "[project]\nname = \"small\"\n\
 
 /// A project with that many application machines in environment `one`.
 pub(crate) fn project(machines: u32) -> Sandbox {
-    let sandbox =
-        Sandbox::new(&format!("{TOML}app = {{ machines = {machines}, size = \"1x1\" }}\n"));
+    project_with(machines, "")
+}
+
+/// The same with more said of the machines, as `, disk = "5 GB"`.
+pub(crate) fn project_with(machines: u32, more: &str) -> Sandbox {
+    let app = format!("app = {{ machines = {machines}, size = \"1x1\"{more} }}\n");
+    let sandbox = Sandbox::new(&format!("{TOML}{app}"));
     let folder = sandbox.folder.join("app");
     fs::create_dir(&folder).unwrap();
     fs::copy(run::built("linode-emulator"), folder.join("program")).unwrap();

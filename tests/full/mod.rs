@@ -1,6 +1,7 @@
 //! Long scenarios, run by name before the work counts as done.
 
 pub(crate) mod beside;
+pub(crate) mod context;
 pub(crate) mod crashes;
 pub(crate) mod drills;
 pub(crate) mod emulator;

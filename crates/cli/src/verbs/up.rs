@@ -112,7 +112,7 @@ async fn locked(
 /// Builds the application's program, where the project says how: what would be deployed is only known
 /// afterwards.
 pub(crate) async fn prepare(instance: &Instance, output: &Output) -> Result<(), Stop> {
-    if release::context(instance)?.is_none() || instance.request.spec.app.prepare.is_empty() {
+    if !release::is_there(instance)? || instance.request.spec.app.prepare.is_empty() {
         return Ok(());
     }
     output.note(&format!("preparing: {}", instance.request.spec.app.prepare.join(" ")));

@@ -1,6 +1,7 @@
 //! Building the image with buildah on a machine of the instance, so that the host needs no container
 //! engine, and bringing it to the machines that run it.
 
+use super::{complaint, prune};
 use crate::failure::remote_fault;
 use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// Where images wait on a machine until podman has them.
 pub const ARCHIVES: &str = "/var/lib/andamio/images";
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Step: build a release on `builder` unless it is there, and put its archive on every other machine
 /// of `machines` that lacks the image.
@@ -29,6 +30,8 @@ impl Action for Build {
             let builder = self.session(&self.builder).await?;
             let mut changed = 0;
             if !has(&builder, &self.release).await? {
+                let machines = self.machines.iter().chain([&self.builder]).cloned().collect();
+                prune::prune(&self.instance, &self.release, machines).await;
                 context.doing(&format!("building {}", self.release.image));
                 let work = self.build(&builder, context);
                 while_it_runs(&self.instance, &self.builder, work).await?;
@@ -58,18 +61,10 @@ impl Build {
     }
 
     async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), Fault> {
-        let image = quote(&[&self.release.image]);
-        // Everything in a folder that goes away, whatever happens. A build that lost its power left its own.
-        let script = format!(
-            "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
-             d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
-             tar -x -C \"$d\" --no-same-owner; mkdir -p \"$d/target\"; \
-             buildah build --quiet --isolation chroot --layers=false --pull=missing \
-             --build-context target=\"$d/target\" -f \"$d/context/Containerfile\" -t {image} \"$d/context\""
-        );
         let mut said = Vec::new();
+        let script = script(&self.release.image, self.context.takes_target);
         let exit = session
-            .stream(&script, &self.context.tar(), |stream, bytes| {
+            .stream(&script, &self.context.archive, |stream, bytes| {
                 if stream == Stream::Err {
                     said.extend_from_slice(bytes);
                     if let Some(line) = String::from_utf8_lossy(bytes).lines().last() {
@@ -83,14 +78,9 @@ impl Build {
         if exit.success() {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> = text.lines().rev().take(12).collect();
-        let tail = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(Fault::new(
-            "image-build",
-            format!("buildah could not build the Containerfile:\n{tail}"),
-            "mend the Containerfile, then run the same command again",
-        ))
+        let said = String::from_utf8_lossy(&said);
+        let fault = complaint::fault(&said, &self.context, &self.builder);
+        Err(if fault.code == complaint::SPACE { prune::used(session, fault).await } else { fault })
     }
 
     /// From the builder to another machine, through the operator.
@@ -111,6 +101,26 @@ impl Build {
         }
         Ok(())
     }
+}
+
+/// What builds the image from a context on standard input, in a folder that goes away, whatever happens. A build
+/// that lost its power left its own. What a machine's limits are is said because buildah would raise
+/// them, which a machine without CAP_SYS_RESOURCE may not.
+#[must_use]
+pub fn script(image: &str, takes_target: bool) -> String {
+    let target = if takes_target { "--build-context target=\"$d/target\"" } else { "" };
+    format!(
+        "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
+         d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); \
+         trap 's=$?; [ $s -eq 0 ] || buildah rm --all >/dev/null 2>&1 || :; rm -rf \"$d\"; exit $s' EXIT; \
+         mkdir \"$d/tmp\"; export TMPDIR=\"$d/tmp\"; tar -x -p -C \"$d\" --no-same-owner --warning=no-timestamp; \
+         most() {{ n=$(sed -n \"s/^Max $1 *[^ ]* *\\([^ ]*\\).*/\\1/p\" /proc/self/limits); \
+         [ \"$n\" = unlimited ] && n=-1; echo \"$n:$n\"; }}; \
+         buildah build --quiet --isolation chroot --layers=false --pull=missing \
+         --ulimit nofile=\"$(most 'open files')\" --ulimit nproc=\"$(most processes)\" {target} \
+         --ignorefile \"$d/ignore\" -f \"$d/Containerfile\" -t {} \"$d/context\"",
+        quote(&[image])
+    )
 }
 
 async fn has(session: &Session, release: &Release) -> Result<bool, Fault> {

@@ -1,16 +1,22 @@
 //! The application's image: what goes into it, and building it on a machine of the instance.
 
+mod archive;
 mod build;
+mod complaint;
 pub(crate) mod containerfile;
 mod context;
+mod ignore;
+mod prune;
 
-pub use build::{ARCHIVES, Build};
+pub use build::{ARCHIVES, Build, script};
 pub use context::Context;
+pub use ignore::Ignore;
 
 use crate::{Failure, Instance, Kind};
 use andamio_converge::Release;
-use andamio_engine::{Timestamp, now};
+use andamio_engine::{StatePlace, Timestamp, now};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -33,18 +39,33 @@ pub struct Record {
 /// When the source folder or its Containerfile is missing, or a file that it wants from the build
 /// has not been made yet.
 pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
-    let spec = &instance.request.spec;
-    if !instance.environment.groups.contains_key(&andamio_spec::Group::App) {
-        return Ok(None);
+    let request = &instance.request;
+    let Some(source) = source(instance) else { return Ok(None) };
+    let mut private = vec![request.identity.clone()];
+    if let StatePlace::Folder(folder) = &request.state {
+        private.push(folder.clone());
     }
-    let source = instance.request.project.join(&spec.app.source);
-    Context::read(&source, &instance.request.target).map(Some)
+    Context::read(&source, &request.target, &private).map(Some)
+}
+
+/// The same question before anything has been prepared; nothing is read.
+///
+/// # Errors
+/// When there is no Containerfile.
+pub fn is_there(instance: &Instance) -> Result<bool, Failure> {
+    let Some(source) = source(instance) else { return Ok(false) };
+    context::containerfile(&source).map(|_| true)
+}
+
+fn source(instance: &Instance) -> Option<PathBuf> {
+    let deployed = instance.environment.groups.contains_key(&andamio_spec::Group::App);
+    deployed.then(|| instance.request.project.join(&instance.request.spec.app.source))
 }
 
 /// The release that a context becomes: named by its content.
 #[must_use]
 pub fn of(instance: &Instance, context: &Context) -> Release {
-    let id = context.digest();
+    let id = context.digest.clone();
     let image = format!("localhost/{}:{id}", instance.request.spec.project.name);
     Release { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
 }
@@ -152,10 +173,16 @@ async fn append(instance: &Instance, id: String, image: String) -> Result<(), Fa
     Ok(())
 }
 
-/// Notes that a release is live.
-pub(crate) async fn record(instance: &Instance, release: &Release) -> Result<(), Failure> {
+/// Notes that a release is live, and removes images that are not needed any more from these machines.
+pub(crate) async fn record(
+    instance: &Instance,
+    release: &Release,
+    machines: Vec<String>,
+) -> Result<(), Failure> {
     if current(instance).await?.is_some_and(|r| r.id == release.id) {
         return Ok(());
     }
-    append(instance, release.id.clone(), release.image.clone()).await
+    append(instance, release.id.clone(), release.image.clone()).await?;
+    prune::prune(instance, release, machines).await;
+    Ok(())
 }

@@ -23,7 +23,8 @@ pub(super) struct Delete(pub(super) Shared, pub(super) String);
 pub(super) struct Machine(pub(super) Shared, pub(super) String, pub(super) How);
 pub(super) struct Converge(pub(super) Shared, pub(super) Manifest);
 pub(super) struct Migrate(pub(super) Shared, pub(super) String, pub(super) Release);
-pub(super) struct Live(pub(super) Shared, pub(super) Release);
+/// The last: machines that have images.
+pub(super) struct Live(pub(super) Shared, pub(super) Release, pub(super) Vec<String>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
@@ -228,7 +229,7 @@ impl Action for Migrate {
 impl Action for Live {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            record(&self.0, &self.1).await.map_err(|f| f.fault)?;
+            record(&self.0, &self.1, self.2.clone()).await.map_err(|f| f.fault)?;
             Ok(Outcome::Ok)
         })
     }

@@ -123,19 +123,26 @@ impl Plan<'_> {
     /// What a new machine can be given while its service waits for others; answers what has to be done
     /// before anything else is.
     fn ground(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
-        let (machine, id) = (format!("machine:{name}"), format!("ground:{name}"));
+        let machine = format!("machine:{name}");
         if !steps.iter().any(|step| step.id == machine) {
             return None;
         }
         if self.work.create.iter().all(|created| created != name) {
             return Some(machine);
         }
+        self.lay(name, steps)
+    }
+
+    /// What all roles of a machine stand on, as a step of its own; answers its id.
+    pub(super) fn lay(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+        let (machine, id) = (format!("machine:{name}"), format!("ground:{name}"));
         if !steps.iter().any(|step| step.id == id) {
             let mut manifest = self.whole.iter().find(|m| m.machine == name)?.clone();
             manifest.resources.retain(|resource| resource.role == "base");
             let action = Converge(Arc::clone(self.instance), manifest);
             let step = Step::new(&id, format!("lay the ground of {name}"), action);
-            steps.push(step.on(name).after(vec![machine]));
+            let new = steps.iter().any(|step| step.id == machine);
+            steps.push(step.on(name).after(new.then_some(machine)));
         }
         Some(id)
     }

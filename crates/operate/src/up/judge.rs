@@ -49,6 +49,8 @@ pub(super) struct Work {
     pub(super) delete: Vec<String>,
     pub(super) release: bool,
     pub(super) migrate: bool,
+    /// After it all of the application's machines run this release, and it has to be noted as live.
+    pub(super) note: bool,
 }
 
 pub(super) struct Judged {
@@ -101,6 +103,8 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         work.release = true;
         work.migrate = true;
     }
+    work.note =
+        (input.release_changes || work.release || work.migrate) && runs_everywhere(input, &work);
     let (cost, over) = if input.own_machines { money::change(input) } else { (None, None) };
     let traffic = if input.own_machines {
         check_traffic(input.environment, input.currency)
@@ -206,6 +210,24 @@ fn one(
     };
     work.converge.dedup();
     MachineChange { name, action, note }
+}
+
+/// What runs is what is live, also where an earlier run brought it and did not see it come up.
+fn runs_everywhere(input: &Input<'_>, work: &Work) -> bool {
+    let differs = |event: &Event| match event {
+        Event::Resource { resource, outcome, .. } => {
+            matches!(outcome, Outcome::Changed | Outcome::Failed)
+                && of_release(input.project, resource)
+        }
+        Event::Started { .. } | Event::Done(_) => false,
+    };
+    input.topology.with_role(Role::App).all(|machine| {
+        work.converge.contains(&machine.name)
+            || match input.observed.checks.get(&machine.name) {
+                Some(Checked::Answered(said)) => !said.events.iter().any(differs),
+                Some(Checked::Silent { .. }) | None => false,
+            }
+    })
 }
 
 fn answered(input: &Input<'_>, machine: &str) -> bool {

@@ -11,6 +11,7 @@ use andamio_engine::Step;
 use andamio_manifest::Manifest;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) fn build(
@@ -59,8 +60,22 @@ pub(super) fn build(
     }
     plan.others(Group::Ops, &[], &mut steps);
     let apps: Vec<&String> = work.converge.iter().filter(|n| is_app(n)).collect();
+    let images: BTreeSet<String> = instance
+        .topology
+        .machines
+        .iter()
+        .filter(|m| m.roles.contains(&Role::App) || m.roles.contains(&Role::Ops))
+        .map(|m| m.name.clone())
+        .collect();
+    let note = |after: Vec<String>, steps: &mut Vec<Step>| {
+        if let (true, Some(release)) = (work.note, release) {
+            let action = Live(shared(), release.clone(), images.iter().cloned().collect());
+            steps.push(Step::new("live", "note the release as live", action).after(after));
+        }
+    };
     if apps.is_empty() {
         plan.others(Group::Balancer, &data, &mut steps);
+        note(Vec::new(), &mut steps);
         return Ok(steps);
     }
     let mut prepared = Vec::new();
@@ -79,6 +94,10 @@ pub(super) fn build(
             let title = format!("build {}", release.image);
             steps.push(Step::new("release", title, action).on(&builder.name).after(after));
             prepared.push("release".to_owned());
+        }
+        // Beside the build: when it fails, the machines are done up to there.
+        for name in apps.iter().filter(|name| !work.rolling.contains(**name)) {
+            prepared.extend(plan.lay(name, &mut steps));
         }
     }
     let mut before_app = data;
@@ -120,12 +139,6 @@ pub(super) fn build(
         }
     }
     plan.others(Group::Balancer, &live, &mut steps);
-    if let Some(release) = release {
-        let action = Live(shared(), release.clone());
-        if !work.release && !work.migrate {
-            return Ok(steps);
-        }
-        steps.push(Step::new("live", "note the release as live", action).after(live));
-    }
+    note(live, &mut steps);
     Ok(steps)
 }

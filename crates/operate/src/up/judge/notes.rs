@@ -15,6 +15,11 @@ pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Stri
                 .to_owned(),
         );
     }
+    if work.note && work.converge.is_empty() {
+        notes.push(
+            "the machines run this release already; `up` notes it as the live one".to_owned(),
+        );
+    }
     if work.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }

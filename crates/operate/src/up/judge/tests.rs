@@ -78,6 +78,15 @@ impl World {
     }
 
     fn judge_with(&self, limit: &[&str], accept: &BTreeMap<String, String>) -> Judged {
+        self.judge_release(limit, accept, false)
+    }
+
+    fn judge_release(
+        &self,
+        limit: &[&str],
+        accept: &BTreeMap<String, String>,
+        release_changes: bool,
+    ) -> Judged {
         let environments = &self.spec.environments;
         let limit: Vec<String> = limit.iter().map(|&name| name.to_owned()).collect();
         judge(&Input {
@@ -85,7 +94,7 @@ impl World {
             environment: environments.iter().find(|e| e.name == self.topology.env).unwrap(),
             observed: &self.observed,
             same_declaration: &BTreeMap::new(),
-            release_changes: false,
+            release_changes,
             live: true,
             own_machines: true,
             accept,
@@ -208,4 +217,24 @@ fn money_is_a_refusal_that_can_be_overridden_and_a_limit_is_not() {
     assert!(accepted.report.notes.iter().any(|note| note.contains("agreed with Marta")));
     // What was reviewed with a reason is another plan than without.
     assert_ne!(accepted.report.id, refused.report.id);
+}
+
+#[test]
+fn a_release_that_all_machines_run_is_noted_and_no_other() {
+    let judge = |world: &World, limit: &[&str], changes: bool| {
+        world.judge_release(limit, &BTreeMap::new(), changes)
+    };
+    let mut world = World::new("prod");
+    assert!(!judge(&world, &[], false).work.note, "it is noted already");
+    let late = judge(&world, &[], true);
+    assert!(late.work.note && late.report.empty && !late.work.release, "{:?}", late.work);
+    assert!(late.report.notes.iter().any(|note| note.contains("already")), "{:?}", late.report);
+    let quadlet = "file:/etc/containers/systemd/ficharfirm-web.container";
+    world.says("app-2", vec![event(quadlet, Outcome::Changed, "+ x")]);
+    assert!(judge(&world, &[], true).work.note, "app-2 is brought there");
+    assert!(!judge(&world, &["app-1"], true).work.note, "app-2 stays with another");
+    world.says("app-2", vec![event("file:/etc/hosts", Outcome::Changed, "+ x")]);
+    assert!(judge(&world, &["app-1"], true).work.note, "it differs in something else");
+    world.is_away("app-3");
+    assert!(!judge(&world, &["app-1"], true).work.note, "nobody knows what app-3 runs");
 }

@@ -1,0 +1,85 @@
+//! Old images: each machine keeps what is live, one release to go back to, and what is being deployed.
+
+use super::{ARCHIVES, SERIES, build::PATIENCE};
+use crate::Instance;
+use crate::instance::while_it_runs;
+use andamio_converge::Release;
+use andamio_engine::Fault;
+use andamio_remote::{Session, quote};
+use futures_util::future::join_all;
+
+/// Removes what is not kept from these machines. It is no condition for anything: a machine where it
+/// fails is cleaned by the next deployment.
+pub(super) async fn prune(instance: &Instance, release: &Release, mut machines: Vec<String>) {
+    machines.sort();
+    machines.dedup();
+    let mut keep = kept(instance).await;
+    keep.push(release.id.clone());
+    let script = &script(
+        &instance.request.spec.project.name,
+        &keep,
+        // Servers that somebody has already may have images of somebody else.
+        instance.local().is_ok(),
+    );
+    let inventory = &instance.inventory();
+    let work = machines.iter().filter_map(|machine| {
+        let found = inventory.get(machine)?;
+        Some(async move {
+            let session = instance.nodes.session(found, PATIENCE).await.ok()?;
+            let work = async { Ok::<_, Fault>(session.output(script, &[]).await.ok()) };
+            while_it_runs(instance, machine, work).await.ok()?
+        })
+    });
+    join_all(work).await;
+}
+
+/// Ids of the live release and of the one before.
+async fn kept(instance: &Instance) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for number in instance.store.numbers(SERIES).await.unwrap_or_default().into_iter().rev() {
+        let Ok(body) = instance.store.read(SERIES, number).await else { continue };
+        let Ok(record) = serde_json::from_slice::<super::Record>(&body) else { continue };
+        if !record.id.is_empty() && !kept.contains(&record.id) {
+            kept.push(record.id);
+        }
+        if kept.len() == 2 {
+            break;
+        }
+    }
+    kept
+}
+
+/// podman itself refuses to remove what a container is made of, running or not.
+fn script(project: &str, keep: &[String], own_machine: bool) -> String {
+    let name = |id: &String| format!("localhost/{project}:{id}");
+    let names: Vec<String> = keep.iter().map(name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let files: Vec<String> =
+        keep.iter().map(|id| format!("! -name {}", quote(&[&format!("{id}.tar")]))).collect();
+    let reference = quote(&[&format!("reference=localhost/{project}")]);
+    let unnamed = if own_machine { "podman image prune --force >/dev/null 2>&1;" } else { "" };
+    format!(
+        "find {ARCHIVES} -type f {} -delete 2>/dev/null; \
+         for i in $(podman images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' --filter {reference}); do \
+         for k in {}; do [ \"$i\" = \"$k\" ] && continue 2; done; podman rmi \"$i\" >/dev/null 2>&1; done; \
+         {unnamed} :",
+        files.join(" "),
+        quote(&names),
+    )
+}
+
+/// The same fault with what is used on that machine's disk.
+pub(super) async fn used(session: &Session, fault: Fault) -> Fault {
+    let command = "df -h --output=size,used,avail /var/lib/containers | tail -n 1; podman system df --format '{{.Type}} {{.Size}}' | head -n 1";
+    let Ok(output) = session.output(command, &[]).await else { return fault };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    let disk: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    let [size, used, free] = disk.as_slice() else { return fault };
+    let images = lines.next().and_then(|line| line.strip_prefix("Images ")).unwrap_or("unknown");
+    let message = format!(
+        "{}\n{used} of {size} are used now, {free} free; images that are kept take {images}",
+        fault.message
+    );
+    Fault { message, ..fault }
+}
