@@ -4,6 +4,8 @@
 //! logs of all machines), S1 (who may reach whom), and point 1 of what no comparable tool has.
 
 use crate::browser;
+use andamio_spec::reserved::is_own_unit;
+use andamio_spec::topology::ports;
 use andamio_testkit::{
     Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, host, http, run, sandbox::DEADLINE,
 };
@@ -61,7 +63,56 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         unchanged(s);
         verify(s);
     })?;
+    steps.step("a secret reaches processes and one-offs byte for byte", || secrets(s));
+    steps.step("what listens beside a process is what no process may have", || reserved(s));
     steps.must("down leaves nothing again", || down(s))
+}
+
+/// Also one that no line of a file can carry. Nobody has a key that was made with the former one.
+fn secrets(s: &Sandbox) {
+    let set = |value: &str| {
+        command::run_with(s.command(&["secret", "set", "dev", "SESSION_KEY"]), value, DEADLINE)
+    };
+    let most = 100 * 1024;
+    let stored = || s.on("dev", "app-1", "podman secret ls --quiet").lines().count();
+    for (value, is_stored) in [
+        ("-----BEGIN KEY-----\n$a \"b\" 'c' \\d %n\té\r\n\n-----END KEY-----\n\n".to_owned(), 1),
+        ("x".repeat(most), 1),
+        ("one line is in the file of variables again".to_owned(), 0),
+    ] {
+        drop(set(&value).expect(0));
+        drop(s.ok(&["up", "dev", "-y"]));
+        assert_eq!(stored(), is_stored);
+        let process = "cat /proc/$(podman inspect -f '{{.State.Pid}}' ficharfirm-web)/environ";
+        let environment = s.run(&["exec", "dev", "app-1", "--", process]).expect(0).stdout;
+        let found = environment.split('\0').find_map(|v| v.strip_prefix("SESSION_KEY="));
+        assert!(found == Some(&*value), "{} bytes: {found:?}", value.len());
+        verify(s);
+        drop(s.run(&["plan", "dev", "--exit-code"]).expect(0));
+    }
+    for value in ["y".repeat(most + 1), "a\0b".to_owned()] {
+        assert!(set(&value).expect(64).stderr.contains("secret-value"));
+    }
+}
+
+fn reserved(s: &Sandbox) {
+    let listening = s.on("dev", "app-1", "ss -Htln | awk '{ print $4 }'");
+    for address in listening.lines() {
+        let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+        // The process's own.
+        let known = port == 8080 || ports::beside_processes(port).is_some();
+        assert!(known, "a process could take port {port} from the machine:\n{listening}");
+    }
+    let units =
+        s.on("dev", "app-1", "systemctl list-unit-files --no-legend --type service,timer,socket");
+    for unit in units.lines().filter_map(|line| line.split_whitespace().next()) {
+        let name = unit.rsplit_once('.').unwrap().0.trim_end_matches('@');
+        // A process's name has no dot.
+        let name = Some(name).filter(|name| !name.contains('.'));
+        let Some((project, process)) = name.and_then(|name| name.split_once('-')) else { continue };
+        let own = project == "ficharfirm" || is_own_unit(project, process);
+        assert!(own, "a process could be called as the machine's {unit}");
+    }
 }
 
 /// The URL, when everything is healthy.

@@ -97,46 +97,65 @@ const BEFORE_CODE: &[&str] = &[
 ];
 
 fn codes() {
-    let (mut used, mut all) = (BTreeSet::new(), String::new());
+    let mut used = BTreeSet::new();
     for room in rooms().into_keys().filter(|room| !OUTSIDE[1..].contains(&room.as_str())) {
         for file in sources(&run::checkout().join("crates").join(room).join("src")) {
             let text = fs::read_to_string(&file).unwrap();
-            let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
-            used.extend(codes_of(shipped));
-            all.push_str(shipped);
+            used.extend(codes_of(text.split("#[cfg(test)]").next().unwrap_or_default()));
         }
     }
     assert!(used.len() > 50, "the search finds too little: {used:?}");
     let text = fs::read_to_string(run::checkout().join("docs/errors.md")).unwrap();
-    let explained: BTreeSet<String> =
-        text.lines().filter_map(|l| l.strip_prefix("### ")).map(str::to_owned).collect();
+    let headings: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("### ")).collect();
+    let explained: BTreeSet<String> = headings.iter().map(|&code| code.to_owned()).collect();
+    assert_eq!(headings.len(), explained.len(), "a code has two entries");
     let missing: Vec<_> = used.difference(&explained).collect();
     assert!(missing.is_empty(), "codes without an entry: {missing:?}");
-    // Some are chosen at run time.
-    let gone: Vec<_> = explained.iter().filter(|c| !all.contains(&format!("\"{c}\""))).collect();
-    assert!(gone.is_empty(), "entries that nothing uses: {gone:?}");
+    let gone: Vec<_> = explained.difference(&used).collect();
+    assert!(gone.is_empty(), "entries of codes that nothing gives: {gone:?}");
 }
 
-/// The first literal after each of [`BEFORE_CODE`], behind at most one other argument.
+/// The codes in a source: the literal, or the constant of the same file, after each of [`BEFORE_CODE`],
+/// behind at most one other argument; and what comes after a kind of failure or an exit status in a list.
 fn codes_of(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for before in BEFORE_CODE {
-        for (_, rest) in text.match_indices(before).map(|(at, _)| text.split_at(at + before.len()))
-        {
-            let mut rest = rest.trim_start();
-            if ["Kind::", "Exit::", "Severity::"].iter().any(|kind| rest.starts_with(kind)) {
-                rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
-            }
-            let Some(literal) = rest.strip_prefix('"').and_then(|r| r.split('"').next()) else {
-                continue;
-            };
-            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
-            if !literal.is_empty() && literal.chars().all(kebab) {
-                found.insert(literal.to_owned());
-            }
+    let after = |before: &'static str| {
+        text.match_indices(before).map(move |(at, _)| text.split_at(at + before.len()).1)
+    };
+    for rest in BEFORE_CODE.iter().flat_map(|before| after(before)) {
+        let kinds = ["Kind::", "crate::Kind::", "Exit::", "Severity::", "kind,"];
+        let mut rest = rest.trim_start();
+        if kinds.iter().any(|kind| rest.starts_with(kind)) {
+            rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
         }
+        found.extend(code(text, rest));
+    }
+    for rest in ["Kind::", "Exit::"].into_iter().flat_map(after) {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        found.extend(rest.strip_prefix(',').and_then(|rest| code(text, rest.trim_start())));
+    }
+    // What a match decides.
+    for rest in after("let code = match ") {
+        let arms = rest.split("};").next().unwrap_or_default();
+        let values = arms.split("=>").skip(1);
+        found.extend(values.filter_map(|value| code(text, value.trim_start())));
     }
     found
+}
+
+/// A literal, or the constant that stands for one.
+fn code(text: &str, rest: &str) -> Option<String> {
+    let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+    let literal = match rest.strip_prefix('"') {
+        Some(rest) => rest.split('"').next(),
+        None => {
+            let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+            let name = rest.split(|c: char| !is_name(c)).next().filter(|name| name.len() > 1)?;
+            let (_, value) = text.split_once(&format!("const {name}: &str = \""))?;
+            value.split('"').next()
+        }
+    }?;
+    (!literal.is_empty() && literal.chars().all(kebab)).then(|| literal.to_owned())
 }
 
 fn table(file: &Path) -> Table {

@@ -46,7 +46,7 @@ pub(crate) struct Global {
     /// Say more
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
-    /// Say only what went wrong
+    /// Say only what was asked for and what went wrong
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 }

@@ -26,7 +26,7 @@ pub use roles::rabbitmq::member as rabbitmq_member;
 pub use roles::redis::{RedisNode, redis_nodes};
 pub use roles::{Service, health};
 pub use secret::{SecretKind, SecretSpec};
-pub use secrets::secret_names;
+pub use secrets::{secret_names, secret_value_problem};
 pub use tls::authority_certificate;
 
 use andamio_manifest::{Manifest, VERSION};

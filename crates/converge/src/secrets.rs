@@ -35,12 +35,17 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
     let specs = secret_names(inputs.spec, inputs.topology);
     let missing: Vec<String> = specs
         .iter()
-        .filter(|secret| inputs.secret(&secret.name).is_empty())
+        // An application's may be empty: it is its own business.
+        .filter(|secret| match secret.kind {
+            SecretKind::Given => !inputs.secrets.contains_key(&secret.name),
+            _ => inputs.secret(&secret.name).is_empty(),
+        })
         .map(|secret| secret.name.clone())
         .collect();
     if !missing.is_empty() {
         return Err(Error::MissingSecrets(missing));
     }
+    let mut others = 0;
     for secret in specs {
         let value = inputs.secret(&secret.name);
         let is_pem =
@@ -51,12 +56,41 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
         if secret.kind != SecretKind::Given && !is_plain(value) {
             return Err(Error::SecretForm(secret.name));
         }
-        if secret.kind == SecretKind::Given && !roles::app::may_be_named(&secret.name) {
-            return Err(Error::SecretName(secret.name));
+        if secret.kind == SecretKind::Given {
+            secret_value_problem(value, others)
+                .map_err(|problem| Error::SecretValue(secret.name, problem))?;
+            others += value.len();
         }
-        if value.contains(['\n', '\r', '\0']) {
-            return Err(Error::SecretLines(secret.name));
-        }
+    }
+    Ok(())
+}
+
+/// Bytes of one value: the kernel gives a process no variable of more than 128 KiB, its name included.
+const SECRET_MOST: usize = 100 * 1024;
+/// Bytes of all values of an application: the kernel starts no program with more than 2 MiB of variables and
+/// arguments, wherever stacks have their usual size of 8 MiB.
+const SECRETS_MOST: usize = 1024 * 1024;
+
+/// Whether a value can be a process's variable beside others of so many bytes.
+///
+/// # Errors
+/// Why not, in words that follow on the name.
+pub fn secret_value_problem(value: &str, others: usize) -> Result<(), String> {
+    if value.contains('\0') {
+        return Err("has a NUL byte in it, which no environment variable can have".to_owned());
+    }
+    if value.len() > SECRET_MOST {
+        return Err(format!(
+            "has {} bytes; an environment variable can have {SECRET_MOST}",
+            value.len()
+        ));
+    }
+    if value.len() + others > SECRETS_MOST {
+        return Err(format!(
+            "has {} bytes, and the application's others have {others}: a process is given {SECRETS_MOST} \
+             of them at most",
+            value.len()
+        ));
     }
     Ok(())
 }

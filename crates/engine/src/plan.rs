@@ -16,9 +16,14 @@ pub enum MachineAction {
     Unreachable,
 }
 
-impl MachineAction {
-    fn interrupts(self) -> bool {
-        matches!(self, Self::Replace | Self::Delete | Self::Unreachable)
+/// The first of them by name, and how many more.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.split_at_checked(SHOWN) {
+        Some((first, rest)) if !rest.is_empty() => {
+            format!("{} and {} more", first.join(", "), rest.len())
+        }
+        _ => names.join(", "),
     }
 }
 
@@ -121,10 +126,72 @@ impl PlanReport {
         plan
     }
 
-    /// True when running it interrupts users or loses data, so that `up` asks first.
+    /// What running it does to users and data, so that `up` asks first; `None` when it does nothing to them.
     #[must_use]
-    pub fn asks(&self) -> bool {
-        self.changes.iter().any(|c| c.disrupts)
-            || self.machines.iter().any(|m| m.action.interrupts())
+    pub fn question(&self) -> Option<String> {
+        let named = |action: &[MachineAction]| {
+            let of = self.machines.iter().filter(|m| action.contains(&m.action));
+            of.map(|m| m.name.clone()).collect::<Vec<_>>()
+        };
+        let gone = named(&[MachineAction::Delete, MachineAction::Replace]);
+        let silent = named(&[MachineAction::Unreachable]);
+        let changed = self.changes.iter().filter(|change| change.disrupts);
+        let changed: Vec<String> =
+            changed.map(|change| format!("{} {}", change.machine, change.resource)).collect();
+        let mut said = Vec::new();
+        if !gone.is_empty() {
+            said.push(format!("removes {} with all data on it", few(&gone)));
+        }
+        if !silent.is_empty() {
+            said.push(format!("restarts {}, which users may be using", few(&silent)));
+        }
+        if !changed.is_empty() {
+            said.push(format!("interrupts users by a change of {}", few(&changed)));
+        }
+        let what = match said.as_slice() {
+            [] => return None,
+            [one] => one.clone(),
+            several => several.join("; it "),
+        };
+        Some(format!("This {what} ({}@{}).", self.env, self.place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(machines: &[(&str, MachineAction)], disrupting: &[&str]) -> PlanReport {
+        let machine = |(name, action): &(&str, MachineAction)| MachineChange {
+            name: (*name).to_owned(),
+            action: *action,
+            note: String::new(),
+        };
+        let change = |resource: &&str| Change {
+            machine: "app-1".to_owned(),
+            resource: (*resource).to_owned(),
+            action: "change".to_owned(),
+            reason: Reason::Spec,
+            diff: String::new(),
+            disrupts: true,
+        };
+        let machines = machines.iter().map(machine).collect();
+        let changes = disrupting.iter().map(change).collect();
+        PlanReport::new("dev", "local", machines, changes, None, Vec::new(), Vec::new())
+    }
+
+    #[test]
+    fn a_question_says_what_happens_to_whom() {
+        assert_eq!(report(&[("app-1", MachineAction::Create)], &[]).question(), None);
+        let asked =
+            report(&[("app-3", MachineAction::Delete)], &["unit:lab-web.service"]).question();
+        let wanted = "This removes app-3 with all data on it; it interrupts users by a change of \
+                      app-1 unit:lab-web.service (dev@local).";
+        assert_eq!(asked.as_deref(), Some(wanted));
+        let asked = report(&[("app-1", MachineAction::Unreachable)], &[]).question();
+        let wanted = "This restarts app-1, which users may be using (dev@local).";
+        assert_eq!(asked.as_deref(), Some(wanted));
+        let asked = report(&[], &["a", "b", "c", "d", "e", "f"]).question().unwrap();
+        assert!(asked.contains("app-1 d and 2 more"), "{asked}");
     }
 }

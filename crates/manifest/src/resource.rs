@@ -26,6 +26,7 @@ pub enum Kind {
     Unit(Unit),
     Identity(Identity),
     Image(Image),
+    Secrets(Secrets),
     Mariadb(Mariadb),
     Redis(Redis),
     Rabbitmq(Rabbitmq),
@@ -189,6 +190,15 @@ pub struct Image {
     pub archive: String,
 }
 
+/// Of the secrets in podman's store, those whose names begin with `prefix`: exactly these. A container takes
+/// them as variables of its environment, byte for byte, which a file of variables cannot carry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Secrets {
+    pub prefix: String,
+    /// Name without the prefix → value: not empty, without NUL.
+    pub values: BTreeMap<String, Text>,
+}
+
 /// Databases and accounts of a local MariaDB server, asked over its Unix socket as root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mariadb {
@@ -306,6 +316,10 @@ pub struct Probe {
     pub check: Check,
     /// Seconds to wait for it.
     pub deadline_s: u64,
+    /// The unit that would answer: while it ends again and again nobody has to be waited for, and its journal
+    /// says why there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -352,6 +366,7 @@ impl Resource {
             Kind::Unit(u) => format!("unit:{}", u.name),
             Kind::Identity(i) => format!("identity:{}", i.path),
             Kind::Image(i) => format!("image:{}", i.name),
+            Kind::Secrets(s) => format!("secrets:{}", s.prefix),
             Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
             Kind::Redis(r) => format!("redis:{}", r.port),
             Kind::Rabbitmq(_) => "rabbitmq:accounts".to_owned(),

@@ -18,6 +18,10 @@ impl Mask {
         for resource in &manifest.resources {
             match &resource.kind {
                 Kind::File(file) => mask.add_lines(file.content.as_ref()),
+                Kind::Secrets(s) => s.values.values().for_each(|value| {
+                    mask.add(value);
+                    mask.add_lines(Some(value));
+                }),
                 Kind::Mariadb(m) => m.accounts.iter().for_each(|a| mask.add(&a.password)),
                 Kind::Redis(r) => mask.add(&r.password),
                 Kind::RedisCluster(c) => mask.add(&c.password),

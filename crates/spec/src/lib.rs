@@ -9,6 +9,7 @@ pub mod model;
 mod names;
 mod parse;
 pub mod price;
+pub mod reserved;
 mod schedule;
 mod state;
 pub mod topology;

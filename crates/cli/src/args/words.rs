@@ -7,10 +7,25 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub(crate) enum SecretVerb {
     /// Set a value, read from standard input; `up` brings it to the machines
-    Set { env: String, name: String },
+    #[command(after_help = "Examples:\n  andamio secret set dev SESSION_KEY < key.txt\n  \
+                            andamio secret set dev JWT_KEY < key.pem\n  printf %s \"$TOKEN\" | andamio secret set dev TOKEN\n\n\
+                            Text of up to 100 KiB, which the application finds in its environment byte for byte. Of a single\n\
+                            line the end of the line is left out (echo writes one) unless --exact is said; several lines are\n\
+                            kept as they are.")]
+    Set {
+        env: String,
+        name: String,
+        /// Keep the end of a single line too
+        #[arg(long)]
+        exact: bool,
+    },
     /// List the names
+    #[command(
+        after_help = "Examples:\n  andamio secret list dev\n  andamio secret list dev --json"
+    )]
     List { env: String },
-    /// Remove a value
+    /// Remove a value; the next `up` makes one up
+    #[command(after_help = "Example:\n  andamio secret rm dev SESSION_KEY")]
     Rm { env: String, name: String },
     /// Make what the machines sign their certificates with anew; `up` brings it to them
     #[command(after_help = "Example:\n  andamio secret renew prod && andamio up prod\n\n\

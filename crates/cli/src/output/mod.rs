@@ -56,6 +56,13 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Text that says no more than that all went well, which `-q` does not want to hear.
+    pub(crate) fn done(&self, text: &str) {
+        if !self.json && !self.quiet {
+            self.answer(text);
+        }
+    }
+
     /// Columns of the terminal that reads the answer; 80 where there is none.
     pub(crate) fn width(&self) -> usize {
         console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
@@ -104,8 +111,9 @@ impl Output {
                 }
                 let style = Style::detect(std::io::stderr().is_terminal());
                 let mut text = format!("{} {}", style.red("error:"), fault.message);
-                if !fault.help.is_empty() {
-                    text.push_str(&format!("\n{} {}", style.bold(" help:"), fault.help));
+                let sudo = if lacks_rights(&fault.code, &fault.message) { SUDO } else { "" };
+                if !fault.help.is_empty() || !sudo.is_empty() {
+                    text.push_str(&format!("\n{} {sudo}{}", style.bold(" help:"), fault.help));
                 }
                 self.complain(&text);
                 self.more(more([fault.code.as_str()]));
@@ -120,6 +128,14 @@ impl Output {
             self.complain(&format!("{} {address}", style.bold(" more:")));
         }
     }
+}
+
+const SUDO: &str = "it belongs to another account: run the same command with sudo; or ";
+
+/// Something on this host, not on a machine, belongs to another account than this one, which is not root's.
+fn lacks_rights(code: &str, message: &str) -> bool {
+    let here = ["state", "ledger", "identity", "local", "init"].contains(&code);
+    here && message.contains("(os error 13)") && !nix::unistd::geteuid().is_root()
 }
 
 /// The contract's `check` document.

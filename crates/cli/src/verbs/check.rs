@@ -28,7 +28,7 @@ pub(crate) fn check(global: &Global, output: &Output, explained: bool) -> Result
             output.answer(&display(&settings, output.width(), output.style));
         }
         if ok {
-            output.answer(&format!("{file} is fine."));
+            output.done(&format!("{file} is fine."));
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Spec })

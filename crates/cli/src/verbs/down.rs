@@ -24,9 +24,8 @@ pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Res
                 "place": topology.place, "status": "ok", "changed": 0, "failed": 0,
                 "duration_s": 0.0, "error": null, "next": [],
             }));
-        } else {
-            output.answer(&format!("Nothing of {} is on this host.", instance.name()));
         }
+        output.done(&format!("Nothing of {} is on this host.", instance.name()));
         return Ok(Exit::Done);
     }
     let lock = run::lock(&instance, "down", output).await?;
@@ -54,12 +53,10 @@ async fn locked(
         run::steps(instance, "down", &report.id, &steps, &[], (lock, output)).await?;
     let env = &instance.topology.env;
     let exit = run::finish(output, &record, &outcome, &[format!("andamio up {env}")])?;
-    if !output.json {
-        output.answer(&if report.empty {
-            format!("Nothing of {} is on this host.", instance.name())
-        } else {
-            format!("{} is gone. Its ledger and secrets stay in the state.", instance.name())
-        });
-    }
+    output.done(&if report.empty {
+        format!("Nothing of {} is on this host.", instance.name())
+    } else {
+        format!("{} is gone. Its ledger and secrets stay in the state.", instance.name())
+    });
     Ok(exit)
 }

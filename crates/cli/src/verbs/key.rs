@@ -4,6 +4,7 @@ use crate::output::{Output, Style, table};
 use crate::project::ring;
 use crate::run::confirm;
 use andamio_operate::key::{Changed, Key, Keys, Member, Removal, Ring};
+use andamio_spec::reserved::is_own_secret;
 use serde_json::json;
 
 pub(crate) async fn key(
@@ -159,9 +160,8 @@ async fn remove(ring: &Ring, output: &Output, word: &str, yes: bool) -> Result<E
 fn rotate(removal: &Removal, ring: &Ring) -> Vec<String> {
     let mut next = vec![format!("git add {}", ring.file.display())];
     for (instance, names) in &removal.seen {
-        // Only an application's secrets are named like variables.
-        let own = names.iter().filter(|n| n.chars().all(|c| !c.is_lowercase() && c != '-'));
-        next.extend(own.map(|name| format!("andamio secret set {instance} {name}")));
+        let given = names.iter().filter(|name| !is_own_secret(name));
+        next.extend(given.map(|name| format!("andamio secret set {instance} {name}")));
     }
     next
 }

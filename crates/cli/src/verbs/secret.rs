@@ -34,15 +34,23 @@ pub(crate) async fn secret(
         look.declared(name)?;
     }
     let value = match what {
-        SecretVerb::Set { .. } => Some(read_value()?),
+        SecretVerb::Set { name, exact, .. } => {
+            let value = read_value(*exact)?;
+            look.fits(name, &value)?;
+            Some(value)
+        }
         _ => None,
     };
+    let empty = value.as_ref().is_some_and(String::is_empty);
     let lock = run::lock(&look, "secret", output).await?;
     let result = change(request, what, value).await;
     release_lock(lock).await;
     result?;
     if output.json {
         output.document(&json!({ "v": 1, "type": "secret", "changed": true }));
+    }
+    if empty {
+        output.note("The value is empty.");
     }
     output.note(&format!("`andamio up {env}` brings it to the machines."));
     Ok(Exit::Done)
@@ -64,21 +72,52 @@ async fn change(
 }
 
 /// From standard input, so that it is in no history and no process list.
-fn read_value() -> Result<String, Stop> {
+fn read_value(exact: bool) -> Result<String, Stop> {
     if std::io::stdin().is_terminal() {
         return Err(Stop::usage(
             "the value is read from standard input",
             "for example: andamio secret set dev SESSION_KEY < key.txt",
         ));
     }
-    let mut value = String::new();
+    let mut value = Vec::new();
     std::io::stdin()
         .lock()
-        .read_to_string(&mut value)
-        .map_err(|e| Stop::usage(format!("the value cannot be read: {e}"), "give it as text"))?;
-    let value = value.trim_end_matches(['\n', '\r']).to_owned();
-    if value.is_empty() {
-        return Err(Stop::usage("the value is empty", "give it on standard input"));
+        .read_to_end(&mut value)
+        .map_err(|e| Stop::failed("stdin", e, "give the value in a file that can be read"))?;
+    let value = String::from_utf8(value).map_err(|_| {
+        Stop::usage("the value is not UTF-8 text", "encode it, for example with base64")
+    })?;
+    Ok(if exact { value } else { value_of(value) })
+}
+
+/// One line ends where its text ends, since `echo` and editors add an end of their own. Several lines are
+/// kept as they are: a key file has one at its end.
+fn value_of(text: String) -> String {
+    let line = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    match line {
+        Some(line) if !line.contains('\n') => line.to_owned(),
+        _ => text,
     }
-    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value_of;
+
+    #[test]
+    fn only_the_end_of_a_single_line_goes() {
+        for (given, value) in [
+            ("key\n", "key"),
+            ("key\r\n", "key"),
+            ("key", "key"),
+            ("\n", ""),
+            ("", ""),
+            ("\n\n", "\n\n"),
+            ("a\nb\n", "a\nb\n"),
+            ("a\r\nb\r\n", "a\r\nb\r\n"),
+            ("key\r", "key\r"),
+        ] {
+            assert_eq!(value_of(given.to_owned()), value, "{given:?}");
+        }
+    }
 }

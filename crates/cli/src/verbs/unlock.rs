@@ -35,7 +35,7 @@ pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Resul
         output.document(&json!({ "v": 1, "type": "unlock", "ended": ended }));
         return Ok(Exit::Done);
     }
-    output.answer(&match ended {
+    output.done(&match ended {
         Some(record) => {
             format!("The lock of {} on {} is ended.", record.holder.by, instance.name())
         }

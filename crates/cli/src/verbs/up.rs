@@ -86,12 +86,11 @@ async fn locked(
     if let Some(refusal) = report.refusals.first() {
         return Err(Stop::new(Exit::Refused, &refusal.code, &refusal.message, &refusal.help));
     }
-    if report.asks() {
-        let question = format!("This interrupts users or removes data of {}.", instance.name());
+    if let Some(question) = report.question() {
         run::confirm(&question, global.yes)?;
     }
-    if report.empty && !output.json {
-        output.answer(&display(report, output.style));
+    if report.empty {
+        output.done(&display(report, output.style));
     }
     hosts::enrol(&instance, limit).await?;
     let (steps, accepted) = (&planned.steps, &planned.accepted);
@@ -103,8 +102,8 @@ async fn locked(
         next.push(format!("andamio down {env}"));
     }
     let exit = run::finish(output, &record, &outcome, &next)?;
-    if !output.json && !output.quiet && !report.empty {
-        output.answer(&closing(&instance, outcome.changed, &record, &next));
+    if !report.empty {
+        output.done(&closing(&instance, outcome.changed, &record, &next));
     }
     Ok(exit)
 }

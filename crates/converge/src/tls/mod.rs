@@ -167,5 +167,6 @@ pub(crate) fn concern(cx: &Cx<'_>, role: Role, path: &str) -> Option<Probe> {
         name: format!("certificate {path}"),
         check: Check::Certificate { path: path.to_owned(), days: LATE_DAYS },
         deadline_s: 1,
+        unit: None,
     })
 }

@@ -64,10 +64,7 @@ fn a_missing_secret_renders_nothing() {
     fixture.secrets.insert("redis_password".to_owned(), String::new());
     fixture.secrets.remove("SESSION_KEY");
     let error = manifests(&fixture.inputs()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no value for the secrets redis_password, SESSION_KEY; `andamio secret set NAME` gives one"
-    );
+    assert_eq!(error.to_string(), "no value for the secrets redis_password, SESSION_KEY");
     fixture.secrets.insert("SESSION_KEY".to_owned(), "x".to_owned());
     fixture.secrets.insert("redis_password".to_owned(), "two words and \"quotes\"".to_owned());
     assert!(
@@ -75,8 +72,109 @@ fn a_missing_secret_renders_nothing() {
     );
     fixture.secrets.insert("redis_password".to_owned(), "abcdefghijklmnop".to_owned());
     manifests(&fixture.inputs()).unwrap();
-    fixture.secrets.insert("SESSION_KEY".to_owned(), "a\nDATABASE_URL=b".to_owned());
-    assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretLines(_))));
+    fixture.secrets.insert("SESSION_KEY".to_owned(), "a\0b".to_owned());
+    assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretValue(..))));
+    fixture.secrets.insert("SESSION_KEY".to_owned(), "a".repeat(102_401));
+    assert!(matches!(manifests(&fixture.inputs()), Err(Error::SecretValue(..))));
+}
+
+/// A value that is no line of the file of variables, which has no way to write one, takes another way; it may
+/// not become a second variable there.
+#[test]
+fn values_of_several_lines_go_to_podmans_store() {
+    let mut fixture = Fixture::new(FICHARFIRM, "dev");
+    for value in ["a\nDATABASE_URL=b", "\n", "a\r", &"a".repeat(70_000)] {
+        fixture.secrets.insert("SESSION_KEY".to_owned(), value.to_owned());
+        let text = serde_json::to_string(&fixture.manifest("app-1")).unwrap();
+        let quoted = serde_json::to_string(value).unwrap();
+        let stored = format!(r#""values":{{"SESSION_KEY":{{"text":{quoted},"sensitive":true}}}}"#);
+        assert!(text.contains(&stored), "{value:?}");
+        assert!(!text.contains("SESSION_KEY="), "{value:?}");
+        let take = "andamio-SESSION_KEY,type=env,target=SESSION_KEY";
+        assert_eq!(text.matches(&format!("Secret={take}\\n")).count(), 2, "{value:?}");
+        assert!(
+            one_off(&fixture.inputs(), &["x".to_owned()]).contains(&format!("--secret={take}"))
+        );
+    }
+    fixture.secrets.insert("SESSION_KEY".to_owned(), String::new());
+    let text = serde_json::to_string(&fixture.manifest("app-1")).unwrap();
+    assert!(text.contains("SESSION_KEY=\\n") && text.contains(r#""values":{}"#));
+}
+
+/// Names of an application's secrets cannot be those of Andamio's own, which lie beside them in the state.
+#[test]
+fn own_secrets_have_names_that_no_application_can_take() {
+    for env in ["dev", "staging", "prod"] {
+        let fixture = Fixture::new(FICHARFIRM, env);
+        let given = &fixture.spec.app.secrets;
+        for name in fixture.secrets.keys().filter(|name| !given.contains(name)) {
+            assert!(andamio_spec::reserved::is_own_secret(name), "{name}");
+        }
+        for name in app_environment(&fixture.inputs()).keys().filter(|name| !given.contains(name)) {
+            assert!(andamio_spec::reserved::is_own_variable(name), "{name}");
+        }
+    }
+    let authority = andamio_spec::reserved::kept_path_problem(andamio_manifest::AUTHORITY);
+    assert!(authority.is_some());
+}
+
+/// What listens on the machine of a process, by the files that say so, is in the one table that keeps
+/// processes off.
+#[test]
+fn ports_beside_processes_are_reserved() {
+    let mut seen = 0;
+    for env in ["dev", "staging", "prod"] {
+        let fixture = Fixture::new(FICHARFIRM, env);
+        for manifest in manifests(&fixture.inputs()).unwrap() {
+            if !manifest.machine.starts_with("app-") {
+                continue;
+            }
+            for resource in &manifest.resources {
+                let andamio_manifest::Kind::File(file) = &resource.kind else { continue };
+                let text = file.content.as_ref().map_or("", |content| content.text.as_str());
+                for line in text.lines().map(str::trim) {
+                    let Some(rest) = line.strip_prefix("bind ") else { continue };
+                    let address = rest.split(' ').next().unwrap();
+                    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+                    assert!(
+                        andamio_spec::topology::ports::beside_processes(port).is_some(),
+                        "{}: {line}",
+                        file.path
+                    );
+                    seen += 1;
+                }
+            }
+        }
+        for flow in &fixture.topology.flows {
+            let to = fixture.topology.machine(&flow.to).unwrap();
+            if to.roles.contains(&andamio_spec::topology::Role::App) && flow.port != 8080 {
+                assert!(
+                    andamio_spec::topology::ports::beside_processes(flow.port).is_some(),
+                    "{flow:?}"
+                );
+            }
+        }
+    }
+    assert!(seen >= 4, "{seen}");
+}
+
+/// Ports below 1024 belong to root, which no process is.
+#[test]
+fn a_low_port_is_opened_to_processes() {
+    let start = |toml: &str| {
+        let fixture = Fixture::new(toml, "dev");
+        let kinds = fixture.manifest("app-1").resources.into_iter().map(|resource| resource.kind);
+        kinds
+            .filter_map(|kind| match kind {
+                andamio_manifest::Kind::Sysctl(s) if s.key.ends_with("unprivileged_port_start") => {
+                    Some(s.value)
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(start(FICHARFIRM), ["1024"]);
+    assert_eq!(start(&FICHARFIRM.replace("port = 8080", "port = 80")), ["80"]);
 }
 
 #[test]

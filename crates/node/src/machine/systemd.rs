@@ -18,6 +18,7 @@ const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
 const NAME: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 /// systemd answers in milliseconds; while it reloads many units it may take some seconds.
 const ANSWER: Duration = Duration::from_secs(25);
@@ -96,6 +97,17 @@ impl Systemd {
             file: text("UnitFileState"),
             stale: all.get("NeedDaemonReload").is_some_and(|v| bool::try_from(v).unwrap_or(false)),
         })
+    }
+
+    /// How often systemd has started a service again by itself, since somebody started it.
+    pub(crate) async fn restarts(&self, name: &str) -> Result<u32> {
+        let path: OwnedObjectPath = body(&self.manager("LoadUnit", &(name,)).await?)?;
+        let answer = self
+            .call(path.as_str(), "org.freedesktop.DBus.Properties", "Get", &(SERVICE, "NRestarts"))
+            .await
+            .during(format!("systemd, restarts of {name}"))?;
+        let value: OwnedVariant = body(&answer)?;
+        u32::try_from(value).during(format!("systemd, restarts of {name}"))
     }
 
     /// Names of units that are in one of these states, for example `failed`.

@@ -15,6 +15,7 @@ pub(crate) mod rabbitmq_cluster;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod store;
+pub(crate) mod secrets;
 pub(crate) mod sysctl;
 pub(crate) mod unit;
 pub(crate) mod user;

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// A broker that is just starting lets nobody in for a moment.
 const LOCKED_OUT: Duration = Duration::from_secs(10);
+/// A unit that ended so often while it was waited for does not stay: with systemd's pauses in between that
+/// takes some eight seconds.
+const ENDED: u32 = 4;
+/// A unit is active as soon as its process runs; one that ends at once is told from one that stays by this.
+const STAYS: Duration = Duration::from_secs(1);
 /// One try; a service that takes longer to answer is not ready.
 const TRY: Duration = Duration::from_secs(5);
 
@@ -33,15 +38,31 @@ pub(crate) async fn wait(
     let deadline = Duration::from_secs(probe.deadline_s);
     let mut told = String::new();
     let mut restarted = false;
+    let mut watch = Watch::default();
     loop {
         let result = match tokio::time::timeout(TRY, ask(&probe.check, machine)).await {
             Ok(result) => result,
             Err(_) => Err(Failure::new(format!("no answer within {} s", TRY.as_secs()))),
         };
+        let ended = watch.look(probe, machine).await;
         let failure = match result {
-            Ok(()) => return Ok((Outcome::Ok, String::new())),
+            Ok(()) if watch.stays(&probe.check, machine) => {
+                return Ok((Outcome::Ok, String::new()));
+            }
+            Ok(()) => {
+                tokio::time::sleep(INTERVAL).await;
+                continue;
+            }
             Err(failure) => failure,
         };
+        if ended >= ENDED && machine.mode == Mode::Apply {
+            return Err(Failure::new(format!(
+                "{} does not stay: {} ended {ended} times since it was started; {}",
+                probe.name,
+                probe.unit.as_deref().unwrap_or_default(),
+                last_words(probe, machine).await
+            )));
+        }
         if machine.mode == Mode::Check {
             if !machine.known {
                 return Ok((Outcome::Skipped, "nothing was applied here yet".to_owned()));
@@ -57,8 +78,12 @@ pub(crate) async fn wait(
             machine.systemd().await?.job("RestartUnit", "rabbitmq-server.service").await?;
         }
         if begin.elapsed() >= deadline {
+            let said = match &probe.unit {
+                Some(_) => format!("; {}", last_words(probe, machine).await),
+                None => String::new(),
+            };
             return Err(Failure::new(format!(
-                "{} did not answer within {} s: {failure}",
+                "{} did not answer within {} s: {failure}{said}",
                 probe.name, probe.deadline_s
             )));
         }
@@ -68,6 +93,57 @@ pub(crate) async fn wait(
         }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// What the unit behind a probe does while it is waited for.
+#[derive(Default)]
+struct Watch {
+    /// How often it had been started again when it was first looked at.
+    before: Option<u32>,
+    now: u32,
+    /// Since when it has been seen to run without ending.
+    since: Option<Instant>,
+}
+
+impl Watch {
+    /// How often the unit ended since the first look. A check waits for nothing, so it does not look.
+    async fn look(&mut self, probe: &Probe, machine: &mut Machine) -> u32 {
+        let Some(unit) = probe.unit.as_ref().filter(|_| machine.mode == Mode::Apply) else {
+            return 0;
+        };
+        let Ok(systemd) = machine.systemd().await else { return 0 };
+        let Ok(now) = systemd.restarts(unit).await else { return 0 };
+        let before = *self.before.get_or_insert(now);
+        if now != self.now || self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
+        self.now = now;
+        // Somebody may have started it anew meanwhile, which counts from nothing.
+        now.saturating_sub(before)
+    }
+
+    /// That a unit is active is worth something when it was so for a moment; an answer is worth more.
+    fn stays(&self, check: &Check, machine: &Machine) -> bool {
+        let just_started = match check {
+            Check::Unit(unit) => machine.changes(&format!("unit:{unit}")),
+            _ => false,
+        };
+        !just_started || self.since.is_some_and(|since| since.elapsed() >= STAYS)
+    }
+}
+
+/// The state of the unit that should have answered, and what it said last.
+async fn last_words(probe: &Probe, machine: &mut Machine) -> String {
+    let Some(unit) = &probe.unit else { return String::new() };
+    let state = match machine.systemd().await {
+        Ok(systemd) => systemd.unit(unit).await,
+        Err(failure) => Err(failure),
+    };
+    let state = match state {
+        Ok(state) => format!("{unit} is {} ({})", state.active, state.sub),
+        Err(failure) => failure.to_string(),
+    };
+    format!("{state}; {}", journal::last_lines(unit).await)
 }
 
 async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {

@@ -2,7 +2,7 @@
 //! machines' certificates all at once. The rest is Andamio's.
 
 use crate::{Failure, Instance, Kind};
-use andamio_converge::{SecretKind, secret_names};
+use andamio_converge::{SecretKind, secret_names, secret_value_problem};
 use andamio_spec::suggest;
 
 impl Instance {
@@ -16,9 +16,11 @@ impl Instance {
     /// Gives a secret of the application a value.
     ///
     /// # Errors
-    /// When the name is not in `[app].secrets`, or the state cannot be written.
+    /// When the name is not in `[app].secrets`, no process could be given the value, or the state cannot be
+    /// written.
     pub async fn set_secret(&mut self, name: &str, value: String) -> Result<(), Failure> {
         self.declared(name)?;
+        self.fits(name, &value)?;
         self.secrets.set(name, Some(value));
         self.save_secrets().await
     }
@@ -44,6 +46,26 @@ impl Instance {
         }
         self.secrets.complete(&wanted)?;
         self.save_secrets().await
+    }
+
+    /// Can a process be given this value, beside the application's other ones?
+    ///
+    /// # Errors
+    /// When it cannot, with the reason.
+    pub fn fits(&self, name: &str, value: &str) -> Result<(), Failure> {
+        let others = self.request.spec.app.secrets.iter().filter(|other| *other != name);
+        let bytes: usize =
+            others.filter_map(|other| self.secrets.values().get(other)).map(String::len).sum();
+        secret_value_problem(value, bytes).map_err(|problem| {
+            let help =
+                "keep it in a file that the application reads (`files` of [app]), or in pieces";
+            Failure::new(
+                Kind::Usage,
+                "secret-value",
+                format!("the value of {name} {problem}"),
+                help,
+            )
+        })
     }
 
     async fn save_secrets(&self) -> Result<(), Failure> {

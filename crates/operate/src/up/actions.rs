@@ -203,6 +203,10 @@ fn forward(context: &StepContext<'_>, event: &Event) {
     }
 }
 
+const MIGRATION: &str = "the last word, `up`, is Andamio's: `migrate` of [app] is called with up, down or status. A \
+     program that knows none of them is called by a shell, for example migrate = [\"sh\", \"-c\", \
+     \"manage.py migrate\"]; otherwise mend the migration, then run the same command again";
+
 impl Action for Migrate {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
@@ -217,11 +221,7 @@ impl Action for Migrate {
             }
             let said = String::from_utf8_lossy(&output.stdout);
             let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(Fault::new(
-                "migrate",
-                message,
-                "mend the migration, then run the same command again",
-            ))
+            Err(Fault::new("migrate", message, MIGRATION))
         })
     }
 }

@@ -89,8 +89,7 @@ pub(crate) fn render(
 ) -> Result<Vec<Manifest>, Failure> {
     let keys = [instance.secrets.ssh_public()];
     let inputs = inputs(instance, release, &keys);
-    manifests_of(&inputs, phase)
-        .map_err(|e| Failure::error(Kind::Failed, "manifest", &e, "see `andamio check`"))
+    manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
 }
 
 pub(crate) fn inputs<'a>(

@@ -1,13 +1,19 @@
 //! `[app]` and its processes.
 
-use super::check;
 use super::reader::{Field, Reader, Table};
+use super::{check, process};
 use crate::defaults;
-use crate::model::{App, Process};
+use crate::model::App;
+use crate::reserved;
 use std::collections::{BTreeMap, BTreeSet};
 
 const KEYS: &[&str] =
     &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes"];
+
+/// Plain settings have no key of their own: where they go instead.
+pub(super) const PLAIN_SETTINGS: &str = "a setting that is the same everywhere goes into the Containerfile \
+     (ENV NAME=\"value\"), one that each environment has its own of into `secrets` of [app] and \
+     `andamio secret set ENV NAME`";
 
 pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     let mut app = App {
@@ -26,7 +32,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     else {
         return app;
     };
-    reader.known(&table, KEYS);
+    reader.known_but(&table, KEYS, &[("env", PLAIN_SETTINGS)]);
     if let Some(source) = table.get("source") {
         app.source = self::source(reader, &source);
     }
@@ -43,9 +49,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     if let Some(field) = table.get("ready")
         && let Some(ready) = reader.string(&field)
     {
-        if !ready.starts_with('/') || ready.contains(char::is_whitespace) {
+        if !check::is_request_path(ready) {
             let message = format!("`{ready}` is not a path");
-            reader.error("invalid-path", field.at(), message, "for example \"/readyz\"");
+            let help = "for example \"/readyz\"; other characters are written as in a URL, %20 for a space";
+            reader.error("invalid-path", field.at(), message, help);
         }
         app.ready = ready.to_owned();
     }
@@ -58,14 +65,23 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     }
     if let Some(field) = table.get("secrets") {
         app.secrets = each(reader, &field, "invalid-variable", |name| {
-            (!check::is_variable(name)).then_some("is not the name of an environment variable")
+            if !check::is_variable(name) {
+                return Some("is not the name of an environment variable");
+            }
+            if reserved::is_own_secret(name) {
+                return Some("begins as the names of Andamio's own passwords do");
+            }
+            let own = reserved::is_own_variable(name);
+            own.then_some("is a variable that Andamio sets itself")
         });
     }
     if let Some(field) = table.get("files") {
-        app.files = each(reader, &field, "invalid-path", check::absolute_path_problem);
+        app.files = each(reader, &field, "invalid-path", |path| {
+            check::absolute_path_problem(path).or_else(|| reserved::kept_path_problem(path))
+        });
     }
     if let Some(field) = table.get("processes") {
-        app.processes = processes(reader, &field);
+        app.processes = process::read_all(reader, &field);
     }
     app
 }
@@ -82,7 +98,7 @@ fn source(reader: &mut Reader<'_>, field: &Field<'_>) -> String {
 }
 
 /// Program and arguments.
-fn command(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
+pub(super) fn command(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
     if field.value.as_array().is_some_and(|array| array.is_empty()) {
         let message = format!("`{}` is empty", field.name());
         let help = "write program and arguments, for example [\"ficharfirm\", \"web\"]";
@@ -104,7 +120,8 @@ fn each(
         if let Some(problem) = problem(text) {
             let help = match code {
                 "invalid-path" => "write an absolute path in the container, like \"/data/exports\"",
-                _ => "capital letters, digits and underscores, like \"SESSION_KEY\"",
+                _ if problem.contains("Andamio") => "give it another name, and read that one",
+                _ => "letters, digits, underscores and dots, like \"SESSION_KEY\"",
             };
             reader.error(code, item.at(), format!("`{text}` {problem}"), help);
         } else if !seen.insert(text) {
@@ -114,53 +131,4 @@ fn each(
         values.push(text.to_owned());
     }
     values
-}
-
-fn processes(reader: &mut Reader<'_>, field: &Field<'_>) -> BTreeMap<String, Process> {
-    let mut processes = BTreeMap::new();
-    let mut ports = BTreeMap::new();
-    let help = "write [app.processes] and one line for each process below it";
-    let Some(table) = reader.table(field, help) else { return processes };
-    for (name, field) in table.fields_in_order() {
-        if let Some(problem) = check::name_problem(name) {
-            let help = "units and containers carry this name";
-            reader.error("invalid-name", field.at_key(), format!("`{name}` {problem}"), help);
-        }
-        let help = "write { command = [\"…\"], port = 8080 }";
-        let Some(table) = reader.table(&field, help) else { continue };
-        let process = process(reader, &table, &mut ports);
-        processes.insert(name.to_owned(), process);
-    }
-    processes
-}
-
-fn process(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    ports: &mut BTreeMap<u16, String>,
-) -> Process {
-    reader.known(table, &["command", "port", "queue"]);
-    let mut process = Process { command: Vec::new(), port: None, queue: None };
-    match table.get("command") {
-        Some(field) => process.command = command(reader, &field),
-        None => reader.missing(table, "command", "add command = [\"program\", \"argument\"]"),
-    }
-    if let Some(field) = table.get("port")
-        && let Some(port) = reader.integer(&field, 1..=65_535)
-        && let Ok(port) = u16::try_from(port)
-    {
-        match ports.get(&port) {
-            Some(owner) => {
-                let message = format!("`{owner}` listens on port {port} already");
-                let help = "all processes of a machine share its ports: choose another";
-                reader.error("duplicate-port", field.at(), message, help);
-            }
-            None => drop(ports.insert(port, table.path.clone())),
-        }
-        process.port = Some(port);
-    }
-    if let Some(field) = table.get("queue") {
-        process.queue = reader.string(&field).map(str::to_owned);
-    }
-    process
 }

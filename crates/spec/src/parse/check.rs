@@ -46,18 +46,31 @@ pub(super) fn is_domain(name: &str) -> bool {
 }
 
 pub(super) fn is_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(user, domain)| {
-        !user.is_empty() && !user.contains(char::is_whitespace) && is_domain(domain)
-    })
+    text.split_once('@')
+        .is_some_and(|(user, domain)| !user.is_empty() && is_plain_word(user) && is_domain(domain))
 }
 
-/// Name of an environment variable.
+/// Name of an environment variable of any program's taste: `SESSION_KEY`, `npm_config_registry`,
+/// `spring.datasource.url`. Secrets of Andamio's own have hyphens, so that none of these is one of them.
 pub(super) fn is_variable(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-        && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+        && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && !name.ends_with('.')
+        && name.len() <= 200
 }
 
-/// Absolute, and no part of it leads out again.
+/// What stands in a request, and in the files that proxies read, as it is.
+pub(super) fn is_request_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~%?&=:@+,;!*".contains(&b))
+}
+
+/// Means itself in a unit's command line: neither space, quotation mark, variable nor specifier.
+pub(super) fn is_plain_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && !b"\"'\\$%;".contains(&b))
+}
+
+/// Absolute, written the one way there is, and no part of it leads out again.
 pub(super) fn absolute_path_problem(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         Some("is not an absolute path")
@@ -67,6 +80,8 @@ pub(super) fn absolute_path_problem(path: &str) -> Option<&'static str> {
         Some("has a character that a volume's path cannot have")
     } else if path.trim_end_matches('/').is_empty() {
         Some("is the root of the container")
+    } else if path.split('/').skip(1).any(|part| part.is_empty() || part == ".") {
+        Some("has a part that says nothing: `//`, `/./` or a slash at its end")
     } else {
         None
     }

@@ -1,15 +1,18 @@
 //! Checks between parts of the file.
 
 use super::limits;
+use super::process::taken;
 use super::reader::{Field, Reader, Table};
 use crate::finding::Severity;
 use crate::model::{Environment, Group, Place, Spec, Tls};
 use crate::price;
-use crate::topology::{self, Network, TopologyError};
+use crate::reserved;
+use crate::topology::{self, Network, TopologyError, ports};
 use std::net::Ipv4Addr;
 
 pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     app(reader, root, spec);
+    processes(reader, root, spec);
     let environments: Vec<(&Environment, Entry<'_>)> = spec
         .environments
         .iter()
@@ -18,6 +21,7 @@ pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     for (index, (env, entry)) in environments.iter().enumerate() {
         let before = environments.get(..index).unwrap_or_default();
         queues(reader, spec, env, entry);
+        balancer(reader, env, entry);
         limits::check(reader, spec, env, entry);
         disks(reader, spec, env, entry);
         tls(reader, spec, env, entry);
@@ -59,6 +63,42 @@ fn app(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
             reader.report(Severity::Warning, "no-processes", table.at(), message, help);
         }
         Some(_) => {}
+    }
+}
+
+/// Their units share a machine with units that were there before, and their ports with its SSH.
+fn processes(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
+    let Some(all) = root.get("app").and_then(|field| field.child("processes")) else { return };
+    let project = &spec.project.name;
+    for (name, process) in &spec.app.processes {
+        let Some(field) = all.child(name) else { continue };
+        if reserved::is_own_unit(project, name) {
+            let message = format!("the machine has a unit `{project}-{name}` of its own");
+            let help =
+                "the process's unit would be called so: give project or process another name";
+            reader.error("reserved-name", field.at_key(), message, help);
+        }
+        let elsewhere = spec.places.iter().find_map(|(place, kind)| match kind {
+            Place::Hosts { port, .. } if process.port == Some(*port) => Some(place),
+            _ => None,
+        });
+        if let (Some(place), Some(field)) = (elsewhere, field.child("port"))
+            && process.port.is_some_and(|port| ports::beside_processes(port).is_none())
+        {
+            let what = format!("SSH of the servers of `{place}`");
+            taken(reader, &field, &what, &spec.app.processes);
+        }
+    }
+}
+
+/// It has nothing to lead people to.
+fn balancer(reader: &mut Reader<'_>, env: &Environment, entry: &Entry<'_>) {
+    if let Some(field) = entry.get(&["balancer"])
+        && entry.get(&["app"]).is_none()
+    {
+        let message = format!("`{}` has a balancer and no application to lead people to", env.name);
+        let help = "add app = { machines = 1 }, or take the balancer away";
+        reader.error("balancer-without-app", field.at_key(), message, help);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `[environments.*]`.
 
+use super::app::PLAIN_SETTINGS;
 use super::check;
 use super::reader::{Field, Reader, Table};
 use super::{group, tls};
@@ -86,6 +87,11 @@ fn known(reader: &mut Reader<'_>, table: &Table<'_>) {
     let all: Vec<&str> = KEYS.iter().copied().chain(services).collect();
     for (name, field) in table.fields_in_order() {
         if all.contains(&name) {
+            continue;
+        }
+        if name == "env" {
+            let message = "no key `env` here";
+            reader.error("unknown-key", field.at_key(), message, PLAIN_SETTINGS);
             continue;
         }
         if field.value.is_table() {

@@ -10,6 +10,7 @@ mod hidden;
 mod hosts;
 mod limits;
 mod places;
+mod process;
 mod project;
 mod reader;
 mod syntax;

@@ -102,8 +102,21 @@ impl<'a> Reader<'a> {
 
     /// Reports each key of the table that is not one of `known`.
     pub(super) fn known(&mut self, table: &Table<'_>, known: &[&str]) {
+        self.known_but(table, known, &[]);
+    }
+
+    /// The same; keys that people look for here, with what to do instead.
+    pub(super) fn known_but(
+        &mut self,
+        table: &Table<'_>,
+        known: &[&str],
+        instead: &[(&str, &str)],
+    ) {
         for (name, field) in table.fields_in_order() {
-            if !known.contains(&name) {
+            if let Some((_, help)) = instead.iter().find(|(key, _)| *key == name) {
+                let message = format!("no key `{name}` here");
+                self.error("unknown-key", field.at_key(), message, *help);
+            } else if !known.contains(&name) {
                 self.unknown(
                     "unknown-key",
                     field.at_key(),

@@ -70,7 +70,9 @@ fn acme(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     match reader.string(field)? {
         "letsencrypt" => Some(LETS_ENCRYPT.to_owned()),
         "letsencrypt-staging" => Some(LETS_ENCRYPT_STAGING.to_owned()),
-        url if url.starts_with("https://") && url.len() > 8 => Some(url.to_owned()),
+        url if url.starts_with("https://") && url.len() > 8 && check::is_plain_word(url) => {
+            Some(url.to_owned())
+        }
         other => {
             let message = format!("no certificate authority `{other}`");
             let help = "write \"letsencrypt\", \"letsencrypt-staging\" or a directory's https URL";

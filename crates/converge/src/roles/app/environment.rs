@@ -6,22 +6,8 @@ use andamio_manifest::AUTHORITY;
 use andamio_spec::topology::Role;
 use std::collections::BTreeMap;
 
-/// Names that an application's secret may not take.
-const OWN: &[&str] = &[
-    "DATABASE_URL",
-    "REDIS_URL",
-    "AMQP_URL",
-    "DATABASE_CA",
-    "REDIS_CA",
-    "AMQP_CA",
-    "PORT",
-    "ANDAMIO_ENV",
-    "ANDAMIO_RELEASE",
-    "DRAIN_SECONDS",
-    "TRUSTED_PROXIES",
-    "PATH",
-    "HOME",
-];
+/// podman reads a file of variables by lines of less than 64 KiB; the name is on the line too.
+const LINE: usize = 60_000;
 
 /// Variables of every process and every one-off: addresses of the services that the environment has, the
 /// file with the authority that vouches for them (`DATABASE_CA`, `REDIS_CA`, `AMQP_CA`),
@@ -61,8 +47,26 @@ pub fn app_environment(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(crate) fn may_be_named(name: &str) -> bool {
-    let is_variable = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    is_variable && !OWN.contains(&name)
+/// Those that a line of the environment's file can carry: one each, taken as it is.
+pub(super) fn lines(inputs: &Inputs<'_>) -> String {
+    let variables = app_environment(inputs);
+    let carried = variables.iter().filter(|(_, value)| is_line(value));
+    carried.map(|(name, value)| format!("{name}={value}\n")).collect()
 }
+
+/// The others, which containers take from podman's store of secrets: never empty, which it refuses.
+pub(super) fn stored(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
+    app_environment(inputs).into_iter().filter(|(_, value)| !is_line(value)).collect()
+}
+
+fn is_line(value: &str) -> bool {
+    value.len() < LINE && !value.contains(['\n', '\r'])
+}
+
+/// How a container takes a stored one, for `--secret` and a unit's `Secret=` alike.
+pub(super) fn reference(name: &str) -> String {
+    format!("{STORED}{name},type=env,target={name}")
+}
+
+/// What the names of Andamio's secrets in podman's store begin with.
+pub(super) const STORED: &str = "andamio-";

@@ -9,19 +9,18 @@ mod process;
 mod proxy;
 
 pub use environment::app_environment;
-pub(crate) use environment::may_be_named;
 pub use one_off::{one_off, outsider};
 
 use crate::cx::Cx;
 use crate::error::Error;
-use crate::machine::{Resources, directory, file, secret_file, unit};
+use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
 use crate::roles::{Service, haproxy};
 use crate::tls;
-use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Unit};
+use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
-use andamio_spec::topology::Role;
+use andamio_spec::topology::{Role, ports};
 
 /// The application's variables on its machines, for processes and one-offs alike: a command line
 /// would show them to every process.
@@ -41,6 +40,8 @@ pub(super) fn podman(out: &mut Resources, builds: bool) {
         "/etc/containers/containers.conf.d/10-andamio.conf",
         include_str!("containers.conf"),
     ));
+    // podman writes what containers are given, secrets among it, into a database that all may read.
+    out.add(directory("/var/lib/containers", 0o700, ("root", "root")));
 }
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
@@ -48,13 +49,26 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("app");
     podman(&mut out, builds(cx));
     proxy::add(cx, &mut out)?;
-    let variables = app_environment(cx.inputs);
-    let environment = out.file(secret_file(
+    let mut variables = vec![out.file(secret_file(
         ENV_FILE,
-        variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>(),
+        environment::lines(cx.inputs),
         ("root", "root"),
         0o600,
-    ));
+    ))];
+    let stored = environment::stored(cx.inputs);
+    let values = stored.iter().map(|(name, value)| (name.clone(), sensitive(value))).collect();
+    let prefix = environment::STORED.to_owned();
+    let secrets = out.add(Kind::Secrets(Secrets { prefix, values }));
+    if !stored.is_empty() {
+        variables.push(secrets);
+    }
+    // Ports below 1024 are for root, which no process is. What is declared is free, and no more.
+    let lowest = spec.app.processes.values().filter_map(|process| process.port).min();
+    let first = lowest.unwrap_or(ports::FIRST_FREE).min(ports::FIRST_FREE);
+    out.add(Kind::Sysctl(Sysctl {
+        key: "net.ipv4.ip_unprivileged_port_start".to_owned(),
+        value: first.to_string(),
+    }));
     if !spec.app.files.is_empty() {
         // Containers get the folders below as mounts: nobody else has to reach them.
         out.add(directory("/var/lib/andamio", 0o700, ("root", "root")));
@@ -84,7 +98,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: vec![quadlet, environment.clone()],
+            restart_on: [vec![quadlet], variables.clone()].concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
             ..unit(&format!("{unit_name}.service"))
         });
@@ -125,13 +139,14 @@ fn parents_and_self(spec: &Spec) -> Vec<String> {
 
 fn probe(cx: &Cx<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
+    let unit = format!("{}.service", process::unit_name(spec, name));
     let check = match process.port {
         Some(port) => {
             Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready))
         }
-        None => Check::Unit(format!("{}.service", process::unit_name(spec, name))),
+        None => Check::Unit(unit.clone()),
     };
-    Probe { name: name.to_owned(), check, deadline_s }
+    Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {

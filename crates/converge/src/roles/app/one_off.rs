@@ -1,7 +1,7 @@
 //! A command in the application's image, beside its processes: migrations, `andamio run`, and the load of
 //! a drill.
 
-use super::{ENV_FILE, USER, host_path};
+use super::{ENV_FILE, USER, environment, host_path};
 use crate::inputs::{Inputs, Release};
 use crate::tls;
 use andamio_manifest::AUTHORITY;
@@ -14,6 +14,9 @@ pub fn one_off(inputs: &Inputs<'_>, command: &[String]) -> Vec<String> {
     let Some(release) = inputs.release else { return Vec::new() };
     let mut own =
         vec![format!("--env-file={ENV_FILE}"), format!("--env=ANDAMIO_RELEASE={}", release.id)];
+    for name in environment::stored(inputs).keys() {
+        own.push(format!("--secret={}", environment::reference(name)));
+    }
     if tls::is_there(inputs) {
         own.push(authority());
     }

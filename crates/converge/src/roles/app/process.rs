@@ -1,6 +1,6 @@
 //! A process of the application as a Quadlet: podman makes a systemd unit of it.
 
-use super::{ENV_FILE, USER, host_path};
+use super::{ENV_FILE, USER, environment, host_path};
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::inputs::Release;
@@ -29,6 +29,8 @@ pub(super) fn quadlet(
         .iter()
         .map(|path| context! { host => quoted(&host_path(path)), path => quoted(path) })
         .collect();
+    let secrets: Vec<String> =
+        environment::stored(cx.inputs).keys().map(|name| environment::reference(name)).collect();
     let (program, arguments) = match process.command.split_first() {
         Some((program, arguments)) => (Some(quoted(program)), arguments),
         None => (None, &[][..]),
@@ -48,6 +50,7 @@ pub(super) fn quadlet(
             port => process.port,
             user => USER,
             env_file => ENV_FILE,
+            secrets,
             authority => tls::is_there(cx.inputs).then_some(AUTHORITY),
             volumes,
             // One process that grows without end must not take the machine with it.

@@ -65,7 +65,8 @@ pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error>
 /// Is there a certificate that people trust, and will there be the next one?
 pub(super) fn health(cx: &Cx<'_>) -> Option<Service> {
     matches!(cx.inputs.topology.entry, Entry::Acme { .. }).then(|| {
-        let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1 };
+        let probe =
+            |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1, unit: None };
         let certified = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
         let run = Check::Run("andamio-certificate.service".to_owned());
         let certified = vec![probe("certificate", certified)];

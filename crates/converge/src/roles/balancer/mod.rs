@@ -126,7 +126,7 @@ fn priority(machine: &Machine) -> u32 {
 }
 
 fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
-    let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s };
+    let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s, unit: None };
     // Through the whole of it, balancer and application, but for the people's side.
     let ready = cx.inputs.release.map_or("/", |_| &cx.inputs.spec.app.ready);
     let mut probes =

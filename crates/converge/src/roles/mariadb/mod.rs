@@ -230,7 +230,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
         BTreeMap::new()
     };
     let check = Check::Mariadb { socket: SOCKET.to_owned(), status };
-    Probe { name: "mariadb".to_owned(), check, deadline_s }
+    Probe { name: "mariadb".to_owned(), check, deadline_s, unit: None }
 }
 
 pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
@@ -243,7 +243,7 @@ pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
 pub(crate) fn replication(layout: Layout) -> Option<Probe> {
     let check = Check::Replication { socket: SOCKET.to_owned() };
     let name = "replication".to_owned();
-    (layout == Layout::Replica).then_some(Probe { name, check, deadline_s: 30 })
+    (layout == Layout::Replica).then_some(Probe { name, check, deadline_s: 30, unit: None })
 }
 
 /// `mysql://…` of the only server; of several, of the proxy on the application's own machine.

@@ -234,6 +234,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
             password: sensitive(cx.inputs.secret(ADMIN_PASSWORD)),
         },
         deadline_s,
+        unit: None,
     }
 }
 

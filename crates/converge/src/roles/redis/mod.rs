@@ -154,6 +154,7 @@ fn probe(cx: &Cx<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
             password: sensitive(cx.inputs.secret(PASSWORD)),
         },
         deadline_s,
+        unit: None,
     }
 }
 
