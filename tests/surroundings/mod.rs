@@ -5,6 +5,7 @@
 
 mod host;
 mod machine;
+mod own;
 mod state;
 
 use andamio_testkit::{Abandoned, Ended, Need, Sandbox, Scenario, Steps};
@@ -28,6 +29,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     host::without_machines(steps);
     state::all(steps, s);
     machine::all(steps, s)?;
+    own::all(steps)?;
     host::with_machines(steps, s);
     steps.must("after all of it the plan is empty", || is_empty(s))?;
     steps.must("down leaves nothing", || {

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         secrets: &secrets,
         release: release.as_ref(),
         operator_keys: &keys,
+        resolver: None,
         generation: generation.parse()?,
     };
     let all = manifests(&inputs)?;

@@ -14,6 +14,8 @@ pub struct Inputs<'a> {
     pub release: Option<&'a Release>,
     /// Lines of `authorized_keys` for root. Whoever is not here is locked out.
     pub operator_keys: &'a [String],
+    /// Content of `/etc/resolv.conf`, where machines get it from the place; `None`: it is not ours.
+    pub resolver: Option<&'a str>,
     /// Grows with every change of the declared state.
     pub generation: u64,
 }

@@ -151,7 +151,7 @@ impl From<RemoteError> for Failure {
 pub(crate) const UNREACHABLE: &str = "unreachable";
 
 pub(crate) fn fault(error: &LocalError) -> Fault {
-    Fault::from_error("local", error, error.help())
+    Fault::from_error(error.code(), error, error.help())
 }
 
 pub(crate) fn remote_fault(error: &RemoteError) -> Fault {

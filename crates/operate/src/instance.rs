@@ -65,6 +65,8 @@ pub struct Instance {
     pub provider: Provider,
     pub secrets: Secrets,
     pub nodes: Nodes,
+    /// `/etc/resolv.conf` of the machines, where this place says it: it follows the host's.
+    pub resolver: Option<String>,
 }
 
 impl Instance {
@@ -137,7 +139,11 @@ impl Instance {
             Provider::Hosts(_) => Semaphore::MAX_PERMITS,
         };
         let nodes = Nodes::new(identities, &request.program, at_once);
-        Ok(Self { request, environment, topology, store, provider, secrets, nodes })
+        let resolver = match &provider {
+            Provider::Local(local) => Some(local.resolver().text),
+            Provider::Hosts(_) => None,
+        };
+        Ok(Self { request, environment, topology, store, provider, secrets, nodes, resolver })
     }
 
     /// `env@place`.

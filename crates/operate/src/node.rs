@@ -344,17 +344,3 @@ impl Lines {
         }
     }
 }
-
-/// The host's resolvers for a machine. A resolver on the host's own loopback cannot be reached from
-/// there; systemd-resolved keeps the real ones beside it.
-pub(crate) fn resolver() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let own = read("/etc/resolv.conf");
-    if own.lines().any(|l| l.trim_start().starts_with("nameserver 127.")) {
-        let real = read("/run/systemd/resolve/resolv.conf");
-        if !real.is_empty() {
-            return real;
-        }
-    }
-    own
-}

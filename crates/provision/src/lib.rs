@@ -30,15 +30,14 @@ impl Provider {
     }
 
     /// Is everything there that machines share? Nothing is shared where machines are not made.
-    #[must_use]
-    pub fn ground(&self) -> Ground {
+    pub async fn ground(&self) -> Ground {
         match self {
             Self::Local(local) => Ground {
                 image: local.image.is_built(),
-                network: local.network_is_up(),
+                network: local.network_differs().await,
                 free_bytes: local.free_bytes(),
             },
-            Self::Hosts(_) => Ground { image: true, network: true, free_bytes: u64::MAX },
+            Self::Hosts(_) => Ground { image: true, network: Vec::new(), free_bytes: u64::MAX },
         }
     }
 
@@ -79,10 +78,11 @@ impl Provider {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ground {
     pub image: bool,
-    pub network: bool,
+    /// What of their network is not as it has to be, a line each.
+    pub network: Vec<String>,
     /// Where disks are made; more than any where none are.
     pub free_bytes: u64,
 }
@@ -124,6 +124,8 @@ pub struct Found {
     pub outdated: bool,
     /// Of its own file system; 0 where it has none, or nobody here knows.
     pub disk_bytes: u64,
+    /// Its file system was aborted by the kernel, and nothing can be written any more.
+    pub read_only: bool,
     /// It was started less than a minute ago: not answering yet is no sign that it hangs.
     pub booting: bool,
 }

@@ -1,9 +1,9 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use crate::output::{Output, table};
+use crate::output::{Output, Style, table};
 use crate::project::request;
 use andamio_operate::Instance;
-use andamio_operate::status::{Status, Use, status as operate};
+use andamio_operate::status::{Concern, Severity, Status, Use, status as operate};
 use andamio_spec::units::{format_bandwidth, format_bytes};
 use std::sync::Arc;
 
@@ -57,7 +57,22 @@ fn render(status: &Status, output: &Output) -> String {
     out.push_str(&table(&["MACHINE", "SERVICE", "STATE", "DETAIL"], &services));
     out.push('\n');
     out.push_str(&table(&["LIMIT", "USED", "OF"], &limits(status)));
+    for concern in &status.concerns {
+        out.push_str(&format!("\n{}\n", concern_text(concern, style)));
+    }
     out
+}
+
+/// What is wrong, and what to do about it.
+pub(crate) fn concern_text(concern: &Concern, style: Style) -> String {
+    let word = match concern.severity {
+        Severity::Page => style.red("wrong"),
+        Severity::Ticket => style.yellow("soon"),
+    };
+    format!(
+        "{word} {}: {}\n  help: {} [{}]",
+        concern.subject, concern.message, concern.help, concern.code
+    )
 }
 
 const HEAD: [&str; 7] = ["MACHINE", "ADDRESS", "STATE", "MEMORY", "DISK", "TASKS", "ROLES"];

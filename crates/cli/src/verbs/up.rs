@@ -3,10 +3,13 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, plan as display, table};
 use crate::project::request;
 use crate::run;
+use crate::verbs::status::concern_text;
 use andamio_engine::{Lock, PlanReport};
 use andamio_operate::release::Heard;
+use andamio_operate::status::concerns;
 use andamio_operate::{Failure, Instance, Request, accept, hosts, release, up as operate};
 use andamio_provision::local::install;
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -96,6 +99,15 @@ async fn locked(
     let (steps, accepted) = (&planned.steps, &planned.accepted);
     let (outcome, record) =
         run::steps(&instance, "up", &report.id, steps, accepted, (lock, output)).await?;
+    // Also after a failure: what is wrong around the machines may be why.
+    let concerns = concerns(&instance).await;
+    if !output.json {
+        for concern in &concerns {
+            output.note(&concern_text(concern, output.style));
+        }
+    } else if !concerns.is_empty() {
+        output.document(&json!({ "v": 1, "type": "concerns", "concerns": concerns }));
+    }
     let env = &instance.topology.env;
     let mut next = vec![format!("andamio status {env}"), format!("andamio logs {env} -f")];
     if instance.local().is_ok() {

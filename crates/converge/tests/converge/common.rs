@@ -57,6 +57,7 @@ impl Fixture {
             secrets: &self.secrets,
             release: self.release.as_ref(),
             operator_keys: &self.keys,
+            resolver: None,
             generation: 7,
         }
     }

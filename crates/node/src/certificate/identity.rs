@@ -84,6 +84,9 @@ fn fault(text: &str, head: &str, left: u64) -> Option<String> {
     }
     match validity(text) {
         None => Some("it is damaged".to_owned()),
+        Some((from, _)) if from > now() => {
+            Some("it is not good yet: this machine's clock was ahead when it was made".to_owned())
+        }
         Some((_, until)) if until.saturating_sub(now()) <= left => {
             Some(format!("it is good for {}", days(until)))
         }
@@ -245,6 +248,10 @@ mod tests {
         assert_eq!(fault(&text, &own, EARLY), None);
         assert!(fault(&text, &own, LIFE).unwrap().starts_with("it is good for "));
         assert_eq!(fault(&own, &own, LATE).unwrap(), "it is damaged");
+        params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2091, 1, 1);
+        let ahead = format!("{own}{}", params.self_signed(&key).unwrap().pem());
+        assert!(fault(&ahead, &own, LATE).unwrap().starts_with("it is not good yet"));
         for (text, head) in
             [(text.as_str(), head(&other, &signer)), (&text, head(&identity, "another")), ("", own)]
         {

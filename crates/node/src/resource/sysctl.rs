@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use andamio_manifest::Sysctl;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Resource for Sysctl {
     async fn diff(&self, _: &mut Machine) -> Result<Diff> {
@@ -25,6 +25,9 @@ impl Resource for Sysctl {
 
     async fn make(&self, _: &mut Machine, _: &Say) -> Result<String> {
         disk::write(&file(self), line(self).as_bytes(), 0o644)?;
+        if without_ipv6(self) {
+            return Ok(String::new());
+        }
         let path = path(self);
         let written = fs::write(&path, &self.value);
         let Err(error) = written else { return Ok(String::new()) };
@@ -65,7 +68,15 @@ fn line(declared: &Sysctl) -> String {
     format!("{} = {}\n", declared.key, declared.value)
 }
 
+/// A host that was booted without IPv6 has none of its parameters, and nothing that they could close.
+fn without_ipv6(declared: &Sysctl) -> bool {
+    declared.key.starts_with("net.ipv6.") && !Path::new("/proc/sys/net/ipv6/conf/all").exists()
+}
+
 fn live(declared: &Sysctl) -> Result<String> {
+    if without_ipv6(declared) {
+        return Ok(words(&declared.value));
+    }
     let path = path(declared);
     let inside = !declared.key.contains("..") && !declared.key.contains("//");
     match fs::read_to_string(&path) {

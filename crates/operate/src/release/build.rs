@@ -2,10 +2,11 @@
 //! engine, and bringing it to the machines that run it.
 
 use super::{complaint, prune};
-use crate::failure::remote_fault;
+use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};
+use andamio_provision::Provider;
 use andamio_remote::{Session, Stream, quote};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,10 @@ pub struct Build {
 impl Action for Build {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
         Box::pin(async move {
+            if let Provider::Local(local) = &self.instance.provider {
+                // Again: what the steps before took was not known when the run began.
+                local.check_room().map_err(|e| fault(&e))?;
+            }
             let builder = self.session(&self.builder).await?;
             let mut changed = 0;
             if !has(&builder, &self.release).await? {

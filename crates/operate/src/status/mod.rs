@@ -1,7 +1,9 @@
 //! `status`: every machine and every service, asked now, and what is used of the limits.
 
+mod concern;
 mod limits;
 
+pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
 use crate::instance::Shared;
@@ -9,6 +11,7 @@ use crate::up::inputs;
 use crate::{Failure, release};
 use andamio_converge::{Release, Service, health};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};
+use andamio_provision::local::Room;
 use andamio_provision::{MachineState, Provider};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -24,11 +27,16 @@ pub struct Status {
     pub env: String,
     pub place: String,
     pub healthy: bool,
+    /// `healthy`, `degraded` or `down`.
+    pub state: &'static str,
     pub url: String,
     pub release: Option<String>,
     pub machines: Vec<MachineStatus>,
     pub services: Vec<ServiceStatus>,
     pub limits: Limits,
+    pub concerns: Vec<Concern>,
+    /// Of the disk of this host that machines share; `null` at places elsewhere.
+    pub host: Option<Room>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,25 +119,39 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
             (status, (answers, sent))
         }
     });
-    let (machines, said): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let (answers, concerns) = tokio::join!(join_all(asked), concerns(instance));
+    let (machines, said): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
     let (services, sent): (Vec<_>, Vec<_>) = said.into_iter().unzip();
     let services: Vec<ServiceStatus> = services.into_iter().flatten().collect();
     let sent: Vec<_> = sent.into_iter().flatten().collect();
     let month = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
     let limits = limits::limits(instance, &inventory, &sent, &month);
-    let healthy = machines.iter().all(|m| m.state == "running")
-        && services.iter().all(|s| s.state == "healthy");
+    let serves =
+        machines.iter().all(|m| m.state == "running") && services.iter().all(|s| s.state != "down");
+    let paged = concerns.iter().any(|c| c.severity == Severity::Page);
+    let healthy = serves && !paged && services.iter().all(|s| s.state == "healthy");
+    let state = match (serves, healthy && concerns.is_empty()) {
+        (true, true) => "healthy",
+        (true, false) => "degraded",
+        (false, _) => "down",
+    };
     Ok(Status {
         v: 1,
         kind: "status",
         env: instance.topology.env.clone(),
         place: instance.topology.place.clone(),
         healthy,
+        state,
         url: instance.topology.url.clone(),
         release: release.map(|r| r.id),
         machines,
         services,
         limits,
+        concerns,
+        host: match &instance.provider {
+            Provider::Local(local) => Some(local.room()),
+            Provider::Hosts(_) => None,
+        },
     })
 }
 

@@ -92,7 +92,7 @@ impl Action for Machine {
                     let seed = Seed {
                         host_key: (&key.private, &key.public),
                         operator: &operator,
-                        resolver: &crate::node::resolver(),
+                        resolver: instance.resolver.as_deref().unwrap_or_default(),
                     };
                     // Whatever was left of a machine of that name has no disk that counts.
                     local.kill(name).await.map_err(|e| fault(&e))?;
@@ -105,6 +105,11 @@ impl Action for Machine {
             let program = instance.request.program.display().to_string();
             let launcher = [program, "machine".to_owned(), "launch".to_owned()];
             let mut started = local.start(machine, &launcher).await.map_err(|e| fault(&e))?;
+            if let Some(said) = &started.repaired {
+                let message =
+                    "it was damaged and has been repaired: what was written last may be lost";
+                context.resource("disk", State::Changed, 0, message, said);
+            }
             context.doing("waiting for SSH");
             let inventory = instance.inventory();
             let found = inventory.get(name).ok_or_else(|| {

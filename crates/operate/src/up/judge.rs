@@ -60,6 +60,8 @@ pub(super) struct Judged {
 }
 
 const REPAIR: &str = "repair";
+/// What a change is of that is not a machine's.
+const HOST: &str = "host";
 
 pub(super) fn judge(input: &Input<'_>) -> Judged {
     let mut work = Work::default();
@@ -81,7 +83,8 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
     let new_machines =
         !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
     work.image = !work.create.is_empty() && !input.observed.ground.image;
-    work.network = !input.observed.ground.network || new_machines;
+    work.network = !input.observed.ground.network.is_empty() || new_machines;
+    changes.extend(ground(input));
     let has_role = |name: &String, role: Role| {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
@@ -160,6 +163,14 @@ fn one(
             "its disk is there".clone_into(&mut note);
             MachineAction::Start
         }
+        // It keeps nothing that it is told, and no service on it can be mended.
+        MachineState::Running if found.is_some_and(|f| f.read_only) => {
+            work.restart.push(name.clone());
+            work.converge.push(name.clone());
+            "its disk has become read-only: it is restarted, and its disk checked"
+                .clone_into(&mut note);
+            MachineAction::Start
+        }
         MachineState::Running => match input.observed.checks.get(&name) {
             Some(Checked::Answered(said)) => {
                 let before = changes.len();
@@ -184,6 +195,13 @@ fn one(
             }
             Some(Checked::Silent { hangs: true, .. }) if found.is_some_and(|f| f.booting) => {
                 "it is still starting".clone_into(&mut note);
+                work.converge.push(name.clone());
+                MachineAction::Start
+            }
+            Some(Checked::Silent { hangs: true, .. })
+                if !input.observed.ground.network.is_empty() =>
+            {
+                "it is reached when its network on this host is mended".clone_into(&mut note);
                 work.converge.push(name.clone());
                 MachineAction::Start
             }
@@ -227,6 +245,20 @@ fn runs_everywhere(input: &Input<'_>, work: &Work) -> bool {
                 Some(Checked::Answered(said)) => !said.events.iter().any(differs),
                 Some(Checked::Silent { .. }) | None => false,
             }
+    })
+}
+
+/// The host's side of the network, where machines stand that need it.
+fn ground(input: &Input<'_>) -> Option<Change> {
+    let differs = &input.observed.ground.network;
+    let stands = input.observed.inventory.machines.iter().any(|m| m.state != MachineState::Missing);
+    (stands && !differs.is_empty()).then(|| Change {
+        machine: HOST.to_owned(),
+        resource: "network".to_owned(),
+        action: REPAIR.to_owned(),
+        reason: Reason::Drift,
+        diff: differs.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
+        disrupts: false,
     })
 }
 

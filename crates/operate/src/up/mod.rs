@@ -104,6 +104,7 @@ pub(crate) fn inputs<'a>(
         secrets: instance.secrets.values(),
         release,
         operator_keys: keys,
+        resolver: instance.resolver.as_deref(),
         generation: 0,
     }
 }

@@ -75,12 +75,13 @@ pub(super) async fn observe(
             Some((group, manifest.machine.clone(), said))
         })
     });
-    let clusters = join_all(asked).await.into_iter().flatten().collect();
+    let (clusters, ground) = tokio::join!(join_all(asked), instance.provider.ground());
+    let clusters = clusters.into_iter().flatten().collect();
     Observed {
         clusters,
         checks,
         // Again: one that ended while it was asked is not one that hangs.
         inventory: instance.inventory(),
-        ground: instance.provider.ground(),
+        ground,
     }
 }

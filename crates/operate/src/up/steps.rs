@@ -22,6 +22,25 @@ pub(super) fn build(
     release: Option<&Release>,
     context: Option<Arc<Context>>,
 ) -> Result<Vec<Step>, Failure> {
+    let steps = all(instance, work, whole, parts, release, context)?;
+    let ground = |step: &Step| {
+        ["image", "network"].contains(&step.id.as_str()) || step.id.starts_with("delete:")
+    };
+    // Also machines that run may be reached only then.
+    let after = |step: Step| {
+        if work.network && !ground(&step) { step.after(vec!["network".to_owned()]) } else { step }
+    };
+    Ok(steps.into_iter().map(after).collect())
+}
+
+fn all(
+    instance: &Shared,
+    work: &Work,
+    whole: Vec<Manifest>,
+    parts: Vec<Part>,
+    release: Option<&Release>,
+    context: Option<Arc<Context>>,
+) -> Result<Vec<Step>, Failure> {
     let mut steps = Vec::new();
     let shared = || Arc::clone(instance);
     let mut ground = Vec::new();

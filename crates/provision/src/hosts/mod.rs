@@ -52,6 +52,7 @@ impl Hosts {
             host_key: known.map(|known| known.key.clone()).unwrap_or_default(),
             outdated: false,
             disk_bytes: 0,
+            read_only: false,
             booting: false,
         }
     }

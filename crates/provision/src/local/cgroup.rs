@@ -47,15 +47,20 @@ pub(super) fn populated(id: &str, machine: &str) -> bool {
         .is_ok_and(|events| events.lines().any(|l| l == "populated 1"))
 }
 
-/// The machine's own root, seen from here: by its first process, which every machine has as long as it runs.
+/// The machine's own root, seen from here.
 pub(super) fn root(id: &str, machine: &str) -> Option<PathBuf> {
+    Some(first(id, machine)?.join("root"))
+}
+
+/// The machine's first process, which it has as long as it runs: its folder in `/proc`.
+pub(super) fn first(id: &str, machine: &str) -> Option<PathBuf> {
     let init = find(&unified(id, machine), "init.scope")?;
     let pids = std::fs::read_to_string(init.join("cgroup.procs")).ok()?;
-    let roots = pids.lines().map(|pid| Path::new("/proc").join(pid).join("root"));
+    let processes = pids.lines().map(|pid| Path::new("/proc").join(pid));
     // A process that is on its way into the machine still has the host's.
     let of = |path: &Path| std::fs::metadata(path.join(".")).ok().map(|m| (m.dev(), m.ino()));
     let host = of(Path::new("/"));
-    roots.into_iter().find(|root| of(root).is_some_and(|it| Some(it) != host))
+    processes.into_iter().find(|it| of(&it.join("root")).is_some_and(|it| Some(it) != host))
 }
 
 /// The group of that name, at most two levels below.

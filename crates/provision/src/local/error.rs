@@ -1,5 +1,21 @@
+use super::reserve::Room;
+use andamio_spec::units::format_bytes;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What a person does about a disk of the host that is nearly full.
+pub(super) const ROOM: &str = "free some space there (`du -xh --max-depth=3 / | sort -h | tail` shows what is large), then run the same \
+                               command again";
+
+/// How much is there, and what the rest is kept for.
+pub(super) fn short(folder: &Path, room: &Room) -> String {
+    format!(
+        "{} are free below {}, and {} are kept there: on a full disk the machines' own disks become read-only",
+        format_bytes(room.free_bytes),
+        folder.display(),
+        format_bytes(room.reserve_bytes)
+    )
+}
 
 /// Why something could not be done on this host, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +38,12 @@ pub enum LocalError {
     InterfaceTaken { interface: String },
     #[error("network {network} is taken by {owner}")]
     NetworkTaken { network: String, owner: String },
-    #[error("no /24 of 198.18.0.0/15 is free on this host")]
-    NoNetwork,
+    #[error("no /24 of 198.18.0.0/15 is free on this host: taken by {owners}")]
+    NoNetwork { owners: String },
+    #[error("the machines cannot be reached: {stray}")]
+    Stray { stray: String },
+    #[error("{}", short(folder, room))]
+    Room { folder: PathBuf, room: Room },
     #[error("the record of {machine} is damaged")]
     Record { machine: String, source: serde_json::Error },
 }
@@ -35,6 +55,15 @@ impl LocalError {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Stable, as in docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Room { .. } => "disk",
+            _ => "local",
+        }
     }
 
     /// What a person can do.
@@ -69,7 +98,13 @@ impl LocalError {
             Self::NetworkTaken { .. } => {
                 "choose another `network` for the environment, or take the other one down"
             }
-            Self::NoNetwork => "take an instance down, or free an address range",
+            Self::NoNetwork { .. } => {
+                "take an instance down, or end what has that range of addresses"
+            }
+            Self::Stray { .. } => {
+                "let that rule leave 198.18.0.0/15 alone (most VPNs can exclude a range), then run the same command again"
+            }
+            Self::Room { .. } => ROOM,
             Self::Record { .. } => {
                 "put machine.json in that folder back from a copy; without one, only `andamio down` and `up` \
                  help, which loses the machine's data"

@@ -1,7 +1,9 @@
 //! What this host must be able to do, found out before anything is touched.
 
+use super::error::{ROOM, short};
+use super::reserve::Room;
 use super::{LocalError, Roots, tool};
-use nix::sys::statvfs::statvfs;
+use andamio_spec::units::format_bytes;
 use nix::unistd::geteuid;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -27,9 +29,9 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("mount", "mount"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
-/// The image, and room for a machine to work: 2 GiB and 1 GiB each.
-const IMAGE_BYTES: u64 = 2 << 30;
-const MACHINE_BYTES: u64 = 1 << 30;
+/// The image, and room for a machine to work.
+const IMAGE_BYTES: u64 = 2_000_000_000;
+const MACHINE_BYTES: u64 = 1_000_000_000;
 
 /// Everything that stops machines from running here; empty when nothing does. `path` is the search
 /// path of the caller. Reads only.
@@ -81,31 +83,31 @@ pub fn preflight(roots: &Roots, machines: u64, have_image: bool) -> Vec<Missing>
         );
     }
     let needed = machines * MACHINE_BYTES + if have_image { 0 } else { IMAGE_BYTES };
-    let free = free_bytes(&roots.data).min(free_bytes(&roots.cache));
-    if free < needed {
+    let data = Room::of(&roots.data);
+    let free = data.free_bytes.min(free_bytes(&roots.cache));
+    if data.is_short() {
+        lacks("disk", short(&roots.data, &data), ROOM);
+    } else if free < needed + data.reserve_bytes {
         lacks(
             "disk",
             format!(
-                "{:.1} GiB are free below {}, {:.1} GiB are needed",
-                gib(free),
+                "{} are free below {}, {} are needed: {} for what is made, and {} are kept so that the machines' disks \
+                 never find the host's full",
+                format_bytes(free),
                 roots.data.display(),
-                gib(needed)
+                format_bytes(needed + data.reserve_bytes),
+                format_bytes(needed),
+                format_bytes(data.reserve_bytes)
             ),
-            "free some space there",
+            ROOM,
         );
     }
     missing
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 30)
-}
-
 /// Free bytes where `folder` is or would be.
 pub(super) fn free_bytes(folder: &Path) -> u64 {
-    let there = folder.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
-    statvfs(there).map_or(u64::MAX, |s| s.blocks_available() * s.fragment_size())
+    Room::of(folder).free_bytes
 }
 
 /// Debian packages whose programs are not in `search` (the caller's PATH) nor in the system folders.

@@ -27,7 +27,7 @@ impl Local {
             // Overlay on overlay does not work: container storage is the disk without the image below.
             binds: vec![(
                 folder.join(filesystem::POINT).join("containers"),
-                "/var/lib/containers".to_owned(),
+                filesystem::CONTAINERS.to_owned(),
             )],
         }
     }
@@ -65,6 +65,8 @@ impl Local {
         let image = folder.join(filesystem::IMAGE);
         filesystem::released(&image).await?;
         let mut record = Record::read(&folder)?;
+        // A machine that was made before has no disk of its own.
+        let repaired = if image.exists() { filesystem::check(&image, &[]).await? } else { None };
         let size = machine.size;
         if (record.vcpu, record.memory_bytes) != (size.vcpu, size.memory_bytes) {
             record.vcpu = size.vcpu;
@@ -103,7 +105,7 @@ impl Local {
             .kill_on_drop(false)
             .spawn()
             .map_err(|source| LocalError::Spawn { program: program.to_owned(), source })?;
-        Ok(Started { machine: machine.name.clone(), child, console })
+        Ok(Started { machine: machine.name.clone(), child, console, repaired })
     }
 
     /// Ends the machine at once (a power cut) and keeps its disk.
@@ -178,6 +180,13 @@ impl Local {
         Some((whole - stat.blocks_available() * stat.fragment_size(), whole))
     }
 
+    /// Can nothing be written to the machine's disk any more?
+    pub(super) fn disk_is_read_only(&self, name: &str) -> bool {
+        let mounts = cgroup::first(&self.id, name).map(|first| first.join("mountinfo"));
+        let text = mounts.and_then(|file| std::fs::read_to_string(file).ok());
+        text.is_some_and(|text| filesystem::is_read_only(&text))
+    }
+
     /// Processes and threads of a machine, and how many it may have.
     #[must_use]
     pub fn tasks(&self, name: &str) -> Option<(u64, u64)> {
@@ -196,6 +205,8 @@ pub struct Started {
     machine: String,
     child: tokio::process::Child,
     console: PathBuf,
+    /// What was repaired on its disk before, where data may have been lost.
+    pub repaired: Option<String>,
 }
 
 impl Started {

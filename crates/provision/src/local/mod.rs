@@ -14,7 +14,10 @@ mod image;
 mod launch;
 mod machine;
 mod network;
+mod reserve;
+mod resolver;
 mod tool;
+mod ways;
 
 pub use disk::Seed;
 pub use error::LocalError;
@@ -23,6 +26,9 @@ pub use host::{Missing, install, missing_packages, preflight};
 pub use image::{Image, Recipe};
 pub use launch::launch;
 pub use network::allocate;
+pub use reserve::Room;
+pub use resolver::Resolver;
+pub use ways::{Keeper, Reach, Wall, Ways};
 
 use crate::{Found, Inventory, MachineState};
 use andamio_spec::topology::{Machine, Network, Topology, ports};
@@ -108,6 +114,7 @@ impl Local {
             host_key: std::fs::read_to_string(folder.join(disk::HOST_KEY)).unwrap_or_default(),
             outdated: record.as_ref().is_ok_and(|r| !r.same_shape(&self.record(machine))),
             disk_bytes: record.map_or(0, |r| r.disk_bytes),
+            read_only: state == MachineState::Running && self.disk_is_read_only(&machine.name),
             booting: state == MachineState::Running && disk::started_within(&folder, BOOT),
         }
     }

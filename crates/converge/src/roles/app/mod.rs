@@ -15,6 +15,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
+use crate::roles::base::RESOLVER;
 use crate::roles::{Service, haproxy};
 use crate::tls;
 use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
@@ -90,6 +91,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         group: "root".to_owned(),
         exclusive: true,
     }));
+    // A container has a copy of it, made when it starts.
+    let names = cx.inputs.resolver.map(|_| format!("file:{RESOLVER}"));
     for (name, process) in &spec.app.processes {
         let unit_name = process::unit_name(spec, name);
         let quadlet = out.file(file(
@@ -98,7 +101,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: [vec![quadlet], variables.clone()].concat(),
+            restart_on: [vec![quadlet], variables.clone(), names.clone()].concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
             ..unit(&format!("{unit_name}.service"))
         });

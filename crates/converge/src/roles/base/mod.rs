@@ -27,6 +27,9 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_nonlocal_bind", "1"),
 ];
 
+/// Follows the host's, which may be on another network than yesterday.
+pub(super) const RESOLVER: &str = "/etc/resolv.conf";
+
 const PACKAGES: &[&str] = &[
     "ca-certificates",
     "logrotate",
@@ -45,6 +48,9 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     }
     out.add(directory("/etc/andamio", 0o700, ("root", "root")));
     out.file(file("/etc/hosts", hosts(cx)));
+    if let Some(resolver) = cx.inputs.resolver {
+        out.file(file(RESOLVER, resolver));
+    }
     tls::add_authorities(cx, &mut out);
     for (key, value) in SYSCTLS {
         out.add(Kind::Sysctl(Sysctl { key: (*key).to_owned(), value: (*value).to_owned() }));

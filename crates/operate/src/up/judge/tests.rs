@@ -46,6 +46,7 @@ impl World {
             host_key: String::new(),
             outdated: false,
             disk_bytes: 0,
+            read_only: false,
             booting: false,
             port: 22,
             user: "root".to_owned(),
@@ -53,7 +54,7 @@ impl World {
         let machines = topology.machines.iter().map(found).collect();
         let mut observed = Observed {
             inventory: Inventory { machines, surplus: Vec::new() },
-            ground: Ground { image: true, network: true, free_bytes: u64::MAX },
+            ground: Ground { image: true, network: Vec::new(), free_bytes: u64::MAX },
             ..Observed::default()
         };
         for machine in &topology.machines {
@@ -237,4 +238,33 @@ fn a_release_that_all_machines_run_is_noted_and_no_other() {
     assert!(judge(&world, &["app-1"], true).work.note, "it differs in something else");
     world.is_away("app-3");
     assert!(!judge(&world, &["app-1"], true).work.note, "nobody knows what app-3 runs");
+}
+
+#[test]
+fn a_disk_that_became_read_only_is_a_restart() {
+    let mut world = World::new("dev");
+    world.observed.inventory.machines[0].read_only = true;
+    let judged = world.judge(&[]);
+    let machine = &judged.report.machines[0];
+    assert_eq!(machine.action, MachineAction::Start);
+    assert!(machine.note.contains("read-only"), "{}", machine.note);
+    assert_eq!(judged.work.restart, [machine.name.clone()]);
+    assert_eq!(judged.work.converge, [machine.name.clone()]);
+}
+
+#[test]
+fn the_hosts_side_is_part_of_the_plan_where_machines_stand() {
+    let mut world = World::new("dev");
+    world.observed.ground.network = vec!["the table is gone".to_owned()];
+    let judged = world.judge(&[]);
+    assert!(judged.work.network && !judged.report.empty && !judged.report.asks());
+    assert_eq!(judged.report.changes[0].diff, "- the table is gone");
+    let silent = Checked::Silent { why: "no answer".to_owned(), hangs: true };
+    world.observed.checks.insert("app-1".to_owned(), silent);
+    // It may well be the network: nobody is restarted for that.
+    assert!(world.judge(&[]).work.restart.is_empty());
+    for machine in &mut world.observed.inventory.machines {
+        machine.state = MachineState::Missing;
+    }
+    assert!(world.judge(&[]).report.changes.iter().all(|c| c.machine != "host"));
 }
