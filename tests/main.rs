@@ -27,6 +27,7 @@ mod renewal;
 mod results;
 mod rules;
 mod s3;
+mod servers;
 mod small;
 mod surroundings;
 mod team;
@@ -46,6 +47,7 @@ const SHORT: &[Scenario] = &[
     emulator::SCENARIO,
     bare::SCENARIO,
     hosts::SCENARIO,
+    servers::SCENARIO,
     surroundings::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,

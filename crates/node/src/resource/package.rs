@@ -157,7 +157,9 @@ async fn turn(locks: &[&str], say: &Say) -> Result<()> {
             )));
         }
         if said.as_ref().is_none_or(|(name, at)| *name != holder || at.elapsed() > REMIND) {
-            say.say(&format!("waiting for {holder}, which has the lock of apt and dpkg: {waited} s"));
+            say.say(&format!(
+                "waiting for {holder}, which has the lock of apt and dpkg: {waited} s"
+            ));
             said = Some((holder, Instant::now()));
         }
         tokio::time::sleep(LOOK).await;
