@@ -42,6 +42,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert!(a.host_key != b.host_key && a.root().join("etc/debian_version").exists());
         assert_eq!(b.sh("hostname").trim(), "server-2");
     });
+    steps.must("too many failed logins: the server is not away", || penalty(&rack))?;
     steps.step("keys: RSA, ECDSA and Ed25519, in every format", || keys(&rack));
     steps.step("a passphrase: asked for on a terminal, else the way is named", || phrases(&rack));
     steps
@@ -160,6 +161,24 @@ fn keygen(folder: &Path, name: &str, words: &[&str]) -> (PathBuf, String) {
     let _ = command::run(command, DEADLINE).expect(0);
     let public = fs::read_to_string(file.with_extension("pub")).unwrap();
     (file, public)
+}
+
+/// Somebody who fails too often is not listened to for a while, which is told from a server that is away.
+fn penalty(rack: &Rack) {
+    rack.authorize("");
+    let one = &rack.servers.list[0];
+    let (key, _) = keygen(rack.servers.folder(), "wrong", &["-t", "ed25519", "-N", ""]);
+    rack.declare("root", "", |_, server| server.address.to_string());
+    let has = Has { key: Some(&key), ..Has::default() };
+    until("sshd to have enough", Duration::from_secs(60), || {
+        let ended = rack.plan(&has).expect(6);
+        if ended.stderr.contains("PerSourcePenalties") { Ok(()) } else { Err(ended.stderr) }
+    });
+    // Every further step begins with a failed login.
+    rack.on_both(
+        "echo PerSourcePenalties no > /etc/ssh/sshd_config.d/00-test.conf && systemctl restart ssh",
+    );
+    one.answers(22);
 }
 
 fn keys(rack: &Rack) {
@@ -394,12 +413,12 @@ fn shells(rack: &Rack) {
         // What each of them reads at a login that only runs a command.
         one.write("/root/.zshenv", "echo zsh; echo zsh >&2; umask 002\n", 0o644);
         one.write("/root/.config/fish/config.fish", "echo fish; echo fish >&2\n", 0o644);
-        one.sh(&format!("chsh -s {shell} root"));
+        one.sh(&format!("usermod -s {shell} root"));
         rack.fits();
     }
-    one.sh("chsh -s /usr/sbin/nologin root");
+    one.sh("usermod -s /usr/sbin/nologin root");
     rack.stops(&["can log in and run no command", "not available"]);
-    one.sh("chsh -s /bin/bash root; rm /root/.zshenv /root/.config/fish/config.fish");
+    one.sh("usermod -s /bin/bash root; rm /root/.zshenv /root/.config/fish/config.fish");
     // Programs are not run from these.
     one.sh("mount -t tmpfs -o noexec none /tmp; mount -t tmpfs -o noexec none /home");
     rack.fits();

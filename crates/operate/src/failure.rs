@@ -175,7 +175,7 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
         _ => "look at the machine with `andamio status`, then run the same command again",
     };
     let code = match error {
-        RemoteError::Unreachable { .. } => UNREACHABLE,
+        RemoteError::Unreachable { .. } | RemoteError::TurnedAway { .. } => UNREACHABLE,
         _ => "ssh",
     };
     Fault::from_error(code, error, help)

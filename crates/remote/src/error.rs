@@ -20,6 +20,11 @@ pub enum RemoteError {
     Locked { machine: String, key: String, file: std::path::PathBuf },
     #[error("{machine} answers SSH, and did not finish the login within {waited:?}")]
     Slow { machine: String, waited: Duration },
+    #[error(
+        "{machine} takes connections at {address} and ends them at once: it serves too many at a time, or has seen \
+         too many failed logins from here (sshd's PerSourcePenalties)"
+    )]
+    TurnedAway { machine: String, address: String },
     #[error("{machine} allows no further session over one connection")]
     Sessions { machine: String },
     #[error("the connection to {machine} broke")]

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Pause between two attempts while a machine is still booting: short, because it is what a person
@@ -58,6 +59,8 @@ struct Round {
     /// Was a key looked at over this connection?
     progress: bool,
     connections: u32,
+    /// The last connection was taken, and ended before SSH began on it.
+    turned_away: bool,
 }
 
 impl Round {
@@ -113,7 +116,7 @@ impl Session {
         let deadline = Instant::now() + patience;
         let mut round = Round::default();
         loop {
-            let reached = match timeout_at(deadline, Self::reach(target)).await {
+            let reached = match timeout_at(deadline, Self::reach(target, &mut round)).await {
                 Ok(reached) => reached,
                 Err(_) => Err(RemoteError::Closed { machine: target.machine.clone() }),
             };
@@ -140,6 +143,12 @@ impl Session {
                 if !round.tried.is_empty() {
                     return Err(round.refused(target, identities));
                 }
+                if round.turned_away {
+                    return Err(RemoteError::TurnedAway {
+                        machine: target.machine.clone(),
+                        address: target.address.to_string(),
+                    });
+                }
                 return Err(RemoteError::Unreachable {
                     machine: target.machine.clone(),
                     address: target.address.to_string(),
@@ -152,7 +161,7 @@ impl Session {
     }
 
     /// A connection to whoever has the host key, with nobody logged in.
-    async fn reach(target: &Target) -> Result<Handle<Pinned>, RemoteError> {
+    async fn reach(target: &Target, round: &mut Round) -> Result<Handle<Pinned>, RemoteError> {
         let mismatch = Arc::new(AtomicBool::new(false));
         let expected = public(&target.host_key)?;
         let mut preferred = russh::Preferred::default();
@@ -165,18 +174,24 @@ impl Session {
             // A silent peer is noticed after about 15 s, wherever the network was cut.
             keepalive_interval: Some(Duration::from_secs(5)),
             keepalive_max: 3,
-            nodelay: true,
             window_size: 16 * 1024 * 1024,
             preferred,
             ..Default::default()
         };
-        match client::connect(Arc::new(config), target.address, handler).await {
+        let broken = |source| RemoteError::Broken { machine: target.machine.clone(), source };
+        round.turned_away = false;
+        let stream = TcpStream::connect(target.address).await.map_err(|e| broken(e.into()))?;
+        stream.set_nodelay(true).map_err(|e| broken(e.into()))?;
+        match client::connect_stream(Arc::new(config), stream, handler).await {
             Ok(handle) => Ok(handle),
             Err(_) if mismatch.load(Ordering::Relaxed) => Err(RemoteError::HostKey {
                 machine: target.machine.clone(),
                 address: target.address.to_string(),
             }),
-            Err(source) => Err(RemoteError::Broken { machine: target.machine.clone(), source }),
+            Err(source) => {
+                round.turned_away = true;
+                Err(broken(source))
+            }
         }
     }
 

@@ -225,6 +225,10 @@ fn says(machine: &Found, error: &RemoteError) -> String {
             let keys = others.join(", ");
             format!("{name} ({address}) lets {user} in with none of these keys: {keys}")
         }
+        RemoteError::TurnedAway { .. } => format!(
+            "{name} ({address}) ends every connection at once: it serves too many at a time, or has seen too many \
+             failed logins from here, and takes them again in a minute (sshd's PerSourcePenalties)"
+        ),
         RemoteError::Locked { key, .. } => {
             format!("{name} ({address}) would let {user} in with {key}, which has a passphrase")
         }
