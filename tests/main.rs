@@ -28,6 +28,7 @@ mod renewal;
 mod results;
 mod rules;
 mod s3;
+mod servers;
 mod small;
 mod surroundings;
 mod team;
@@ -48,6 +49,7 @@ const SHORT: &[Scenario] = &[
     emulator::SCENARIO,
     bare::SCENARIO,
     hosts::SCENARIO,
+    servers::SCENARIO,
     surroundings::SCENARIO,
     context::SCENARIO,
     dev::SCENARIO,

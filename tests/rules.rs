@@ -44,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("console", &["spec", "engine", "operate", "secure"]),
     ("linode-emulator", &[]),
-    ("testkit", &["provision", "engine", "spec"]),
+    ("testkit", &["provision", "engine", "remote", "spec"]),
 ];
 /// Rooms that are a program, or test one, and so speak with a terminal.
 const OUTSIDE: &[&str] = &["cli", "testkit", "linode-emulator"];

@@ -29,7 +29,7 @@ pub(crate) fn run() {
 
 /// The number of resources that were compared.
 async fn ask(list: &List) -> u32 {
-    let identity = Identity::parse(&list.identity).expect("a key");
+    let identity = Identity::parse(&list.identity, "the list").expect("a key");
     let program = std::env::current_exe().unwrap();
     let nodes = Nodes::new(vec![identity], &program, tokio::sync::Semaphore::MAX_PERMITS);
     let asked = list.hosts.iter().map(|host| {

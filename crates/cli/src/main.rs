@@ -6,6 +6,7 @@ mod exit;
 mod output;
 mod project;
 mod run;
+mod unlock;
 mod verbs;
 
 use args::{Args, Internal, Verb};

@@ -214,15 +214,25 @@ pub(crate) fn api() -> Api {
     }
 }
 
-/// The person's own SSH key and known hosts, for servers that exist already.
+/// The person's own SSH keys and known hosts, for servers that exist already.
 fn access() -> Access {
+    /// In ssh's own order.
+    const KEYS: [&str; 6] =
+        ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_dsa"];
     let folder = env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"));
-    let file = |name| folder.as_ref().map(|f| f.join(name)).filter(|file| file.is_file());
-    // A key that was named and is not there is worth a word, so it is not looked for here.
-    let named = env::var_os("ANDAMIO_SSH_KEY").filter(|v| !v.is_empty());
+    let file = |name: &str| folder.as_ref().map(|f| f.join(name)).filter(|file| file.is_file());
+    let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let everybody = PathBuf::from("/etc/ssh/ssh_known_hosts");
     Access {
-        key: named.map(PathBuf::from).or_else(|| file("id_ed25519")),
-        known_hosts: file("known_hosts"),
+        // A key that was named and is not there is worth a word, so it is not looked for here.
+        named: set("ANDAMIO_SSH_KEY"),
+        usual: KEYS.into_iter().filter_map(file).collect(),
+        agent: set("SSH_AUTH_SOCK"),
+        known_hosts: ["known_hosts", "known_hosts2"]
+            .into_iter()
+            .filter_map(file)
+            .chain(Some(everybody))
+            .collect(),
         ..Access::default()
     }
 }

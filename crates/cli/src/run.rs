@@ -3,6 +3,7 @@
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, Progress};
 use crate::project::interactive;
+use crate::unlock::unlock;
 use andamio_engine::{
     Accepted, Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run,
 };
@@ -36,7 +37,7 @@ pub(crate) async fn meet(
 ) -> Result<Instance, Stop> {
     let strangers = hosts::strangers(&look, limit).await?;
     if strangers.is_empty() {
-        return Ok(look);
+        return unlock(look, limit, output).await;
     }
     let mut request = look.request;
     for stranger in strangers {
@@ -64,7 +65,7 @@ pub(crate) async fn meet(
         confirm(&question, false)?;
         request.access.accepted.insert(address, key.public);
     }
-    Ok(Instance::look(request).await?)
+    unlock(Instance::look(request).await?, limit, output).await
 }
 
 /// Says what will happen and asks a person; without one the answer is no.

@@ -161,10 +161,21 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
             "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it \
              new; a server that exists already gets it again by `up` with your own key (ANDAMIO_SSH_KEY)"
         }
+        RemoteError::Locked { .. } => crate::hosts::UNLOCK,
+        RemoteError::More { .. } => {
+            "let that user in with a key alone: AuthenticationMethods in the sshd_config of the machine"
+        }
+        RemoteError::Sessions { .. } => {
+            "let more in at a time: MaxSessions in the sshd_config of the machine, whose default is 10"
+        }
+        RemoteError::Slow { .. } => {
+            "find out what its login waits for (journalctl -u ssh there): a name that it looks up (UseDNS), a \
+             directory of users; then run the same command again"
+        }
         _ => "look at the machine with `andamio status`, then run the same command again",
     };
     let code = match error {
-        RemoteError::Unreachable { .. } => UNREACHABLE,
+        RemoteError::Unreachable { .. } | RemoteError::TurnedAway { .. } => UNREACHABLE,
         _ => "ssh",
     };
     Fault::from_error(code, error, help)

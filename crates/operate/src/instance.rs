@@ -4,13 +4,12 @@
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{
-    Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, StatePlace, Store, now, run_id,
+    Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, Secret, StatePlace, Store, now, run_id,
 };
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
 };
 use andamio_provision::{Found, Inventory, MachineState, Provider};
-use andamio_remote::Identity;
 use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
 use std::collections::BTreeMap;
@@ -50,9 +49,15 @@ pub struct Request {
 /// How a person logs in where no run has been before.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// An OpenSSH private key without a passphrase.
-    pub key: Option<PathBuf>,
-    pub known_hosts: Option<PathBuf>,
+    /// The private key that the person names.
+    pub named: Option<PathBuf>,
+    /// Keys where ssh looks by itself, those that are there.
+    pub usual: Vec<PathBuf>,
+    /// Socket of an ssh-agent.
+    pub agent: Option<PathBuf>,
+    /// What the person typed, by file.
+    pub passphrases: BTreeMap<PathBuf, Secret>,
+    pub known_hosts: Vec<PathBuf>,
     /// Host keys that the person said yes to.
     pub accepted: BTreeMap<Ipv4Addr, String>,
 }
@@ -67,6 +72,8 @@ pub struct Instance {
     pub nodes: Nodes,
     /// `/etc/resolv.conf` of the machines, where this place says it: it follows the host's.
     pub resolver: Option<String>,
+    /// Keys of the person that cannot be tried, and why.
+    pub(crate) skipped_keys: Vec<String>,
 }
 
 impl Instance {
@@ -94,7 +101,7 @@ impl Instance {
         Self::open(request, Depth::Machines).await
     }
 
-    async fn open(request: Request, depth: Depth) -> Result<Self, Failure> {
+    async fn open(mut request: Request, depth: Depth) -> Result<Self, Failure> {
         let make = depth != Depth::Look;
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
@@ -103,7 +110,9 @@ impl Instance {
         let shares = store.instance(&instance);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {
-                let hosts = hosts::open(&request, &place, &shares).await?;
+                let addresses = hosts::resolve(&request.spec, &place).await?;
+                let hosts = hosts::open(&request, &place, &addresses, &shares).await?;
+                request.spec = request.spec.with_addresses(&place, &addresses);
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
             _ => {
@@ -131,9 +140,11 @@ impl Instance {
             secrets.save(&store, &recipients).await?;
         }
         let mut identities = vec![secrets.ssh_identity()?];
-        if let Provider::Hosts(_) = provider {
-            identities.extend(person(request.access.key.as_deref())?);
-        }
+        let person = match provider {
+            Provider::Hosts(_) => hosts::person(&request.access).await?,
+            Provider::Local(_) => hosts::Person::default(),
+        };
+        identities.extend(person.identities);
         let at_once = match provider {
             Provider::Local(_) => std::thread::available_parallelism().map_or(2, NonZero::get),
             Provider::Hosts(_) => Semaphore::MAX_PERMITS,
@@ -143,7 +154,18 @@ impl Instance {
             Provider::Local(local) => Some(local.resolver().text),
             Provider::Hosts(_) => None,
         };
-        Ok(Self { request, environment, topology, store, provider, secrets, nodes, resolver })
+        let skipped_keys = person.skipped;
+        Ok(Self {
+            request,
+            environment,
+            topology,
+            store,
+            provider,
+            secrets,
+            nodes,
+            resolver,
+            skipped_keys,
+        })
     }
 
     /// `env@place`.
@@ -330,16 +352,4 @@ fn local(
     let network = allocate(&roots.data, &id, wanted, depth == Depth::Machines)?;
     let image = Image::of(&roots);
     Ok(Local { roots, id, network, image })
-}
-
-/// The person's own key; without one only the instance's opens a server.
-fn person(file: Option<&std::path::Path>) -> Result<Option<Identity>, Failure> {
-    let Some(file) = file else { return Ok(None) };
-    let failure = |why: &dyn std::error::Error| {
-        let message = format!("cannot use the SSH key {}: {why}", file.display());
-        let help = "name a private key without a passphrase in ANDAMIO_SSH_KEY";
-        Failure::new(Kind::Host, "ssh-key", message, help)
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| failure(&e))?;
-    Identity::parse(&text).map(Some).map_err(|e| failure(&e))
 }

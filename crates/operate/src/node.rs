@@ -62,6 +62,11 @@ impl Nodes {
         }
     }
 
+    /// Is there a key whose passphrase nobody gave yet?
+    pub(crate) fn has_locked_keys(&self) -> bool {
+        self.identities.iter().any(|identity| identity.is_locked().is_some())
+    }
+
     /// The machine's connection, made when there is none yet.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Running commands over a [`Session`].
 
+use crate::quiet::Quiet;
 use crate::{RemoteError, Session};
 use russh::ChannelMsg;
 
@@ -68,7 +69,7 @@ impl Session {
         stdin: &[u8],
         mut each: impl FnMut(Stream, &[u8]) -> std::io::Result<()>,
     ) -> Result<Exit, RemoteError> {
-        let channel = self.handle.channel_open_session().await.map_err(|e| self.broken(e))?;
+        let channel = self.open().await?;
         channel.exec(true, self.as_root(command)).await.map_err(|e| self.broken(e))?;
         let (mut reading, writing) = channel.split();
         // Input and output flow at once: a command may answer before it has read everything, and a
@@ -80,10 +81,13 @@ impl Session {
         };
         let read = async {
             let mut exit = None;
+            let mut quiet = Quiet::default();
             while let Some(message) = reading.wait().await {
                 let taken = match message {
-                    ChannelMsg::Data { data } => each(Stream::Out, &data),
-                    ChannelMsg::ExtendedData { data, .. } => each(Stream::Err, &data),
+                    ChannelMsg::Data { data } => quiet.pass(Stream::Out, &data, &mut each),
+                    ChannelMsg::ExtendedData { data, .. } => {
+                        quiet.pass(Stream::Err, &data, &mut each)
+                    }
                     ChannelMsg::ExitStatus { exit_status } => {
                         exit = Some(Exit(exit_status));
                         Ok(())
@@ -99,6 +103,10 @@ impl Session {
                     source,
                 })?;
             }
+            // Whoever did not run the command said why.
+            quiet
+                .end(&mut each)
+                .map_err(|source| RemoteError::Output { machine: self.machine.clone(), source })?;
             exit.ok_or_else(|| RemoteError::Closed { machine: self.machine.clone() })
         };
         tokio::pin!(feed);

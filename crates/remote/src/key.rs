@@ -3,7 +3,6 @@
 use crate::RemoteError;
 use russh::keys::ssh_key::{LineEnding, private::Ed25519Keypair};
 use russh::keys::{PrivateKey, PublicKey};
-use std::sync::Arc;
 
 /// A new ed25519 key in OpenSSH's formats.
 pub struct KeyPair {
@@ -30,38 +29,7 @@ impl KeyPair {
     }
 }
 
-/// The operator's private key, ready for use.
-#[derive(Clone)]
-pub struct Identity(pub(crate) Arc<PrivateKey>);
-
-impl Identity {
-    /// Reads an OpenSSH private key without a passphrase.
-    ///
-    /// # Errors
-    /// When the text is not such a key.
-    pub fn parse(openssh: &str) -> Result<Self, RemoteError> {
-        let key = PrivateKey::from_openssh(openssh).map_err(RemoteError::Key)?;
-        Ok(Self(Arc::new(key)))
-    }
-}
-
 /// `ssh-ed25519 AAAA… comment` as a comparable key.
 pub(crate) fn public(openssh: &str) -> Result<PublicKey, RemoteError> {
     PublicKey::from_openssh(openssh.trim()).map_err(RemoteError::Key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_made_key_can_be_read_again() {
-        let pair = KeyPair::generate().unwrap();
-        let identity = Identity::parse(&pair.private).unwrap();
-        assert_eq!(
-            identity.0.public_key().key_data(),
-            public(&format!("{} somebody", pair.public)).unwrap().key_data()
-        );
-        assert!(Identity::parse("nonsense").is_err());
-    }
 }

@@ -7,13 +7,16 @@
 mod error;
 mod exec;
 mod host;
+mod identity;
 mod key;
+mod quiet;
 mod session;
 mod shell;
 
 pub use error::RemoteError;
 pub use exec::{Exit, Output, Stream};
 pub use host::{HostKey, known, shown};
-pub use key::{Identity, KeyPair};
+pub use identity::{Identity, KeyError};
+pub use key::KeyPair;
 pub use session::{Session, Target};
 pub use shell::{Terminal, quote};

@@ -1,18 +1,29 @@
 //! One authenticated connection to one machine.
 
-use crate::key::{Identity, public};
-use crate::{Output, RemoteError};
-use russh::client::{self, Handle};
-use russh::keys::{PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use crate::identity::Answer;
+use crate::key::public;
+use crate::{Identity, Output, RemoteError};
+use russh::Channel;
+use russh::client::{self, Handle, Msg};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Pause between two attempts while a machine is still booting: short, because it is what a person
 /// waits for; an attempt on the local bridge costs microseconds.
 const RETRY: Duration = Duration::from_millis(40);
+/// For a login, once the server answers. Looking up the name of who comes takes 20 s where no name server is.
+const LOGIN: Duration = Duration::from_secs(60);
+/// How long a command waits for others on the same connection.
+const ROOM: Duration = Duration::from_secs(10);
+/// Connections for one list of keys: a server ends each after its `MaxAuthTries`, three to six keys, and takes a
+/// longer series for an attack.
+const CONNECTIONS: u32 = 3;
 
 /// Where a machine answers, and how it proves who it is.
 #[derive(Debug, Clone)]
@@ -38,6 +49,40 @@ pub(crate) struct Pinned {
     mismatch: Arc<AtomicBool>,
 }
 
+/// How far a list of keys has been tried, over several connections where it takes them.
+#[derive(Default)]
+struct Round {
+    next: usize,
+    tried: Vec<String>,
+    /// Keys that would be let in, and have a passphrase.
+    locked: Vec<usize>,
+    /// Was a key looked at over this connection?
+    progress: bool,
+    connections: u32,
+    /// The last connection was taken, and ended before SSH began on it.
+    turned_away: bool,
+}
+
+impl Round {
+    /// Is another connection worth it?
+    fn take_progress(&mut self) -> bool {
+        self.connections += 1;
+        std::mem::take(&mut self.progress) && self.connections < CONNECTIONS
+    }
+
+    fn refused(&mut self, target: &Target, identities: &[Identity]) -> RemoteError {
+        let left = identities.len().saturating_sub(self.next);
+        if left > 0 {
+            self.tried.push(format!("and {left} more, at which the server did not look any more"));
+        }
+        RemoteError::Refused {
+            machine: target.machine.clone(),
+            user: target.user.clone(),
+            tried: std::mem::take(&mut self.tried),
+        }
+    }
+}
+
 impl client::Handler for Pinned {
     type Error = russh::Error;
 
@@ -61,7 +106,7 @@ impl Session {
     /// their order.
     ///
     /// # Errors
-    /// At once when the host key differs or the operator's key is refused; after `patience` when
+    /// At once when the host key differs or no key is let in; after `patience` when
     /// nothing answers.
     pub async fn connect(
         target: &Target,
@@ -69,18 +114,41 @@ impl Session {
         patience: Duration,
     ) -> Result<Self, RemoteError> {
         let deadline = Instant::now() + patience;
+        let mut round = Round::default();
         loop {
-            let attempt = timeout_at(deadline, Self::attempt(target, identities)).await;
-            let source = match attempt {
-                Ok(Ok(session)) => return Ok(session),
-                Ok(Err(error @ (RemoteError::HostKey { .. } | RemoteError::Refused { .. }))) => {
-                    return Err(error);
-                }
-                Ok(Err(RemoteError::Broken { source, .. })) => Some(source),
-                Ok(Err(RemoteError::Key(e))) => return Err(RemoteError::Key(e)),
-                Ok(Err(_)) | Err(_) => None,
+            let reached = match timeout_at(deadline, Self::reach(target, &mut round)).await {
+                Ok(reached) => reached,
+                Err(_) => Err(RemoteError::Closed { machine: target.machine.clone() }),
             };
+            let result = match reached {
+                Ok(handle) => {
+                    // It answers, so what takes long now is the login: a name that it looks up, for example.
+                    let login = Self::login(handle, target, identities, &mut round);
+                    timeout(LOGIN, login).await.unwrap_or_else(|_| {
+                        Err(RemoteError::Slow { machine: target.machine.clone(), waited: LOGIN })
+                    })
+                }
+                Err(error) => Err(error),
+            };
+            let source = match result {
+                Ok(session) => return Ok(session),
+                Err(RemoteError::Broken { source, .. }) => Some(source),
+                Err(RemoteError::Closed { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            if round.take_progress() {
+                continue;
+            }
             if Instant::now() + RETRY >= deadline {
+                if !round.tried.is_empty() {
+                    return Err(round.refused(target, identities));
+                }
+                if round.turned_away {
+                    return Err(RemoteError::TurnedAway {
+                        machine: target.machine.clone(),
+                        address: target.address.to_string(),
+                    });
+                }
                 return Err(RemoteError::Unreachable {
                     machine: target.machine.clone(),
                     address: target.address.to_string(),
@@ -92,47 +160,96 @@ impl Session {
         }
     }
 
-    async fn attempt(target: &Target, identities: &[Identity]) -> Result<Self, RemoteError> {
-        let broken = |source| RemoteError::Broken { machine: target.machine.clone(), source };
+    /// A connection to whoever has the host key, with nobody logged in.
+    async fn reach(target: &Target, round: &mut Round) -> Result<Handle<Pinned>, RemoteError> {
         let mismatch = Arc::new(AtomicBool::new(false));
         let expected = public(&target.host_key)?;
         let mut preferred = russh::Preferred::default();
-        // A server with keys of several kinds is asked for the one that is known.
-        preferred.key.to_mut().sort_by_key(|kind| *kind != expected.algorithm());
+        // A server with keys of several kinds is asked for the one that is known. RSA has several
+        // signatures with the same key.
+        let (kind, is_rsa) = (expected.algorithm(), expected.algorithm().is_rsa());
+        preferred.key.to_mut().sort_by_key(|it| *it != kind && !(is_rsa && it.clone().is_rsa()));
         let handler = Pinned { expected, mismatch: Arc::clone(&mismatch) };
         let config = client::Config {
             // A silent peer is noticed after about 15 s, wherever the network was cut.
             keepalive_interval: Some(Duration::from_secs(5)),
             keepalive_max: 3,
-            nodelay: true,
             window_size: 16 * 1024 * 1024,
             preferred,
             ..Default::default()
         };
-        let mut handle = match client::connect(Arc::new(config), target.address, handler).await {
-            Ok(handle) => handle,
-            Err(_) if mismatch.load(Ordering::Relaxed) => {
-                return Err(RemoteError::HostKey {
-                    machine: target.machine.clone(),
-                    address: target.address.to_string(),
-                });
-            }
-            Err(source) => return Err(broken(source)),
-        };
-        // Over one connection: servers count a connection that only failed as an attack.
-        for (number, identity) in identities.iter().enumerate() {
-            let key = PrivateKeyWithHashAlg::new(Arc::clone(&identity.0), None);
-            let granted = handle.authenticate_publickey(&target.user, key).await.map_err(broken)?;
-            if granted.success() {
-                return Ok(Self {
-                    machine: target.machine.clone(),
-                    handle,
-                    sudo: target.user != "root",
-                    identity: number,
-                });
+        let broken = |source| RemoteError::Broken { machine: target.machine.clone(), source };
+        round.turned_away = false;
+        let stream = TcpStream::connect(target.address).await.map_err(|e| broken(e.into()))?;
+        stream.set_nodelay(true).map_err(|e| broken(e.into()))?;
+        match client::connect_stream(Arc::new(config), stream, handler).await {
+            Ok(handle) => Ok(handle),
+            Err(_) if mismatch.load(Ordering::Relaxed) => Err(RemoteError::HostKey {
+                machine: target.machine.clone(),
+                address: target.address.to_string(),
+            }),
+            Err(source) => {
+                round.turned_away = true;
+                Err(broken(source))
             }
         }
-        Err(RemoteError::Refused { machine: target.machine.clone() })
+    }
+
+    /// Over one connection as long as the server takes part: servers count a connection that only failed as
+    /// an attack, and end one with too many failures.
+    async fn login(
+        mut handle: Handle<Pinned>,
+        target: &Target,
+        identities: &[Identity],
+        round: &mut Round,
+    ) -> Result<Self, RemoteError> {
+        while let Some(identity) = identities.get(round.next) {
+            if identity.is_public_only() {
+                round.next += 1;
+                continue;
+            }
+            let machine = || target.machine.clone();
+            let answer = identity.offer(&mut handle, &target.user).await;
+            let closed = handle.is_closed();
+            match answer {
+                Answer::Yes => {
+                    return Ok(Self {
+                        machine: machine(),
+                        handle,
+                        sudo: target.user != "root",
+                        identity: round.next,
+                    });
+                }
+                Answer::No { more: true } => {
+                    return Err(RemoteError::More {
+                        machine: machine(),
+                        user: target.user.clone(),
+                    });
+                }
+                // Another key may be let in without anything that only a person knows.
+                Answer::Locked => round.locked.push(round.next),
+                // The connection was ended before this key was looked at.
+                _ if closed && round.progress => {
+                    return Err(RemoteError::Closed { machine: machine() });
+                }
+                Answer::No { .. } => round.tried.push(identity.describe()),
+                Answer::Error(why) => round.tried.push(format!("{}: {why}", identity.describe())),
+            }
+            round.next += 1;
+            round.progress = true;
+            if closed {
+                return Err(RemoteError::Closed { machine: machine() });
+            }
+        }
+        let _ = handle.disconnect(russh::Disconnect::ByApplication, "", "en").await;
+        Err(match round.locked.first().and_then(|&number| identities.get(number)) {
+            Some(identity) => RemoteError::Locked {
+                machine: target.machine.clone(),
+                key: identity.describe(),
+                file: identity.is_locked().unwrap_or_else(|| Path::new("")).to_owned(),
+            },
+            None => round.refused(target, identities),
+        })
     }
 
     /// Which of the identities the machine accepted.
@@ -141,13 +258,33 @@ impl Session {
         self.identity
     }
 
-    /// The command as the machine's shell gets it: as root, whoever logged in.
-    pub(crate) fn as_root(&self, command: &str) -> String {
-        if self.sudo {
-            format!("sudo -n sh -c {}", crate::quote(&[command]))
-        } else {
-            command.to_owned()
+    /// A channel for one command. A server that allows few at a time (`MaxSessions`) has one again when another
+    /// command has ended, a moment after its end was told.
+    pub(crate) async fn open(&self) -> Result<Channel<Msg>, RemoteError> {
+        let deadline = Instant::now() + ROOM;
+        loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => return Ok(channel),
+                Err(russh::Error::ChannelOpenFailure(_)) if Instant::now() < deadline => {
+                    sleep_until(Instant::now() + RETRY).await;
+                }
+                Err(russh::Error::ChannelOpenFailure(_)) => {
+                    return Err(RemoteError::Sessions { machine: self.machine.clone() });
+                }
+                Err(error) => return Err(self.broken(error)),
+            }
         }
+    }
+
+    /// The command as the login shell gets it: as root, whoever logged in, and the same whatever that shell
+    /// is and has been told to do.
+    pub(crate) fn as_root(&self, command: &str) -> String {
+        crate::quiet::wrap(command, self.sudo, true)
+    }
+
+    /// The same for a person's terminal, where everything is shown.
+    pub(crate) fn on_terminal(&self, command: &str) -> String {
+        crate::quiet::wrap(command, self.sudo, false)
     }
 
     /// The machine's name.

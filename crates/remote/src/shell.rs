@@ -4,7 +4,8 @@ use crate::{Exit, RemoteError, Session};
 use russh::ChannelMsg;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-/// Quotes arguments for the machine's POSIX shell, separated by spaces.
+/// Quotes arguments for a shell, separated by spaces. Backslashes stand outside of the quotes, where fish and csh read
+/// them as POSIX shells do.
 #[must_use]
 pub fn quote<S: AsRef<str>>(arguments: &[S]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%_+=:,./-".contains(c);
@@ -13,7 +14,15 @@ pub fn quote<S: AsRef<str>>(arguments: &[S]) -> String {
         if !argument.is_empty() && argument.chars().all(plain) {
             argument.to_owned()
         } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
+            let mut text = String::from("'");
+            for c in argument.chars() {
+                match c {
+                    '\\' => text.push_str(r"'\\'"),
+                    '\'' => text.push_str(r"'\''"),
+                    c => text.push(c),
+                }
+            }
+            text + "'"
         }
     });
     quoted.collect::<Vec<_>>().join(" ")
@@ -38,13 +47,13 @@ impl Session {
         input: impl AsyncRead + Unpin,
         mut output: impl AsyncWrite + Unpin,
     ) -> Result<Exit, RemoteError> {
-        let channel = self.handle.channel_open_session().await.map_err(|e| self.broken(e))?;
+        let channel = self.open().await?;
         if let Some(t) = terminal {
             let pty = channel.request_pty(false, &t.kind, t.columns, t.rows, 0, 0, &[]).await;
             pty.map_err(|e| self.broken(e))?;
         }
         match command {
-            Some(command) => channel.exec(true, self.as_root(command)).await,
+            Some(command) => channel.exec(true, self.on_terminal(command)).await,
             None => channel.request_shell(true).await,
         }
         .map_err(|e| self.broken(e))?;
@@ -89,7 +98,8 @@ mod tests {
 
     #[test]
     fn quoting_survives_a_shell() {
-        let given = ["plain", "two words", "it's", "", "$HOME", "a;b", "ñ", "new\nline"];
+        let given =
+            ["plain", "two words", "it's", "", "$HOME", "a;b", "ñ", "new\nline", r"a\\b\", r"\'"];
         let script = format!("printf '%s\\0' {}", quote(&given));
         let printed =
             std::process::Command::new("sh").arg("-c").arg(script).output().unwrap().stdout;

@@ -3,6 +3,7 @@
 use crate::topology::Network;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spec {
@@ -12,6 +13,22 @@ pub struct Spec {
     pub environments: Vec<Environment>,
     pub places: BTreeMap<String, Place>,
     pub backup: Backup,
+}
+
+impl Spec {
+    /// The same with addresses in place of the names of a place's servers: what a topology is made of.
+    #[must_use]
+    pub fn with_addresses(&self, place: &str, addresses: &BTreeMap<String, Ipv4Addr>) -> Self {
+        let mut spec = self.clone();
+        if let Some(Place::Hosts { machines, .. }) = spec.places.get_mut(place) {
+            for host in machines {
+                if let Some(address) = addresses.get(&host.address) {
+                    host.address = address.to_string();
+                }
+            }
+        }
+        spec
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -174,6 +191,7 @@ pub enum Place {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Host {
+    /// An IPv4 address, or a name that whoever uses it looks up.
     pub address: String,
     pub groups: Vec<Group>,
     /// OpenSSH public key that the server must show.

@@ -58,17 +58,28 @@ impl Sandbox {
         processes.into_iter().find(|p| words.iter().all(|word| p.command.contains(word)))
     }
 
-    /// A shell line in a machine, without SSH.
-    pub fn enter(&self, env: &str, machine: &str, line: &str) -> Ended {
+    /// The machine's own first process.
+    #[must_use]
+    pub fn first(&self, env: &str, machine: &str) -> Process {
         let is_first = |p: &Process| {
             let status = fs::read_to_string(format!("/proc/{}/status", p.pid)).unwrap_or_default();
             let numbers = status.lines().find_map(|l| l.strip_prefix("NSpid:")).unwrap_or_default();
             numbers.split_whitespace().count() > 1 && numbers.split_whitespace().last() == Some("1")
         };
         let first = self.processes(env, machine).into_iter().find(is_first);
-        let first = first.expect("the machine's first process");
+        first.expect("the machine's first process")
+    }
+
+    /// A shell line in a machine, without SSH.
+    pub fn enter(&self, env: &str, machine: &str, line: &str) -> Ended {
+        self.enter_within(env, machine, line, Duration::from_secs(30))
+    }
+
+    /// The same for what takes longer.
+    pub fn enter_within(&self, env: &str, machine: &str, line: &str, deadline: Duration) -> Ended {
+        let first = self.first(env, machine);
         let mut command = Command::new("nsenter");
         command.args(["--all", "--target", &first.pid.to_string(), "sh", "-ec", line]);
-        command::run(command, Duration::from_secs(30)).expect(0)
+        command::run(command, deadline).expect(0)
     }
 }

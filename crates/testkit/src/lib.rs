@@ -16,9 +16,11 @@ pub mod inside;
 pub mod run;
 pub mod sandbox;
 pub mod scenario;
+pub mod servers;
 pub mod wait;
 pub mod webdriver;
 
 pub use command::{Ended, Running};
 pub use sandbox::Sandbox;
 pub use scenario::{Abandoned, Need, Scenario, Steps};
+pub use servers::{Server, Servers, Shape};

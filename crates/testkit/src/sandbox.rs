@@ -88,6 +88,8 @@ impl Sandbox {
         // The checkout's own identity is not a test's to make or to use.
         command.env("ANDAMIO_IDENTITY", self.state().join("identity.txt"));
         command.env("NO_COLOR", "1");
+        // Nor are the keys of whoever runs the tests.
+        command.env_remove("ANDAMIO_SSH_KEY").env_remove("SSH_AUTH_SOCK");
         command
     }
 

@@ -9,12 +9,20 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const UPDATES: &str = "/var/lib/dpkg/updates";
 
 /// What apt and dpkg hold while they work, in the order in which they take them.
-const LOCKS: [&str; 2] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
+pub(crate) const LOCKS: [&str; 3] =
+    ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/cache/apt/archives/lock"];
+/// The same while lists of a mirror are read.
+pub(crate) const LISTS_LOCK: [&str; 1] = ["/var/lib/apt/lists/lock"];
 
 /// Somebody works with dpkg right now: nothing is interrupted.
 pub(crate) fn at_work() -> bool {
-    LOCKS.iter().any(|file| {
-        let Ok(file) = fs::File::open(file) else { return false };
+    holder(&LOCKS).is_some()
+}
+
+/// Who holds one of these locks, as `NAME (process N)`.
+pub(crate) fn holder(locks: &[&str]) -> Option<String> {
+    locks.iter().find_map(|file| {
+        let file = fs::File::open(file).ok()?;
         let mut wanted = nix::libc::flock {
             l_type: nix::libc::F_WRLCK as i16,
             l_whence: nix::libc::SEEK_SET as i16,
@@ -22,9 +30,24 @@ pub(crate) fn at_work() -> bool {
             l_len: 0,
             l_pid: 0,
         };
-        let asked = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut wanted));
-        asked.is_ok() && wanted.l_type != nix::libc::F_UNLCK as i16
+        nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut wanted)).ok()?;
+        (wanted.l_type != nix::libc::F_UNLCK as i16).then(|| called(wanted.l_pid))
     })
+}
+
+/// A process by what was run: for a script that is the script.
+fn called(pid: i32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    let mut words = words.split('\0').filter(|word| !word.is_empty());
+    let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let program = words.next().map(base).unwrap_or_default();
+    let is_shell = ["python", "perl", "sh", "bash", "dash"].iter().any(|s| program.starts_with(s));
+    let script = words.find(|word| !word.starts_with('-')).filter(|_| is_shell).map(base);
+    match script.unwrap_or(program) {
+        name if name.is_empty() => format!("process {pid}"),
+        name => format!("{name} (process {pid})"),
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -219,6 +242,35 @@ fn bare(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_holds_a_lock_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lock");
+        fs::write(&file, "").unwrap();
+        let name = file.display().to_string();
+        assert_eq!(holder(&[&name, "/none"]), None);
+        // A lock of one's own is not seen, so somebody else has to take it.
+        let script = "use Fcntl; open my $f, '+<', $ARGV[0]; \
+                      fcntl($f, F_SETLK, pack('s s l! l! i', F_WRLCK, 0, 0, 0, 0)) or die; \
+                      print \"held\\n\"; $| = 1; print ''; <STDIN>";
+        let unattended = folder.path().join("unattended-upgrade");
+        fs::write(&unattended, script).unwrap();
+        let mut child = std::process::Command::new("perl")
+            .args([&unattended, &file])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begin = std::time::Instant::now();
+        while holder(&[&name]).is_none() && begin.elapsed().as_secs() < 20 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let said = holder(&[&name]);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(said, Some(format!("unattended-upgrade (process {})", child.id())));
+        assert_eq!(holder(&[&name]), None);
+    }
 
     const TEXT: &str = "\
 Package: redis-server

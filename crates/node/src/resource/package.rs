@@ -17,8 +17,12 @@ use std::time::{Duration, Instant};
 /// A whole role over a slow mirror; apt's own network time-outs end a dead one before.
 const TRANSACTION: Duration = Duration::from_secs(15 * 60);
 const UPDATE: Duration = Duration::from_secs(5 * 60);
-/// How long another dpkg or apt may work before it is called stuck.
-const LOCK: Duration = Duration::from_secs(120);
+/// How long another dpkg or apt may work before it is called stuck. The first upgrade of a server by itself takes
+/// minutes.
+const LOCK: Duration = Duration::from_secs(10 * 60);
+const LOOK: Duration = Duration::from_millis(500);
+/// Whoever waits is told that often that it goes on.
+const REMIND: Duration = Duration::from_secs(30);
 const LISTS: &str = "/var/lib/apt/lists";
 
 /// apt waits two minutes for each address of a mirror that is silent; who waits for it gives up before.
@@ -168,16 +172,17 @@ async fn recover(machine: &mut Machine, say: &Say) -> Result<()> {
     if !machine.packages()?.interrupted() {
         return Ok(());
     }
+    // Perhaps not interrupted at all: another one works, for example one whose node was killed.
+    turn(&dpkg::LOCKS, say).await?;
+    machine.forget();
+    if !machine.packages()?.interrupted() {
+        return Ok(());
+    }
     say.say("finishing an interrupted dpkg");
     let argv = ["dpkg", "--force-confold", "--force-confmiss", "--configure", "-a"];
-    let begin = Instant::now();
     let configured = loop {
         match process::follow(&argv, "", TRANSACTION, &mut |line| tell(say, line)).await {
-            // Not interrupted at all: another one works, perhaps one whose node was killed.
-            Err(error) if error.to_string().contains("lock") && begin.elapsed() < LOCK => {
-                say.say("waiting for another dpkg to end");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
+            Err(_) if dpkg::at_work() => turn(&dpkg::LOCKS, say).await?,
             done => break done,
         }
     };
@@ -203,7 +208,30 @@ fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
     declared.names.iter().filter(differs).map(String::as_str).collect()
 }
 
+/// Waits until nobody holds any of the locks.
+async fn turn(locks: &[&str], say: &Say) -> Result<()> {
+    let begin = Instant::now();
+    let mut said: Option<(String, Instant)> = None;
+    while let Some(holder) = dpkg::holder(locks) {
+        let waited = begin.elapsed().as_secs();
+        if begin.elapsed() > LOCK {
+            return Err(Failure::new(format!(
+                "{holder} has had the lock of apt and dpkg for {waited} s: see what it waits for"
+            )));
+        }
+        if said.as_ref().is_none_or(|(name, at)| *name != holder || at.elapsed() > REMIND) {
+            say.say(&format!(
+                "waiting for {holder}, which has the lock of apt and dpkg: {waited} s"
+            ));
+            said = Some((holder, Instant::now()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
 async fn apt(verb: &[&str], names: &[&str], say: &Say) -> Result<()> {
+    turn(&dpkg::LOCKS, say).await?;
     let mut argv = OPTIONS.to_vec();
     argv.extend(MIRROR);
     argv.extend(verb);
@@ -238,20 +266,18 @@ fn have_lists() -> bool {
     })
 }
 
-/// Reads the mirrors' lists. Unlike a transaction it does not wait for a lock by itself.
+/// Reads the mirrors' lists.
 async fn update(say: &Say) -> Result<()> {
     say.say("apt-get update");
     let mut argv = vec!["apt-get", "-q"];
     argv.extend(MIRROR);
     // Without it a mirror that does not answer is a warning.
     argv.extend(["--error-on=any", "update"]);
-    let begin = Instant::now();
     loop {
+        turn(&dpkg::LISTS_LOCK, say).await?;
         match process::follow(&argv, "", UPDATE, &mut |line| tell(say, line)).await {
-            Err(error) if error.to_string().contains("lock") && begin.elapsed() < LOCK => {
-                say.say("waiting for another apt-get update");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
+            // Somebody came in between.
+            Err(_) if dpkg::holder(&dpkg::LISTS_LOCK).is_some() => {}
             // One mirror of several may be away; whether it was needed shows when packages are fetched.
             Err(_) if have_lists() => return Ok(()),
             done => return done.map(drop).map_err(named),

@@ -10,10 +10,11 @@ pub(crate) use identity::Identity;
 pub use identity::{new_identity, public_keys, recovery_key};
 pub(crate) use recipients::{Recipients, same};
 
+use crate::hosts::OWN;
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
 use andamio_engine::{Fault, Store};
-use andamio_remote::{KeyPair, RemoteError};
+use andamio_remote::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -188,8 +189,10 @@ impl Secrets {
         &self.values
     }
 
-    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::Identity, RemoteError> {
-        andamio_remote::Identity::parse(self.values.get(SSH_PRIVATE).map_or("", String::as_str))
+    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::Identity, Failure> {
+        let text = self.values.get(SSH_PRIVATE).map_or("", String::as_str);
+        andamio_remote::Identity::parse(text, OWN)
+            .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))
     }
 
     /// Line for `authorized_keys`.

@@ -1,7 +1,12 @@
 //! What a person does about something that a machine could not make true. Pure.
 
 /// Words of a failure, and what helps. The first that is found counts; `ENV` and `MACHINE` are filled in.
-const REMEDIES: [(&str, &str); 6] = [
+const REMEDIES: [(&str, &str); 7] = [
+    (
+        "lock of apt and dpkg",
+        "see what that process does (`andamio exec ENV MACHINE -- ps -ef`), wait for it or end it, then run the \
+         same command again",
+    ),
     (
         "package mirror",
         "see why MACHINE does not reach it (`andamio exec ENV MACHINE -- apt-get update`; its sources are in \

@@ -5,7 +5,7 @@
 
 mod judge;
 
-pub use judge::{FACTS, judge};
+pub use judge::{FACTS, Look, judge};
 
 use crate::{Found, Inventory, MachineState};
 use andamio_spec::Topology;

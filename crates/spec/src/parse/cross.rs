@@ -8,6 +8,7 @@ use crate::model::{Environment, Group, Place, Spec, Tls};
 use crate::price;
 use crate::reserved;
 use crate::topology::{self, Network, TopologyError, ports};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
@@ -170,11 +171,20 @@ fn hosts(reader: &mut Reader<'_>, spec: &Spec, env: &Environment, entry: &Entry<
     }
     // Only the floating address would come from the network, and it is not looked at here.
     let network = Network { base: Ipv4Addr::UNSPECIFIED };
+    // Any addresses do for names here, as long as they differ.
+    let names = machines.iter().filter(|host| host.address.parse::<Ipv4Addr>().is_err());
+    let numbered = names.map(|host| host.address.clone()).zip(0xf000_0000_u32..);
+    let stand_ins: BTreeMap<String, Ipv4Addr> =
+        numbered.map(|(name, number)| (name, number.into())).collect();
+    let spec = &spec.with_addresses(&env.on, &stand_ins);
     if enough
         && let Some(field) = entry.get(&[])
         && let Err(error) = topology::compute(spec, &env.name, &env.on, network)
-        && matches!(error, TopologyError::SharedHost { .. })
+        && let TopologyError::SharedHost { address, first, second } = error
     {
+        let name = stand_ins.iter().find(|(_, it)| it.to_string() == address);
+        let address = name.map_or(address, |(name, _)| name.clone());
+        let error = TopologyError::SharedHost { address, first, second };
         reader.error("shared-host", field.at_key(), error.to_string(), error.help());
     }
 }

@@ -4,7 +4,7 @@ use super::reader::{Field, Reader, Table};
 use crate::defaults;
 use crate::model::{Group, Host, Place};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) fn read(reader: &mut Reader<'_>, table: &Table<'_>) -> Place {
     reader.known(table, &["kind", "machines", "user", "port"]);
@@ -95,17 +95,35 @@ fn check_address<'t>(
     address: &'t str,
     addresses: &mut BTreeSet<&'t str>,
 ) {
-    // The topology, and every file rendered from it, speaks IPv4.
-    if address.parse::<Ipv4Addr>().is_err() {
-        let message = format!("`{address}` is not an IPv4 address");
-        let help =
-            "write the address that the machines reach each other by, for example \"10.0.0.11\"";
-        reader.error("invalid-address", field.at(), message, help);
-    } else if !addresses.insert(address) {
-        let message = format!("`{address}` is another machine's address already");
-        let help = "one entry for each machine, with all its groups";
-        reader.error("duplicate-address", field.at(), message, help);
-    }
+    // The topology, and every file rendered from it, speaks IPv4; a name is looked up when it is used.
+    let message = if address.parse::<Ipv6Addr>().is_ok() {
+        format!("`{address}` is an IPv6 address, and the machines reach each other by IPv4")
+    } else if address.parse::<Ipv4Addr>().is_ok() || is_name(address) {
+        if !addresses.insert(address) {
+            let message = format!("`{address}` is another machine's address already");
+            let help = "one entry for each machine, with all its groups";
+            reader.error("duplicate-address", field.at(), message, help);
+        }
+        return;
+    } else {
+        format!("`{address}` is neither an IPv4 address nor a host name")
+    };
+    let help = "write the address that the machines reach each other by, for example \"10.0.0.11\", or a name \
+                that leads to it; the port of SSH is `port` of the place";
+    reader.error("invalid-address", field.at(), message, help);
+}
+
+/// A host name as in RFC 1123. One whose last part is a number is an address with a mistake.
+fn is_name(text: &str) -> bool {
+    let part = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&part.len())
+            && part.chars().all(plain)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && text.split('.').all(part) && !last.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A line as in the server's /etc/ssh/ssh_host_ed25519_key.pub; whether it is a key shows when it is

@@ -1,9 +1,16 @@
 //! Servers that exist already: whose keys are known, what they lack, and the first contact.
 
+mod keys;
+mod names;
+
+pub use keys::{Locked, has_passphrase, locked, unlock};
+pub(crate) use keys::{Person, UNLOCK, person};
+pub(crate) use names::resolve;
+
 use crate::instance::{Instance, Request};
 use crate::{Failure, Kind};
 use andamio_engine::{Fault, Store};
-use andamio_provision::hosts::{FACTS, Hosts, Known, judge};
+use andamio_provision::hosts::{FACTS, Hosts, Known, Look, judge};
 use andamio_provision::{Found, MachineState, Provider};
 use andamio_remote::{HostKey, RemoteError, Session, known, quote, shown};
 use andamio_spec::{Place, Topology};
@@ -33,24 +40,33 @@ pub struct Stranger {
 }
 
 /// The place with the host keys that are known. The file's own word goes before the pin: it is how a
-/// person says that a server was replaced.
-pub(crate) async fn open(request: &Request, place: &str, store: &Store) -> Result<Hosts, Failure> {
+/// person says that a server was replaced. `addresses` are those of servers that are declared by name.
+pub(crate) async fn open(
+    request: &Request,
+    place: &str,
+    addresses: &BTreeMap<String, Ipv4Addr>,
+    store: &Store,
+) -> Result<Hosts, Failure> {
     let Some(Place::Hosts { machines, user, port }) = request.spec.places.get(place) else {
         return Err(cannot(place).into());
     };
     let pins = pins(store).await?;
     let access = &request.access;
-    let file = access.known_hosts.as_deref();
     let mut keys = BTreeMap::new();
     for host in machines {
-        let Ok(address) = host.address.parse::<Ipv4Addr>() else { continue };
+        let written = host.address.parse::<Ipv4Addr>().ok();
+        let Some(address) = written.or_else(|| addresses.get(&host.address).copied()) else {
+            continue;
+        };
+        // As ssh was told to go there, whichever it was.
+        let names = [host.address.clone(), address.to_string()];
         let pin = pins.keys.get(&address);
         let key = host
             .host_key
             .clone()
             .or_else(|| pin.cloned())
             .or_else(|| access.accepted.get(&address).cloned())
-            .or_else(|| known(file?, address, *port));
+            .or_else(|| known(&access.known_hosts, &names, *port));
         if let Some(key) = key {
             keys.insert(address, Known { pinned: pin == Some(&key), key });
         }
@@ -106,7 +122,7 @@ pub async fn strangers(instance: &Instance, limit: &[String]) -> Result<Vec<Stra
         let key = shown(&machine.name, at, PATIENCE).await.map_err(|e| says(machine, &e))?;
         Ok(Stranger { machine: machine.name.clone(), address: machine.address, key })
     }));
-    all(looks.await)
+    all(instance, looks.await)
 }
 
 /// Logs in everywhere and asks what is missing there, all of it in one failure. Changes nothing.
@@ -118,15 +134,17 @@ pub async fn check(instance: &Instance, limit: &[String], known: bool) -> Result
     let Provider::Hosts(hosts) = &instance.provider else { return Ok(()) };
     let machines = wanted(instance, limit);
     let asked = machines.iter().filter(|m| known || !hosts.is_pinned(m.address));
-    all(join_all(asked.map(|machine| ask(instance, machine))).await).map(|_: Vec<()>| ())
+    let asked = asked.map(|machine| ask(instance, machine, !hosts.is_pinned(machine.address)));
+    all(instance, join_all(asked).await).map(|_: Vec<()>| ())
 }
 
-async fn ask(instance: &Instance, machine: &Found) -> Result<(), String> {
+async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), String> {
     let session = instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
     let said = session.output(FACTS, &[]).await.map_err(|e| says(machine, &e))?;
     let text = String::from_utf8_lossy(&said.stdout);
     let complaint = String::from_utf8_lossy(&said.stderr);
-    let problems = judge(&machine.user, &text, &complaint);
+    let now = jiff::Timestamp::now().as_second();
+    let problems = judge(&Look { user: &machine.user, now, is_new }, &text, &complaint);
     if problems.is_empty() {
         return Ok(());
     }
@@ -149,7 +167,7 @@ pub async fn enrol(instance: &Instance, limit: &[String]) -> Result<(), Failure>
         }
         Ok((machine.address, machine.host_key.clone()))
     });
-    let keys: Vec<(Ipv4Addr, String)> = all(join_all(work).await)?;
+    let keys: Vec<(Ipv4Addr, String)> = all(instance, join_all(work).await)?;
     if keys.iter().all(|(address, _)| hosts.is_pinned(*address)) {
         return Ok(());
     }
@@ -190,25 +208,46 @@ fn wanted(instance: &Instance, limit: &[String]) -> Vec<Found> {
 }
 
 fn says(machine: &Found, error: &RemoteError) -> String {
+    let Found { name, address, port, user, .. } = machine;
     match error {
         RemoteError::Unreachable { .. } => {
-            format!("{} does not answer SSH at {}:{}", machine.name, machine.address, machine.port)
+            format!("{name} does not answer SSH at {address}:{port}")
         }
-        RemoteError::Refused { .. } => {
-            format!("{} ({}) lets {} in with no key", machine.name, machine.address, machine.user)
+        RemoteError::Refused { tried, .. } => {
+            // Only where an earlier run left it, it could have been let in.
+            let others: Vec<&str> =
+                tried.iter().map(String::as_str).filter(|key| !key.contains(OWN)).collect();
+            if others.is_empty() {
+                return format!(
+                    "{name} ({address}) lets {user} in with no key: there is none to try"
+                );
+            }
+            let keys = others.join(", ");
+            format!("{name} ({address}) lets {user} in with none of these keys: {keys}")
+        }
+        RemoteError::TurnedAway { .. } => format!(
+            "{name} ({address}) ends every connection at once: it serves too many at a time, or has seen too many \
+             failed logins from here, and takes them again in a minute (sshd's PerSourcePenalties)"
+        ),
+        RemoteError::Locked { key, .. } => {
+            format!("{name} ({address}) would let {user} in with {key}, which has a passphrase")
         }
         RemoteError::HostKey { .. } => {
-            format!(
-                "{} ({}) shows another host key than the known one",
-                machine.name, machine.address
-            )
+            format!("{name} ({address}) shows another host key than the known one")
         }
-        other => format!("{} ({}): {other}", machine.name, machine.address),
+        RemoteError::More { .. } => format!(
+            "{name} ({address}) takes the key of {user} and asks for something else besides it, a password or \
+             a code, which nobody gives when a program logs in"
+        ),
+        other => format!("{name} ({address}): {other}"),
     }
 }
 
+/// How messages call the key that Andamio made for an instance.
+pub(crate) const OWN: &str = "the instance's own";
+
 /// All answers, or everything that went wrong in one failure.
-fn all<T>(answers: Vec<Result<T, String>>) -> Result<Vec<T>, Failure> {
+fn all<T>(instance: &Instance, answers: Vec<Result<T, String>>) -> Result<Vec<T>, Failure> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for answer in answers {
         match answer {
@@ -219,8 +258,16 @@ fn all<T>(answers: Vec<Result<T, String>>) -> Result<Vec<T>, Failure> {
     if bad.is_empty() {
         return Ok(good);
     }
-    let help = "a server needs: Debian 13 on x86-64, SSH with a key (ANDAMIO_SSH_KEY or \
-                ~/.ssh/id_ed25519), root or sudo without a password; a replaced one needs its new \
-                `host_key` in andamio.toml";
+    let about_keys = bad.iter().any(|why| why.contains(" lets "));
+    if about_keys && !instance.skipped_keys.is_empty() {
+        bad.push(format!("not tried: {}", instance.skipped_keys.join(", ")));
+    }
+    let help = if bad.iter().any(|why| why.ends_with("which has a passphrase")) {
+        UNLOCK
+    } else {
+        "a server needs: Debian 13 on x86-64, SSH with a key (ANDAMIO_SSH_KEY names one; else an ssh-agent's and \
+         ~/.ssh/id_* are tried), root or sudo without a password; a replaced one needs its new `host_key` in \
+         andamio.toml"
+    };
     Err(Failure::new(Kind::Host, "hosts", bad.join("; "), help))
 }
