@@ -20,7 +20,7 @@ pub use cluster::{Part, parts};
 pub use error::Error;
 pub use inputs::{Inputs, Release};
 pub use phase::{Phase, stages};
-pub use roles::app::{ENV_FILE, app_environment, one_off, outsider};
+pub use roles::app::{CONTAINERS, ENV_FILE, app_environment, one_off, outsider};
 pub use roles::mariadb::{galera, replica};
 pub use roles::rabbitmq::member as rabbitmq_member;
 pub use roles::redis::{RedisNode, redis_nodes};

@@ -5,7 +5,6 @@ mod balancer;
 mod base;
 mod haproxy;
 pub(crate) mod mariadb;
-mod ops;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 
@@ -38,6 +37,10 @@ impl Service {
 pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut all = Vec::new();
     for role in &cx.machine.roles {
+        let has_containers = all.iter().any(|r: &Resource| r.role == app::CONTAINERS);
+        if matches!(role, Role::App | Role::Ops) && !has_containers {
+            all.extend(app::podman(cx));
+        }
         all.extend(match role {
             Role::Base => base::resources(cx)?,
             Role::Mariadb => mariadb::resources(cx)?,
@@ -45,7 +48,8 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
             Role::Rabbitmq => rabbitmq::resources(cx)?,
             Role::App => app::resources(cx)?,
             Role::Balancer => balancer::resources(cx)?,
-            Role::Ops => ops::resources(cx),
+            // It builds the application's image, and sends a drill's load: nothing of it is in the path of a request.
+            Role::Ops => Vec::new(),
         });
     }
     // Last of all: a migration needs none of it.

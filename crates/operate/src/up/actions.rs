@@ -9,8 +9,10 @@ use crate::release::record;
 use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
+use andamio_provision::MachineState;
 use andamio_provision::local::Seed;
 use andamio_remote::KeyPair;
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -23,6 +25,8 @@ pub(super) struct Delete(pub(super) Shared, pub(super) String);
 pub(super) struct Machine(pub(super) Shared, pub(super) String, pub(super) How);
 pub(super) struct Converge(pub(super) Shared, pub(super) Manifest);
 pub(super) struct Migrate(pub(super) Shared, pub(super) String, pub(super) Release);
+/// Asks every machine that runs for what it serves, and waits for it.
+pub(super) struct Ready(pub(super) Shared, pub(super) Vec<Manifest>);
 /// The last: machines that have images.
 pub(super) struct Live(pub(super) Shared, pub(super) Release, pub(super) Vec<String>);
 
@@ -177,6 +181,25 @@ impl Action for Converge {
             });
             let help = remedy(&message, &instance.topology.env, &manifest.machine);
             Err(Fault::new("converge", message, &help))
+        })
+    }
+}
+
+impl Action for Ready {
+    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
+        Box::pin(async move {
+            let Self(instance, manifests) = self;
+            let inventory = instance.inventory();
+            let runs = |manifest: &&Manifest| {
+                let found = inventory.get(&manifest.machine);
+                found.is_some_and(|found| found.state == MachineState::Running)
+            };
+            let asked = manifests.iter().filter(|m| !m.resources.is_empty()).filter(runs);
+            let asked = asked.map(|manifest| async move {
+                Converge(instance.clone(), manifest.clone()).apply(context).await
+            });
+            let answers = join_all(asked).await;
+            answers.into_iter().collect::<Result<Vec<_>, _>>().map(|_| Outcome::Ok)
         })
     }
 }

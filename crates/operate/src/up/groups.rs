@@ -5,7 +5,7 @@ use super::actions::Converge;
 use super::cluster::{Forget, GaleraStart, Link, Whole};
 use super::judge::Work;
 use crate::instance::Shared;
-use andamio_converge::Part;
+use andamio_converge::{CONTAINERS, Part};
 use andamio_engine::{Action, Step};
 use andamio_manifest::Manifest;
 use andamio_spec::Group;
@@ -27,8 +27,10 @@ impl Plan<'_> {
             members.iter().partition(|name| self.work.rolling.contains(*name));
         let mut before = self.before(group, &members, steps);
         let mut done = before.clone();
-        let created = |name: &&&String| self.work.create.contains(**name);
-        // A member with a new disk comes after those that have to forget its old name.
+        let created = |name: &&&String| {
+            self.work.create.contains(**name) || self.work.emptied.contains(**name)
+        };
+        // A member without its data comes after those that have to forget its old name.
         let (new, old): (Vec<&String>, Vec<&String>) = fresh.iter().partition(created);
         for name in old {
             done.push(self.converge(name, &before, steps));
@@ -78,6 +80,12 @@ impl Plan<'_> {
         let (rolling, fresh): (Vec<&String>, Vec<&String>) =
             members.iter().partition(|name| self.work.rolling.contains(*name));
         let mut done = after.to_vec();
+        if !after.is_empty() {
+            // Meanwhile, and also when what it waits for fails.
+            done.extend(fresh.iter().filter_map(|name| self.lay(name, steps)).collect::<Vec<_>>());
+        }
+        let after = done.clone();
+        let after = after.as_slice();
         done.extend(fresh.iter().map(|name| self.converge(name, after, steps)).collect::<Vec<_>>());
         for name in rolling {
             let id = self.converge(name, &done, steps);
@@ -138,7 +146,7 @@ impl Plan<'_> {
         let (machine, id) = (format!("machine:{name}"), format!("ground:{name}"));
         if !steps.iter().any(|step| step.id == id) {
             let mut manifest = self.whole.iter().find(|m| m.machine == name)?.clone();
-            manifest.resources.retain(|resource| resource.role == "base");
+            manifest.resources.retain(|r| ["base", CONTAINERS].contains(&&*r.role));
             let action = Converge(Arc::clone(self.instance), manifest);
             let step = Step::new(&id, format!("lay the ground of {name}"), action);
             let new = steps.iter().any(|step| step.id == machine);

@@ -47,6 +47,8 @@ pub(super) struct Work {
     /// Groups whose cluster as a whole has to be put right, after its machines.
     pub(super) clusters: BTreeSet<Group>,
     pub(super) delete: Vec<String>,
+    /// Members that lost their data, though their machine and its disk are there.
+    pub(super) emptied: Vec<String>,
     pub(super) release: bool,
     pub(super) migrate: bool,
     /// After it all of the application's machines run this release, and it has to be noted as live.
@@ -97,13 +99,16 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
     };
     work.release = touches_app && (input.release_changes || work.converge.iter().any(lacks_image));
     // An empty database needs its schema, whatever the release.
-    let new_database = work.create.iter().any(|m| has_role(m, Role::Mariadb));
+    let mut without_data = work.create.iter().chain(&work.emptied);
+    let new_database = without_data.any(|m| has_role(m, Role::Mariadb));
     work.migrate = touches_app && (input.release_changes || new_database)
         || work.create.iter().any(|m| has_role(m, Role::App));
     if new_database && !touches_app {
-        let apps = input.topology.with_role(Role::App).map(|m| m.name.clone());
+        let apps: Vec<String> =
+            input.topology.with_role(Role::App).map(|m| m.name.clone()).collect();
+        work.release = apps.iter().any(lacks_image);
+        work.rolling.extend(apps.iter().filter(|name| runs(input, name)).cloned());
         work.converge.extend(apps);
-        work.release = true;
         work.migrate = true;
     }
     work.note =
@@ -181,7 +186,9 @@ fn one(
                 if !own.is_empty() {
                     work.converge.push(name.clone());
                 }
-                if serves(&said.events) {
+                if own.iter().any(|change| notes::lost_data(change).is_some()) {
+                    work.emptied.push(name.clone());
+                } else if serves(&said.events) {
                     work.rolling.push(name.clone());
                 }
                 if found.is_some_and(|f| f.outdated) {
@@ -270,6 +277,13 @@ fn answered(input: &Input<'_>, machine: &str) -> bool {
 const SERVICES: [&str; 4] =
     ["unit:mariadb.", "unit:redis-server@", "unit:rabbitmq-server.", "unit:haproxy."];
 
+fn runs(input: &Input<'_>, machine: &str) -> bool {
+    match input.observed.checks.get(machine) {
+        Some(Checked::Answered(said)) => serves(&said.events),
+        Some(Checked::Silent { .. }) | None => false,
+    }
+}
+
 /// Whether somebody would miss the machine: all that it is asked answers, and its services run. One that
 /// is down, or was never finished, is nobody that has to be spared, and may need the others to come up.
 fn serves(events: &[Event]) -> bool {
@@ -311,8 +325,8 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
         action: action.to_owned(),
         reason,
         diff,
-        // Before the first release is live there are no users.
-        disrupts: *disrupts && input.live,
+        // Before the first release is live there are no users. Data may be there before.
+        disrupts: *disrupts && (input.live || resource.starts_with(notes::STORE)),
     })
 }
 

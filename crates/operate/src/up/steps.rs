@@ -1,6 +1,6 @@
 //! The steps of `up`: image, network, machines, data services, release, migration, application.
 
-use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network};
+use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready};
 use super::judge::Work;
 use super::{groups, render};
 use crate::Failure;
@@ -8,7 +8,7 @@ use crate::instance::Shared;
 use crate::release::{Build, Context};
 use andamio_converge::{Part, Phase, Release};
 use andamio_engine::Step;
-use andamio_manifest::Manifest;
+use andamio_manifest::{Kind, Manifest};
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use std::collections::BTreeSet;
@@ -22,7 +22,26 @@ pub(super) fn build(
     release: Option<&Release>,
     context: Option<Arc<Context>>,
 ) -> Result<Vec<Step>, Failure> {
-    let steps = all(instance, work, whole, parts, release, context)?;
+    let probes = whole.iter().map(probes_of).collect();
+    let mut steps = all(instance, work, whole, parts, release, context)?;
+    // A machine is told one thing at a time.
+    let first: Vec<String> =
+        steps.iter().filter_map(|s| s.id.strip_prefix("ground:")).map(str::to_owned).collect();
+    for step in &mut steps {
+        if let Some((verb, name)) = step.id.split_once(':')
+            && ["converge", "prepare"].contains(&verb)
+            && first.iter().any(|machine| machine == name)
+        {
+            step.needs.push(format!("ground:{name}"));
+        }
+    }
+    let changes = |step: &Step| step.id.starts_with("converge:") || step.id.starts_with("cluster:");
+    let last: Vec<String> = steps.iter().filter(|s| changes(s)).map(|s| s.id.clone()).collect();
+    if !last.is_empty() {
+        // What one machine was given, another one may have waited for, also one that nothing is done to.
+        let action = Ready(Arc::clone(instance), probes);
+        steps.push(Step::new("ready", "wait until all that serves is ready", action).after(last));
+    }
     let ground = |step: &Step| {
         ["image", "network"].contains(&step.id.as_str()) || step.id.starts_with("delete:")
     };
@@ -31,6 +50,13 @@ pub(super) fn build(
         if work.network && !ground(&step) { step.after(vec!["network".to_owned()]) } else { step }
     };
     Ok(steps.into_iter().map(after).collect())
+}
+
+/// What the machine is asked, as a part: its declared state stays what it is.
+fn probes_of(whole: &Manifest) -> Manifest {
+    let mut manifest = Manifest { part: true, generation: 0, ..whole.clone() };
+    manifest.resources.retain(|resource| matches!(resource.kind, Kind::Probe(_)));
+    manifest
 }
 
 fn all(
@@ -102,7 +128,11 @@ fn all(
         if let Some(builder) = instance.topology.builder() {
             let machines: Vec<String> = apps.iter().map(|m| (*m).clone()).collect();
             let needs = machines.iter().chain([&builder.name]).map(|m| format!("machine:{m}"));
-            let after = planned(needs.collect(), &steps);
+            let mut after = planned(needs.collect(), &steps);
+            if work.converge.contains(&builder.name) {
+                // It may lack what builds.
+                after.extend(plan.lay(&builder.name, &mut steps));
+            }
             let action = Build {
                 instance: shared(),
                 release: release.clone(),

@@ -31,8 +31,13 @@ pub(crate) const USER: &str = "10001";
 const FILES: &str = "/var/lib/andamio/files";
 const QUADLETS: &str = "/etc/containers/systemd";
 
-/// What runs the application's image, and with `builds` makes it.
-pub(super) fn podman(out: &mut Resources, builds: bool) {
+/// Name of the part of the role that needs no release: what the image is built with and runs on.
+pub const CONTAINERS: &str = "containers";
+
+/// What runs the application's image, and where it is built also what makes it.
+pub(super) fn podman(cx: &Cx<'_>) -> Vec<Resource> {
+    let mut out = Resources::of(CONTAINERS);
+    let builds = cx.inputs.topology.builder().is_some_and(|m| m.name == cx.machine.name);
     // Named one by one, because nothing that is only recommended is installed.
     let all = ["podman", "crun", "netavark", "buildah"];
     out.packages(if builds { &all } else { &all[..3] });
@@ -43,12 +48,12 @@ pub(super) fn podman(out: &mut Resources, builds: bool) {
     ));
     // podman writes what containers are given, secrets among it, into a database that all may read.
     out.add(directory("/var/lib/containers", 0o700, ("root", "root")));
+    out.into_list()
 }
 
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
-    podman(&mut out, builds(cx));
     proxy::add(cx, &mut out)?;
     let mut variables = vec![out.file(secret_file(
         ENV_FILE,
@@ -101,7 +106,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: [vec![quadlet], variables.clone(), names.clone()].concat(),
+            restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()].concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
             ..unit(&format!("{unit_name}.service"))
         });
@@ -111,12 +116,6 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         out.add(Kind::Probe(probe(cx, name, process, 60)));
     }
     Ok(out.into_list())
-}
-
-/// Whether the image is built on this machine: on the operations machine, or the first of the application's where
-/// there is none.
-fn builds(cx: &Cx<'_>) -> bool {
-    cx.inputs.topology.builder().is_some_and(|machine| machine.name == cx.machine.name)
 }
 
 /// Host side of a kept path.

@@ -20,6 +20,15 @@ pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Stri
             "the machines run this release already; `up` notes it as the live one".to_owned(),
         );
     }
+    for change in changes {
+        notes.extend(lost_data(change).map(|folder| {
+            format!(
+                "{}: the data in {folder} is gone; what only it held is lost, and it begins empty. To bring it back \
+                 from a copy, do that first",
+                change.machine
+            )
+        }));
+    }
     if work.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
@@ -39,6 +48,14 @@ pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Stri
         );
     }
     notes
+}
+
+/// Kind of the resource that is a folder with data.
+pub(super) const STORE: &str = "store:";
+
+/// The folder whose data is gone, where a change says so.
+pub(super) fn lost_data(change: &Change) -> Option<&str> {
+    change.resource.strip_prefix(STORE).filter(|_| change.disrupts)
 }
 
 /// A balancer is told another port of an application's machine, as when `tls` is declared in an environment
