@@ -1,6 +1,7 @@
 //! `status`: every machine and every service, asked now, and what is used of the limits.
 
 mod concern;
+mod declared;
 mod limits;
 
 pub use concern::{Concern, Severity, concerns};
@@ -77,17 +78,20 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let keys = [instance.secrets.ssh_public()];
     let inputs = inputs(instance, release.as_ref(), &keys);
     let inventory = instance.inventory();
+    let declared = declared::manifests(instance, release.as_ref());
     let asked = instance.topology.machines.iter().map(|machine| {
+        let whole = declared.iter().find(|manifest| manifest.machine == machine.name);
         let services = health(&inputs, machine);
         let found = inventory.get(&machine.name);
         async move {
             let mut state = found.map_or(MachineState::Missing, |f| f.state).as_str();
             let mut answers = Vec::new();
             let mut sent = None;
+            let mut differing = Vec::new();
             if let (Some(found), "running") = (found, state) {
-                match ask(instance, found, &services).await {
+                match ask(instance, found, &services, whole).await {
                     Ok(said) => {
-                        answers = said;
+                        (answers, differing) = said;
                         let session = instance.nodes.session(found, PATIENCE).await;
                         if let Ok(session) = session {
                             sent = limits::sent(&session).await;
@@ -116,13 +120,18 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
                 tasks_limit: tasks.map(|(_, most)| most),
                 state,
             };
-            (status, (answers, sent))
+            (status, (answers, sent, differing))
         }
     });
-    let (answers, concerns) = tokio::join!(join_all(asked), concerns(instance));
-    let (machines, said): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
-    let (services, sent): (Vec<_>, Vec<_>) = said.into_iter().unzip();
-    let services: Vec<ServiceStatus> = services.into_iter().flatten().collect();
+    let (answers, mut concerns) = tokio::join!(join_all(asked), concerns(instance));
+    let (mut machines, mut services, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+    for (machine, (answers, traffic, differing)) in answers {
+        concerns.extend(declared::concern(&instance.topology.env, &machine.name, &differing));
+        machines.push(machine);
+        services.extend(answers);
+        sent.push(traffic);
+    }
+    concerns.extend(declared::unreleased(&instance.topology, release.as_ref()));
     let sent: Vec<_> = sent.into_iter().flatten().collect();
     let month = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
     let limits = limits::limits(instance, &inventory, &sent, &month);
@@ -159,9 +168,11 @@ async fn ask(
     instance: &Shared,
     found: &andamio_provision::Found,
     services: &[Service],
-) -> Result<Vec<ServiceStatus>, String> {
+    whole: Option<&Manifest>,
+) -> Result<(Vec<ServiceStatus>, Vec<String>), String> {
+    let own = whole.into_iter().flat_map(|manifest| &manifest.resources);
     // Several services may ask the same thing; a manifest has every resource once.
-    let mut resources: Vec<Resource> = Vec::new();
+    let mut resources: Vec<Resource> = own.filter(|r| !declared::is_probe(r)).cloned().collect();
     for probe in services.iter().flat_map(|s| s.probes.iter().chain(&s.concerns)) {
         let resource = Resource::new("status", Kind::Probe(probe.clone()));
         if resources.iter().all(|r| r.id() != resource.id()) {
@@ -173,7 +184,7 @@ async fn ask(
         machine: found.name.clone(),
         keeps_hostname: matches!(instance.provider, Provider::Hosts(_)),
         instance: instance.name(),
-        // Only probes: nothing that a newer declaration could be undone by.
+        // Nothing is changed: there is no newer declaration that this could undo.
         generation: u64::MAX,
         part: false,
         resources,
@@ -189,7 +200,7 @@ async fn ask(
             _ => None,
         })
     };
-    Ok(services
+    let services = services
         .iter()
         .map(|service| {
             let bad = |probes: &[Probe]| {
@@ -208,7 +219,8 @@ async fn ask(
             let (machine, name) = (found.name.clone(), service.name.clone());
             ServiceStatus { machine, name, state, detail }
         })
-        .collect())
+        .collect();
+    Ok((services, declared::differing(&said.events)))
 }
 
 fn all_down(machine: &str, services: &[Service], why: &str) -> Vec<ServiceStatus> {

@@ -106,7 +106,8 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()].concat(),
+            restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()]
+                .concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
             ..unit(&format!("{unit_name}.service"))
         });
