@@ -60,7 +60,7 @@ list() {
 trees=0 different=0 files=0 images=0
 for i in $(ls | grep '^[0-9]*$' | sort -n); do
     f=Containerfile; [ -e $i/tree/$f ] || f=Dockerfile
-    buildah build --quiet --isolation chroot --layers=false -f $i/tree/$f -t localhost/trees:own $i/tree >$i/said 2>&1 \
+    ( cd $i/tree && buildah build --quiet --isolation chroot --layers=false -f $f -t localhost/trees:own . ) >$i/said 2>&1 \
         && list localhost/trees:own >$i/own || { echo "tree $i, buildah: $(cat $i/said)"; different=$((different + 1)); continue; }
     sh build <$i/archive >$i/said 2>&1 \
         && list localhost/trees:andamio >$i/andamio || { echo "tree $i, andamio: $(cat $i/said)"; different=$((different + 1)); continue; }
@@ -245,6 +245,10 @@ fn ignore(tree: &Path, folders: &[PathBuf], dice: &mut Dice) {
         "Dockerfile.dockerignore",
         "Containerfile.dockerignore",
     ];
+    // A folder is no ignore file, to no builder.
+    for name in files.map(|name| tree.join(name)).iter().filter(|name| name.is_dir()) {
+        fs::remove_dir_all(name).unwrap();
+    }
     for _ in 0..1 + dice.below(2) {
         let name = tree.join(dice.of(&files));
         let end = dice.of(&["\n", "\n", "\r\n"]);
@@ -264,9 +268,6 @@ fn ignore(tree: &Path, folders: &[PathBuf], dice: &mut Dice) {
             }
             text.push_str(&line.replace('\u{1}', "P").replace('\u{2}', "N"));
             text.push_str(end);
-        }
-        if name.is_dir() {
-            fs::remove_dir_all(&name).unwrap();
         }
         let _ = fs::remove_file(&name);
         if dice.below(6) == 0 {

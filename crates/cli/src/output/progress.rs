@@ -110,7 +110,10 @@ impl<'a> Progress<'a> {
             (State::Failed, None) => {
                 self.clear(&who);
                 let title = self.doing.remove(&event.step).unwrap_or_else(|| event.step.clone());
-                self.line(&format!("{} {title}: {}", self.style.red("✗"), event.message));
+                // The whole of it comes at the end.
+                let first = event.message.lines().next().unwrap_or_default();
+                let first = first.trim_end_matches(':');
+                self.line(&format!("{} {title}: {first}", self.style.red("✗")));
             }
         }
     }

@@ -16,6 +16,8 @@ const NETWORK: &[&str] = &[
     "could not resolve",
     "no such host",
     "network is unreachable",
+    "dial tcp",
+    "connection refused",
     "no route to host",
     "connection timed out",
     "i/o timeout",
@@ -95,10 +97,11 @@ fn missing(said: &str) -> Option<String> {
     Some(path.trim_start_matches('/').to_owned())
 }
 
-/// The last lines, each once.
+/// The last lines, each once, without what buildah notes beside its error.
 fn once(said: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
-    for line in said.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+    let noted = |line: &&str| line.starts_with("time=\"") && said.contains("Error: ");
+    for line in said.lines().map(str::trim_end).filter(|line| !line.is_empty() && !noted(line)) {
         if !lines.contains(&line) {
             lines.push(line);
         }
