@@ -58,7 +58,11 @@ pub(super) fn without_machines(steps: &mut Steps) {
 pub(super) fn with_machines(steps: &mut Steps, s: &Sandbox) {
     steps.step("a kernel without IPv6", || {
         // Its parameters are covered, as if they were not there.
-        drop(s.enter("one", M, "mount -t tmpfs none /proc/sys/net/ipv6; rm /etc/sysctl.d/60-andamio-net.ipv6.*"));
+        drop(s.enter(
+            "one",
+            M,
+            "mount -t tmpfs none /proc/sys/net/ipv6; rm /etc/sysctl.d/60-andamio-net.ipv6.*",
+        ));
         drop(s.ok(&["up", "one", "-y"]));
         drop(s.run(&["plan", "one", "--exit-code"]).expect(0));
         drop(s.enter("one", M, "umount /proc/sys/net/ipv6"));
