@@ -27,9 +27,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     // Builds the machine image where there is none; nobody has to wait for that afterwards.
     steps.must("up", || drop(s.ok(&["up", "one"])))?;
     host::without_machines(steps);
+    own::all(steps)?;
     state::all(steps, s);
     machine::all(steps, s)?;
-    own::all(steps)?;
     host::with_machines(steps, s);
     steps.must("after all of it the plan is empty", || is_empty(s))?;
     steps.must("down leaves nothing", || {

@@ -42,6 +42,7 @@ async fn ask(list: &List) -> u32 {
             host_key: host.key.clone(),
             outdated: false,
             disk_bytes: 0,
+            read_only: false,
             booting: false,
         };
         let (nodes, manifest): (&Nodes, &Manifest) = (&nodes, &host.manifest);

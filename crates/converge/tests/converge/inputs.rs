@@ -2,8 +2,10 @@
 
 use crate::common::{FICHARFIRM, Fixture};
 use andamio_converge::{
-    Error, Phase, app_environment, health, manifests, manifests_of, one_off, redis_nodes, stages,
+    Error, Inputs, Phase, app_environment, health, manifests, manifests_of, one_off, redis_nodes,
+    stages,
 };
+use andamio_manifest::{Kind, Manifest};
 use std::collections::BTreeSet;
 
 #[test]
@@ -194,6 +196,26 @@ fn phases_differ_only_on_app_machines() {
         // What a migration needs comes first, and stays as it is.
         assert_eq!(base.resources, app.resources[..base.resources.len()]);
     }
+}
+
+#[test]
+fn name_servers_are_the_places_and_processes_follow() {
+    let fixture = Fixture::new(FICHARFIRM, "dev");
+    let with = |resolver| manifests(&Inputs { resolver, ..fixture.inputs() }).unwrap();
+    let file = "file:/etc/resolv.conf";
+    let has = |m: &Manifest| m.resources.iter().any(|r| r.id() == file);
+    assert!(!with(None).iter().any(has));
+    let given = with(Some("nameserver 192.0.2.1\n"));
+    assert!(given.iter().all(has));
+    let restarts = given.iter().flat_map(|m| &m.resources).filter_map(|r| match &r.kind {
+        Kind::Unit(unit) if unit.restart_on.iter().any(|on| on == file) => Some(&*unit.name),
+        _ => None,
+    });
+    // A container has a copy; everything else reads the file.
+    assert_eq!(
+        restarts.collect::<Vec<_>>(),
+        ["ficharfirm-web.service", "ficharfirm-worker.service"]
+    );
 }
 
 #[test]
