@@ -533,7 +533,7 @@ fn apt(rack: &Rack) {
     let one = &rack.servers.list[0];
     // As unattended-upgrades holds it, for as long as the file is there.
     let holder = "use Fcntl; open my $f, '+>>', '/var/lib/dpkg/lock-frontend' or die; \
-                  fcntl($f, F_SETLK, pack('s s l! l! i', F_WRLCK, 0, 0, 0, 0)) or die; \
+                  my $l = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $l) or die; \
                   while (-e '/run/hold') { select undef, undef, undef, 0.1 }";
     one.write("/usr/local/bin/unattended-upgrade", holder, 0o755);
     one.sh("touch /run/hold; systemd-run --quiet perl /usr/local/bin/unattended-upgrade");

@@ -63,8 +63,8 @@ pub fn judge(look: &Look<'_>, answer: &str, complaint: &str) -> Vec<String> {
         problems.push(format!("its clock is {} {direction}: set it", span(ahead.unsigned_abs())));
     }
     // File system, blocks, used, available; a name with a space in it would come first.
-    let numbers = fact("free").into_iter().flat_map(str::split_whitespace).rev();
-    if let Some(free_kb) = numbers.skip(2).next().and_then(|text| text.parse::<u64>().ok())
+    let mut numbers = fact("free").into_iter().flat_map(str::split_whitespace).rev();
+    if let Some(free_kb) = numbers.nth(2).and_then(|text| text.parse::<u64>().ok())
         && look.is_new
         && free_kb / 1000 < FREE_MB
     {
