@@ -251,9 +251,9 @@ mod tests {
         let name = file.display().to_string();
         assert_eq!(holder(&[&name, "/none"]), None);
         // A lock of one's own is not seen, so somebody else has to take it.
-        let script = "use Fcntl; open my $f, '+<', $ARGV[0]; \
-                      fcntl($f, F_SETLK, pack('s s l! l! i', F_WRLCK, 0, 0, 0, 0)) or die; \
-                      print \"held\\n\"; $| = 1; print ''; <STDIN>";
+        let script = "use Fcntl; open my $f, '+<', $ARGV[0] or die; \
+                      my $l = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); \
+                      fcntl($f, F_SETLK, $l) or die; <STDIN>";
         let unattended = folder.path().join("unattended-upgrade");
         fs::write(&unattended, script).unwrap();
         let mut child = std::process::Command::new("perl")

@@ -21,8 +21,6 @@ const UPDATE: Duration = Duration::from_secs(5 * 60);
 /// minutes.
 const LOCK: Duration = Duration::from_secs(10 * 60);
 const LOOK: Duration = Duration::from_millis(500);
-/// Whoever waits is told that often that it goes on.
-const REMIND: Duration = Duration::from_secs(30);
 const LISTS: &str = "/var/lib/apt/lists";
 
 /// apt waits two minutes for each address of a mirror that is silent; who waits for it gives up before.
@@ -211,19 +209,17 @@ fn missing<'a>(declared: &'a Package, status: &Status) -> Vec<&'a str> {
 /// Waits until nobody holds any of the locks.
 async fn turn(locks: &[&str], say: &Say) -> Result<()> {
     let begin = Instant::now();
-    let mut said: Option<(String, Instant)> = None;
+    let mut said = String::new();
     while let Some(holder) = dpkg::holder(locks) {
-        let waited = begin.elapsed().as_secs();
         if begin.elapsed() > LOCK {
             return Err(Failure::new(format!(
-                "{holder} has had the lock of apt and dpkg for {waited} s: see what it waits for"
+                "{holder} has had the lock of apt and dpkg for {} s",
+                LOCK.as_secs()
             )));
         }
-        if said.as_ref().is_none_or(|(name, at)| *name != holder || at.elapsed() > REMIND) {
-            say.say(&format!(
-                "waiting for {holder}, which has the lock of apt and dpkg: {waited} s"
-            ));
-            said = Some((holder, Instant::now()));
+        if said != holder {
+            say.say(format!("waiting for {holder}, which has the lock of apt and dpkg"));
+            said = holder;
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -63,8 +63,8 @@ pub fn judge(look: &Look<'_>, answer: &str, complaint: &str) -> Vec<String> {
         problems.push(format!("its clock is {} {direction}: set it", span(ahead.unsigned_abs())));
     }
     // File system, blocks, used, available; a name with a space in it would come first.
-    let numbers = fact("free").into_iter().flat_map(str::split_whitespace).rev();
-    if let Some(free_kb) = numbers.skip(2).next().and_then(|text| text.parse::<u64>().ok())
+    let mut numbers = fact("free").into_iter().flat_map(str::split_whitespace).rev();
+    if let Some(free_kb) = numbers.nth(2).and_then(|text| text.parse::<u64>().ok())
         && look.is_new
         && free_kb / 1000 < FREE_MB
     {
@@ -94,12 +94,8 @@ fn no_root(user: &str, answer: &str, complaint: &str) -> String {
              sudoers"
         );
     }
-    if said(&[
-        "sudo: No such file",
-        "sudo: not found",
-        "sudo': No such file",
-        "sudo’: No such file",
-    ]) {
+    // `env` says it in the language of the login.
+    if complaint.lines().any(|line| line.contains("env:") && line.contains("sudo")) {
         return format!("{user} cannot become root: sudo is not installed there");
     }
     let last =
@@ -178,7 +174,7 @@ mod tests {
             ("sudo: a password is required\n", "sudo asks for one"),
             ("sudo: sorry, you must have a tty to run sudo\n", "!requiretty"),
             ("deb is not in the sudoers file.\n", "does not allow it"),
-            ("/usr/bin/env: 'sudo': No such file or directory\n", "sudo is not installed"),
+            ("env: ‘sudo’: No existe el fichero o el directorio\n", "sudo is not installed"),
             ("", "it said nothing"),
         ] {
             let said = said("deb", "", complaint);
