@@ -161,10 +161,15 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
             "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it \
              new; a server that exists already gets it again by `up` with your own key (ANDAMIO_SSH_KEY)"
         }
+        RemoteError::Input { .. } => {
+            "the command was ended before it had the whole input; give it an input that can be read"
+        }
+        RemoteError::Output { .. } => "see that there is room where the output goes",
         _ => "look at the machine with `andamio status`, then run the same command again",
     };
     let code = match error {
         RemoteError::Unreachable { .. } => UNREACHABLE,
+        RemoteError::Input { .. } => "stdin",
         _ => "ssh",
     };
     Fault::from_error(code, error, help)
