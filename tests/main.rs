@@ -28,6 +28,7 @@ mod results;
 mod rules;
 mod s3;
 mod small;
+mod stream;
 mod surroundings;
 mod team;
 mod terraform;

@@ -16,6 +16,7 @@ pub mod inside;
 pub mod run;
 pub mod sandbox;
 pub mod scenario;
+pub mod terminal;
 pub mod wait;
 pub mod webdriver;
 
