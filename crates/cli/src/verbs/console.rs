@@ -63,8 +63,7 @@ pub(super) async fn each(output: &Output, instance: &Instance, jobs: &[Job]) -> 
         let console = Console { input: None, output: sender, terminal: None, sizes, signals };
         async move {
             let name = output.style.bold(&job.machine.name);
-            let (ended, ()) =
-                tokio::join!(attend(instance, job, console), lines(output, &name, pieces));
+            let (ended, ()) = tokio::join!(attend(instance, job, console), lines(&name, pieces));
             ended
         }
     });
@@ -155,7 +154,7 @@ impl Cut {
 }
 
 /// Whole lines, each with a name before it.
-async fn lines(output: &Output, name: &str, mut pieces: mpsc::Receiver<Piece>) {
+async fn lines(name: &str, mut pieces: mpsc::Receiver<Piece>) {
     let mut rests = [Vec::new(), Vec::new()];
     let say = |stream, line: &[u8]| {
         let text = format!("{name}  {}\n", String::from_utf8_lossy(line));
@@ -165,7 +164,6 @@ async fn lines(output: &Output, name: &str, mut pieces: mpsc::Receiver<Piece>) {
             Stream::Err => std::io::stderr().lock().write_all(text.as_bytes()),
         };
     };
-    let _ = output;
     while let Some((stream, bytes)) = pieces.recv().await {
         let [out, err] = &mut rests;
         let rest = if stream == Stream::Out { out } else { err };

@@ -226,3 +226,6 @@ async fn lines_of(
 
 /// Places of lines that were handed over.
 type Seen = HashSet<String>;
+
+#[cfg(test)]
+mod tests;
