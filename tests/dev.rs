@@ -3,7 +3,7 @@
 //! environment serves people), the durability settings of the data services, M-part (status and
 //! logs of all machines), S1 (who may reach whom), and point 1 of what no comparable tool has.
 
-use crate::browser;
+use crate::{browser, stream};
 use andamio_spec::reserved::is_own_unit;
 use andamio_spec::topology::ports;
 use andamio_testkit::{
@@ -47,6 +47,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("what is acknowledged is on disk: settings of the running servers", || durable(s));
     steps.step("machines reach what they need and nothing else", || flows(s));
     steps.step("logs of all machines come as one", || logs(s));
+    stream::steps(steps, s);
     steps.step("damage in the services is named and repaired", || damage(s));
     steps.step("and the records are all there", || verify(s));
     steps.must("down leaves nothing", || down(s))?;
@@ -221,7 +222,7 @@ fn flows(s: &Sandbox) {
 }
 
 fn logs(s: &Sandbox) {
-    let lines = s.ok(&["logs", "dev", "-n", "50", "--json"]).lines();
+    let lines = s.ok(&["logs", "dev", "--all", "-n", "500", "--json"]).lines();
     let times: Vec<&str> = lines.iter().map(|l| l["time"].as_str().unwrap()).collect();
     assert!(times.is_sorted(), "not in the order of time");
     for name in ["mariadb-1", "redis-1", "rabbitmq-1", "app-1"] {

@@ -30,6 +30,7 @@ mod rules;
 mod s3;
 mod servers;
 mod small;
+mod stream;
 mod surroundings;
 mod team;
 mod terraform;

@@ -112,26 +112,50 @@ pub(crate) enum Verb {
     Status { env: String },
     /// Show the journals of all machines, merged by time
     #[command(
-        after_help = "Examples:\n  andamio logs dev -f\n  andamio logs prod --unit mariadb.service --level warning --since '1 hour ago'"
+        after_help = "Examples:\n  andamio logs dev -f\n  andamio logs dev --process web --since 10m\n  \
+                      andamio logs prod --unit mariadb --level warning --since yesterday --until 12:00\n  \
+                      andamio logs prod --all --grep 'timeout|refused' -n 50\n\n\
+                      Alone it shows the application, and warnings and worse of the rest. --machine, --unit and\n\
+                      --level show all of what they name; Andamio's own logins come only with --all. -f is\n\
+                      --follow here; a file is named with --file. On a terminal control characters are shown\n\
+                      and not obeyed; in a pipe each line is as it was written."
     )]
     Logs {
         env: String,
+        // In place of the global one, whose -f is --follow here.
+        /// The file that declares the environments [default: andamio.toml here or in a folder above]
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Of this machine or group
         #[arg(long, value_name = "MACHINE")]
         machine: Option<String>,
-        #[arg(long, value_name = "UNIT")]
+        /// Of this service, as `status` or systemd calls it
+        #[arg(long, value_name = "UNIT", conflicts_with = "process")]
         unit: Option<String>,
+        /// Of this process of the application
+        #[arg(long, value_name = "PROCESS")]
+        process: Option<String>,
         /// This severity and worse: err, warning, info, debug
         #[arg(long, value_name = "LEVEL")]
         level: Option<String>,
-        /// From this time on: "1 hour ago", "2026-01-31 12:00"
-        #[arg(long, value_name = "TIME")]
+        /// From this time on: 10m, 2h, 1d, today, "2026-01-31 12:00" (UTC), 1769860800
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         since: Option<String>,
+        /// Up to this time, in the same forms
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        until: Option<String>,
+        /// Lines that match this regular expression (PCRE); (?i) at its beginning ignores case
+        #[arg(long, value_name = "RE", allow_hyphen_values = true)]
+        grep: Option<String>,
+        /// Everything that there is
+        #[arg(long)]
+        all: bool,
         /// Go on as new lines arrive
         #[arg(short, long)]
         follow: bool,
-        /// Most lines of each machine from before now
-        #[arg(short = 'n', long, value_name = "N", default_value_t = 200)]
-        lines: u32,
+        /// At most so many lines, the newest [default: 200; with --since all]
+        #[arg(short = 'n', long, value_name = "N")]
+        lines: Option<u32>,
     },
     /// Open a shell on a machine, or run a command there
     #[command(after_help = "Examples:\n  andamio ssh dev app-1\n  andamio ssh dev app-1 -- uptime")]
@@ -143,7 +167,10 @@ pub(crate) enum Verb {
     },
     /// Run a command on a machine, or on the machines of a group, as root
     #[command(
-        after_help = "Examples:\n  andamio exec dev app-1 -- systemctl --failed\n  andamio exec prod mariadb --all -- uptime"
+        after_help = "Examples:\n  andamio exec dev app-1 -- systemctl --failed\n  andamio exec prod mariadb --all -- uptime\n  \
+                      andamio exec dev mariadb -- mariadb-dump shop > dump.sql\n\n\
+                      Of a group it takes one that runs. Input, output, terminal and signals are the command's;\n\
+                      it ends with this program. The exit status is the command's, or 128 + signal."
     )]
     Exec {
         env: String,
@@ -156,7 +183,9 @@ pub(crate) enum Verb {
         command: Vec<String>,
     },
     /// Run a one-off in the application's image, with its environment
-    #[command(after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10")]
+    #[command(
+        after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10\n  andamio run dev -- sh"
+    )]
     Run {
         env: String,
         #[arg(last = true, required = true)]
@@ -164,7 +193,8 @@ pub(crate) enum Verb {
     },
     /// Open the database, or run a statement
     #[command(
-        after_help = "Examples:\n  andamio db dev\n  andamio db dev -- 'SELECT COUNT(*) FROM employees'"
+        after_help = "Examples:\n  andamio db dev\n  andamio db dev -- 'SELECT COUNT(*) FROM employees'\n  andamio db dev < dump.sql\n\n\
+                      It is the server that takes the writes now."
     )]
     Db {
         env: String,

@@ -9,13 +9,16 @@ mod run;
 mod unlock;
 mod verbs;
 
-use args::{Args, Internal, Verb};
+use args::{Args, Internal, NodeVerb, Verb};
 use clap::Parser;
 use exit::{Exit, Stop};
 use output::Output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = verbs::internal::first_process() {
+        return code;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -29,6 +32,9 @@ fn main() -> ExitCode {
         // A machine's process must have a single thread, so it comes before the runtime.
         Verb::Machine { what: Internal::Launch { folder, groups } } => {
             verbs::internal::launch(folder, groups)
+        }
+        Verb::Node { what: NodeVerb::Attend { token, container, command } } => {
+            verbs::internal::attended(token, container.as_deref(), command)
         }
         _ => on_runtime(&args, &mut output),
     };

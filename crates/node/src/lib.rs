@@ -8,6 +8,7 @@
 //! The crate neither prints nor reads the terminal or the environment. It knows the paths of a
 //! Debian system, and keeps its own state in [`STATE`].
 
+mod attend;
 mod certificate;
 mod diff;
 mod disk;
@@ -26,6 +27,7 @@ mod serve;
 mod task;
 mod transfer;
 
+pub use attend::{Order as Attended, attend, first, pass};
 pub use certificate::{Order, certificate, identities};
 pub use facts::{Facts, facts};
 pub use failure::Failure;

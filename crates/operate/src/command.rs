@@ -1,5 +1,6 @@
 //! Commands in an environment: on a machine, in the application's image, in the database.
 
+use crate::attend::{Job, Work};
 use crate::failure::remote_fault;
 use crate::instance::Shared;
 use crate::up::{inputs, no_machine};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Where another machine would do as well.
+const SHORT: Duration = Duration::from_secs(4);
 
 /// A machine by name, running; or the machines of a group.
 ///
@@ -67,11 +70,70 @@ pub(crate) async fn one_off(
     session.output(&quote(&argv), &[]).await.map_err(|e| remote_fault(&e))
 }
 
-/// Machine and shell command of `run ENV -- CMD`: in the live release's image.
+/// `exec`: on a machine, or on one of a group that runs and answers.
 ///
 /// # Errors
-/// When nothing is live yet.
-pub async fn in_app(instance: &Shared, command: &[String]) -> Result<(Found, String), Failure> {
+/// When there is no such machine, or none of the group runs or answers.
+pub async fn on(instance: &Instance, name: &str, work: Work) -> Result<Job, Failure> {
+    let (machine, note) = one(instance, name).await?;
+    Ok(Job { machine, work, note })
+}
+
+/// The machine of that name, or the first of the group that runs and answers; and what there is to say about it.
+async fn one(instance: &Instance, name: &str) -> Result<(Found, Option<String>), Failure> {
+    let group: Vec<&str> = instance
+        .topology
+        .machines
+        .iter()
+        .filter(|m| m.group.as_str() == name)
+        .map(|m| &*m.name)
+        .collect();
+    let [first, _, ..] = group.as_slice() else {
+        let found = machines(instance, name, false)?.into_iter().next();
+        return found.map(|found| (found, None)).ok_or_else(|| no_machine(instance, name));
+    };
+    let inventory = instance.inventory();
+    let running = |name: &&str| inventory.get(name).filter(|f| f.state == MachineState::Running);
+    let candidates: Vec<&Found> = group.iter().filter_map(running).collect();
+    let mut last = None;
+    for found in &candidates {
+        let patience = if candidates.len() > 1 { SHORT } else { PATIENCE };
+        match instance.nodes.session(found, patience).await {
+            Ok(_) => {
+                let missed = &found.name != first;
+                let note = missed.then(|| {
+                    let why = if running(first).is_some() { "answer" } else { "run" };
+                    format!("{first} does not {why}: this is {}", found.name)
+                });
+                return Ok(((*found).clone(), note));
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.map_or_else(
+        || {
+            let message = format!("no machine of {name} of {} runs", instance.name());
+            let help = format!("start them with `andamio up {}`", instance.topology.env);
+            Failure::new(Kind::Failed, "machine", message, &help)
+        },
+        Failure::from,
+    ))
+}
+
+/// `run ENV -- CMD`: in the live release's image.
+///
+/// # Errors
+/// When nothing is live yet, or no application machine runs.
+pub async fn in_app(instance: &Shared, command: &[String]) -> Result<Job, Failure> {
+    let (machine, argv, note) = app(instance, command).await?;
+    Ok(Job { machine, work: Work::Container(argv), note })
+}
+
+/// Machine, words of the command that runs it, and what there is to say about the machine.
+pub(crate) async fn app(
+    instance: &Shared,
+    command: &[String],
+) -> Result<(Found, Vec<String>, Option<String>), Failure> {
     let none = || {
         Failure::new(
             Kind::Failed,
@@ -84,34 +146,6 @@ pub async fn in_app(instance: &Shared, command: &[String]) -> Result<(Found, Str
     let release = Release { id: live.id, image: live.image, archive: String::new() };
     let keys = [instance.secrets.ssh_public()];
     let argv = andamio_converge::one_off(&inputs(instance, Some(&release), &keys), command);
-    let found = machines(instance, Role::App.as_str(), false)?.into_iter().next();
-    Ok((found.ok_or_else(none)?, quote(&argv)))
-}
-
-/// Machine and shell command of `db ENV`: the MariaDB client as root over the server's own socket.
-///
-/// # Errors
-/// When the environment has no database, or it does not run.
-pub fn in_database(instance: &Instance, sql: Option<&str>) -> Result<(Found, String), Failure> {
-    let none = || {
-        Failure::new(
-            Kind::Refused,
-            "database",
-            format!("{} has no MariaDB", instance.name()),
-            "declare `mariadb` in the environment",
-        )
-    };
-    if instance.topology.with_role(Role::Mariadb).next().is_none() {
-        return Err(none());
-    }
-    let found = machines(instance, Role::Mariadb.as_str(), false)?.into_iter().next();
-    let database = instance.request.spec.project.name.as_str();
-    // A person thinks longer than an application between two statements.
-    let patient = "--init-command=SET SESSION idle_write_transaction_timeout = 0";
-    let mut argv = vec!["mariadb", "--default-character-set=utf8mb4", patient];
-    if let Some(sql) = sql {
-        argv.extend(["--batch", "-e", sql]);
-    }
-    argv.push(database);
-    Ok((found.ok_or_else(none)?, quote(&argv)))
+    let (machine, note) = one(instance, Role::App.as_str()).await?;
+    Ok((machine, argv, note))
 }

@@ -172,10 +172,15 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
             "find out what its login waits for (journalctl -u ssh there): a name that it looks up (UseDNS), a \
              directory of users; then run the same command again"
         }
+        RemoteError::Input { .. } => {
+            "the command was ended before it had the whole input; give it an input that can be read"
+        }
+        RemoteError::Output { .. } => "see that there is room where the output goes",
         _ => "look at the machine with `andamio status`, then run the same command again",
     };
     let code = match error {
         RemoteError::Unreachable { .. } | RemoteError::TurnedAway { .. } => UNREACHABLE,
+        RemoteError::Input { .. } => "stdin",
         _ => "ssh",
     };
     Fault::from_error(code, error, help)

@@ -6,7 +6,9 @@ mod node;
 mod secret;
 
 pub mod accept;
+pub mod attend;
 pub mod command;
+pub mod database;
 pub mod down;
 pub mod drill;
 pub mod hosts;

@@ -12,9 +12,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc, oneshot};
 
-/// What `sh` answers when the program is not there or not executable, and what an agent that is not whole
-/// ends with: a signal.
-const NOT_THERE: [u32; 3] = [126, 127, 128];
+/// What `sh` answers when the program is not there or not executable; from 128 on it ended by a signal, as an agent
+/// that is not whole does.
+const NOT_THERE: std::ops::RangeInclusive<u32> = 126..=192;
 /// For a machine that answered a moment ago.
 const AGAIN: Duration = Duration::from_secs(10);
 /// A check takes a tenth of a second; one that takes longer waits for something, and has had its turn.
@@ -274,6 +274,20 @@ impl Nodes {
         }
         serde_json::from_slice(&output.stdout)
             .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))
+    }
+
+    /// Where this program is on a machine; copied there when it is not.
+    ///
+    /// # Errors
+    /// When it cannot be read here or copied there.
+    pub(crate) async fn agent_on(&self, session: &Session) -> Result<&str, Fault> {
+        let agent = self.agent().await?;
+        let look = format!("test -x {}", quote(&[&agent.path]));
+        let there = session.output(&look, &[]).await.map_err(|e| remote_fault(&e))?;
+        if !there.exit.success() {
+            self.copy_agent(session, agent).await?;
+        }
+        Ok(&agent.path)
     }
 
     async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {

@@ -33,6 +33,8 @@ pub enum RemoteError {
     Closed { machine: String },
     #[error("not a usable SSH key")]
     Key(#[source] russh::keys::ssh_key::Error),
+    #[error("cannot read the input for {machine}")]
+    Input { machine: String, source: std::io::Error },
     #[error("cannot write what {machine} sent")]
     Output { machine: String, source: std::io::Error },
 }

@@ -2,7 +2,7 @@
 
 use crate::quiet::Quiet;
 use crate::{RemoteError, Session};
-use russh::ChannelMsg;
+use russh::{ChannelMsg, Sig};
 
 /// How a command ended: its exit status, or 128 + signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,36 @@ impl Exit {
     #[must_use]
     pub fn success(self) -> bool {
         self.0 == 0
+    }
+
+    /// 128 and the signal's number on Linux, as a shell says it.
+    pub(crate) fn signal(name: &Sig) -> Self {
+        Self(
+            128 + match name {
+                Sig::HUP => 1,
+                Sig::INT => 2,
+                Sig::QUIT => 3,
+                Sig::ILL => 4,
+                Sig::ABRT => 6,
+                Sig::FPE => 8,
+                Sig::KILL => 9,
+                Sig::USR1 => 10,
+                Sig::SEGV => 11,
+                Sig::PIPE => 13,
+                Sig::ALRM => 14,
+                Sig::TERM => 15,
+                // A name of its own for what the protocol does not name.
+                Sig::Custom(name) => match name.split('@').next() {
+                    Some("TRAP") => 5,
+                    Some("BUS") => 7,
+                    Some("USR2") => 12,
+                    Some("XCPU") => 24,
+                    Some("XFSZ") => 25,
+                    Some("SYS") => 31,
+                    _ => 0,
+                },
+            },
+        )
     }
 }
 
@@ -92,8 +122,8 @@ impl Session {
                         exit = Some(Exit(exit_status));
                         Ok(())
                     }
-                    ChannelMsg::ExitSignal { .. } => {
-                        exit = Some(Exit(128));
+                    ChannelMsg::ExitSignal { signal_name, .. } => {
+                        exit = Some(Exit::signal(&signal_name));
                         Ok(())
                     }
                     _ => Ok(()),

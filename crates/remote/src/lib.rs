@@ -4,6 +4,7 @@
 //! Invariants: a host key that differs from the pinned one is never accepted; every wait has a
 //! deadline; a command's arguments are quoted here and nowhere else.
 
+mod attach;
 mod error;
 mod exec;
 mod host;
@@ -13,10 +14,11 @@ mod quiet;
 mod session;
 mod shell;
 
+pub use attach::{Attached, Piece, Size, Terminal};
 pub use error::RemoteError;
 pub use exec::{Exit, Output, Stream};
 pub use host::{HostKey, known, shown};
 pub use identity::{Identity, KeyError};
 pub use key::KeyPair;
 pub use session::{Session, Target};
-pub use shell::{Terminal, quote};
+pub use shell::quote;

@@ -1,8 +1,4 @@
-//! Quoting, and a person's interactive shell.
-
-use crate::{Exit, RemoteError, Session};
-use russh::ChannelMsg;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+//! Quoting for a shell.
 
 /// Quotes arguments for a shell, separated by spaces. Backslashes stand outside of the quotes, where fish and csh read
 /// them as POSIX shells do.
@@ -26,70 +22,6 @@ pub fn quote<S: AsRef<str>>(arguments: &[S]) -> String {
         }
     });
     quoted.collect::<Vec<_>>().join(" ")
-}
-
-/// The operator's terminal, as the machine needs to know it.
-pub struct Terminal {
-    pub kind: String,
-    pub columns: u32,
-    pub rows: u32,
-}
-
-impl Session {
-    /// A login shell (or `command`) connected to the given input and output until it ends.
-    ///
-    /// # Errors
-    /// When the connection breaks or the output cannot be written.
-    pub async fn interactive(
-        &self,
-        command: Option<&str>,
-        terminal: Option<&Terminal>,
-        input: impl AsyncRead + Unpin,
-        mut output: impl AsyncWrite + Unpin,
-    ) -> Result<Exit, RemoteError> {
-        let channel = self.open().await?;
-        if let Some(t) = terminal {
-            let pty = channel.request_pty(false, &t.kind, t.columns, t.rows, 0, 0, &[]).await;
-            pty.map_err(|e| self.broken(e))?;
-        }
-        match command {
-            Some(command) => channel.exec(true, self.on_terminal(command)).await,
-            None => channel.request_shell(true).await,
-        }
-        .map_err(|e| self.broken(e))?;
-        let (mut reading, writing) = channel.split();
-        let feed = async {
-            if writing.data(input).await.is_ok() {
-                let _ = writing.eof().await;
-            }
-            std::future::pending::<()>().await;
-        };
-        let read = async {
-            let mut exit = None;
-            while let Some(message) = reading.wait().await {
-                match message {
-                    ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
-                        let written = async {
-                            output.write_all(&data).await?;
-                            output.flush().await
-                        };
-                        written.await.map_err(|source| RemoteError::Output {
-                            machine: self.machine.clone(),
-                            source,
-                        })?;
-                    }
-                    ChannelMsg::ExitStatus { exit_status } => exit = Some(Exit(exit_status)),
-                    ChannelMsg::ExitSignal { .. } => exit = Some(Exit(128)),
-                    _ => {}
-                }
-            }
-            exit.ok_or_else(|| RemoteError::Closed { machine: self.machine.clone() })
-        };
-        tokio::select! {
-            exit = read => exit,
-            () = feed => Err(RemoteError::Closed { machine: self.machine.clone() }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod servers;
+pub mod terminal;
 pub mod wait;
 pub mod webdriver;
 

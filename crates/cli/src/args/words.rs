@@ -122,6 +122,17 @@ pub(crate) enum NodeVerb {
     },
     /// Read a task of a cluster's member on standard input and do it
     Task,
+    /// Run a command for as long as somebody is connected with it
+    Attend {
+        #[arg(long)]
+        token: String,
+        #[arg(long)]
+        container: Option<String>,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Pass a signal on to such a command
+    Signal { token: String, signal: String },
     /// Say over HTTP whether the local MariaDB may be written to
     Health {
         #[arg(long)]

@@ -4,6 +4,7 @@ mod cost;
 mod display;
 mod drills;
 mod explain;
+mod harmless;
 mod more;
 mod progress;
 mod style;
@@ -13,6 +14,7 @@ pub(crate) use cost::cost;
 pub(crate) use display::plan;
 pub(crate) use drills::drills;
 pub(crate) use explain::explain;
+pub(crate) use harmless::harmless;
 pub(crate) use more::of as more;
 pub(crate) use progress::Progress;
 pub(crate) use style::Style;
@@ -179,4 +181,9 @@ pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> S
 /// One line of the answer, where there is no [`Output`].
 pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// One line of complaint, where there is no [`Output`].
+pub(crate) fn complaint(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

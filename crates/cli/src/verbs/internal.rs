@@ -2,9 +2,16 @@
 
 use crate::args::{Internal, NodeVerb};
 use crate::exit::{Exit, Stop};
-use andamio_node::{Mode, Order, certificate, facts, health, identities, serve, task, transfer};
+use andamio_node::{
+    Attended, Mode, Order, attend, certificate, facts, first, health, identities, pass, serve,
+    task, transfer,
+};
 use andamio_provision::local::Injury;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
@@ -13,6 +20,33 @@ pub(crate) fn launch(folder: &Path, groups: &[PathBuf]) -> Result<Exit, Stop> {
         Ok(never) => match never {},
         Err(error) => Err(andamio_operate::Failure::from(error).into()),
     }
+}
+
+/// Comes before the runtime: it watches signals, which only a process with one thread can.
+pub(crate) fn attended(
+    token: &str,
+    container: Option<&str>,
+    command: &[String],
+) -> Result<Exit, Stop> {
+    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+    let terminal = stdin.is_terminal() && stdout.is_terminal();
+    let output = stdout.as_fd();
+    let status = attend(&Attended { token, container, command, output, terminal });
+    status.map(Exit::Remote).map_err(|e| Stop::failed("node", e, "see the node's journal"))
+}
+
+/// This program as the first process of a container: podman calls it so, with `--` before the command.
+pub(crate) fn first_process() -> Option<ExitCode> {
+    let mut words = std::env::args_os();
+    let name = words.next()?;
+    if Path::new(&name).file_name()? != "podman-init" {
+        return None;
+    }
+    let command: Vec<OsString> = words.skip_while(|word| word == "--").collect();
+    Some(ExitCode::from(first(&command).unwrap_or_else(|(code, failure)| {
+        crate::output::complaint(&failure.to_string());
+        code
+    })))
 }
 
 pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
@@ -43,6 +77,13 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
             let report = serve(std::io::stdin(), &mut std::io::stdout(), mode).await;
             let bad = report.failed > 0 || report.error.is_some();
             Ok(if bad { Exit::Failed } else { Exit::Done })
+        }
+        NodeVerb::Attend { token, container, command } => {
+            attended(token, container.as_deref(), command)
+        }
+        NodeVerb::Signal { token, signal } => {
+            pass(token, signal).map_err(failed)?;
+            Ok(Exit::Done)
         }
         NodeVerb::Confirm { token } => {
             andamio_node::confirm(token).map_err(failed)?;

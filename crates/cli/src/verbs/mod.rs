@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod console;
 mod cost;
 mod down;
 mod drill;
@@ -41,23 +42,42 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         }
         Verb::Down { env } => down::down(global, output, env).await,
         Verb::Status { env } => status::status(global, output, env).await,
-        Verb::Logs { env, machine, unit, level, since, follow, lines } => {
+        Verb::Logs {
+            env,
+            file: _,
+            machine,
+            unit,
+            process,
+            level,
+            since,
+            until,
+            grep,
+            all,
+            follow,
+            lines,
+        } => {
             let filter = andamio_operate::logs::Filter {
                 machine: machine.clone(),
                 unit: unit.clone(),
+                process: process.clone(),
                 level: level.clone(),
                 since: since.clone(),
+                until: until.clone(),
+                grep: grep.clone(),
+                all: *all,
                 follow: *follow,
                 lines: *lines,
             };
             logs::logs(global, output, env, &filter).await
         }
-        Verb::Ssh { env, machine, command } => commands::ssh(global, env, machine, command).await,
+        Verb::Ssh { env, machine, command } => {
+            commands::ssh(global, output, env, machine, command).await
+        }
         Verb::Exec { env, machine, all, command } => {
             commands::exec(global, output, env, machine, *all, command).await
         }
-        Verb::Run { env, command } => commands::run(global, env, command).await,
-        Verb::Db { env, sql } => commands::db(global, env, sql).await,
+        Verb::Run { env, command } => commands::run(global, output, env, command).await,
+        Verb::Db { env, sql } => commands::db(global, output, env, sql).await,
         Verb::History { env, lines } => {
             history::history(global, output, env.as_deref(), *lines).await
         }

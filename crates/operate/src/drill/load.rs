@@ -55,10 +55,10 @@ const OF_ONE_ACCOUNT: u32 = 4;
 pub async fn accounts(instance: &Shared, rate: u32) -> Result<Vec<u8>, Failure> {
     let count = rate.div_ceil(OF_ONE_ACCOUNT).to_string();
     let words = ["seed", "--employees", &count].map(str::to_owned);
-    let (found, line) =
-        command::in_app(instance, &[&[program(instance)?], &words[..]].concat()).await?;
+    let (found, argv, _) =
+        command::app(instance, &[&[program(instance)?], &words[..]].concat()).await?;
     let session = command::session(instance, &found).await?;
-    let output = session.output(&line, &[]).await?;
+    let output = session.output(&quote(&argv), &[]).await?;
     if output.exit.success() && !output.stdout.is_empty() {
         return Ok(output.stdout);
     }
