@@ -11,7 +11,7 @@ const TOML: &str = "[project]\nname = \"shop\"\n[app]\nsource = \"app\"\n\
     [environments.dev]\napp = { machines = 1 }\nmariadb = { machines = 1 }\nredis = { machines = 1 }\ntls = \"off\"\n";
 
 fn spec() -> Spec {
-    andamio_spec::parse(TOML).spec.unwrap()
+    andamio_spec::parse("andamio.toml", TOML).spec.unwrap()
 }
 
 fn query(filter: &Filter) -> Result<Query, String> {

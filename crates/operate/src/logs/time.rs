@@ -28,8 +28,11 @@ pub(super) fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
         Some(rest) => (rest.trim_end(), true),
         None => (text, false),
     };
-    // A zone by name, in brackets, is not taken: it would be left out of account here.
-    if let (Ok(time), false) = (civil.parse::<DateTime>(), civil.contains('[')) {
+    // A zone by name, in brackets, would be left out of account by what follows.
+    if civil.contains('[') {
+        return None;
+    }
+    if let Ok(time) = civil.parse::<DateTime>() {
         return utc(time);
     }
     if let Ok(date) = civil.parse::<Date>() {
