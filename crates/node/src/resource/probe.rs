@@ -45,17 +45,10 @@ pub(crate) async fn wait(
             Err(_) => Err(Failure::new(format!("no answer within {} s", TRY.as_secs()))),
         };
         let ended = watch.look(probe, machine).await;
-        let failure = match result {
-            Ok(()) if watch.stays(&probe.check, machine) => {
-                return Ok((Outcome::Ok, String::new()));
-            }
-            Ok(()) => {
-                tokio::time::sleep(INTERVAL).await;
-                continue;
-            }
-            Err(failure) => failure,
-        };
-        if ended >= ENDED && machine.mode == Mode::Apply {
+        if result.is_ok() && watch.stays(&probe.check, machine) {
+            return Ok((Outcome::Ok, String::new()));
+        }
+        if ended >= ENDED {
             return Err(Failure::new(format!(
                 "{} does not stay: {} ended {ended} times since it was started; {}",
                 probe.name,
@@ -63,6 +56,10 @@ pub(crate) async fn wait(
                 last_words(probe, machine).await
             )));
         }
+        let Err(failure) = result else {
+            tokio::time::sleep(INTERVAL).await;
+            continue;
+        };
         if machine.mode == Mode::Check {
             if !machine.known {
                 return Ok((Outcome::Skipped, "nothing was applied here yet".to_owned()));
@@ -122,13 +119,14 @@ impl Watch {
         now.saturating_sub(before)
     }
 
-    /// That a unit is active is worth something when it was so for a moment; an answer is worth more.
+    /// That a unit is active is worth something when it was so for a moment; an answer is worth more. One that
+    /// was not looked at has nothing to prove: it was not started just now, or this is a check.
     fn stays(&self, check: &Check, machine: &Machine) -> bool {
         let just_started = match check {
             Check::Unit(unit) => machine.changes(&format!("unit:{unit}")),
             _ => false,
         };
-        !just_started || self.since.is_some_and(|since| since.elapsed() >= STAYS)
+        !just_started || self.since.is_none_or(|since| since.elapsed() >= STAYS)
     }
 }
 
