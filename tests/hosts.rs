@@ -1,58 +1,36 @@
-//! Servers that exist already: two that nothing of Andamio has been on, whose host keys nobody knows.
-//! Asked, converged, broken by hand, repaired; what cannot be done there is refused in plain words.
+//! Servers that exist already: bare ones, that nothing of Andamio has been on, whose host keys nobody knows.
+//! Asked, converged, served, purged and broken by hand, repaired; what cannot be done there is refused in plain words.
 //! Proves the place `hosts` (the same convergence, no provisioning).
 
-use andamio_provision::local::{Image, Local, Roots, Seed, allocate};
-use andamio_remote::KeyPair;
-use andamio_spec::topology::compute;
-use andamio_testkit::sandbox::DEADLINE;
-use andamio_testkit::{
-    Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, run, wait::until,
-};
-use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
+use crate::purge;
+use crate::rack::Rack;
+use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "hosts", need: Need::Machines, run: all };
 
-/// `servers` is never brought up: it lends its network, and `down` removes what was started below
-/// its id.
-const TOML: &str = "[project]\nname = \"rack\"\n\
-    [environments.servers]\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n\
-    [environments.shop]\non = \"rack\"\nredis = { machines = 1, size = \"1x1\" }\nmariadb = { machines = 1, size = \"1x1\" }\n";
-
-/// So that the file is valid before the servers are known; nothing answers there (RFC 5737).
-const NOWHERE: &str = "[places.rack]\nkind = \"hosts\"\nmachines = [\n  \
-    { address = \"192.0.2.1\", groups = [\"redis\"] },\n  { address = \"192.0.2.2\", groups = [\"mariadb\"] },\n]\n";
-
-struct Rack {
-    sandbox: Sandbox,
-    servers: Vec<Server>,
-}
-
-struct Server {
-    group: &'static str,
-    address: Ipv4Addr,
-    host_key: String,
-}
-
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let sandbox = Sandbox::new(&format!("{TOML}{NOWHERE}"));
-    let servers = steps.must("two servers are there", || start(&sandbox))?;
-    let rack = Rack { sandbox, servers };
+    let groups = [("redis", 1, ""), ("mariadb", 1, ""), ("rabbitmq", 1, ""), ("app", 1, ""), ("balancer", 1, "")];
+    let rack = steps.must("five bare servers are there", || Rack::start(&groups))?;
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
     rack.declare("root", |_| true);
     steps.must("plan creates nothing and changes much, and has changed nothing itself", || {
         let plan = rack.with_key(&["plan", "shop", "--json"]).expect(0).json();
         let machines = plan["machines"].as_array().unwrap();
-        assert!(machines.len() == 2 && machines.iter().all(|m| m["action"] == "none"), "{plan}");
+        assert!(machines.len() == 5 && machines.iter().all(|m| m["action"] == "none"), "{plan}");
         assert!(plan["changes"].as_array().unwrap().len() > 40, "{plan}");
         assert!(plan["cost"].is_null(), "nobody pays for them again: {plan}");
     })?;
     steps.must("up", || drop(rack.with_key(&["up", "shop"]).expect(0)))?;
     steps.must("then the plan is empty, with the instance's own key alone", || rack.is_empty())?;
-    steps.step("status is healthy", || {
-        assert_eq!(rack.without_key(&["status", "shop", "--json"]).json()["healthy"], true);
+    steps.step("status is healthy, with a release, which is served over TLS", || rack.serves(5));
+    steps.step("db, exec, run and logs", || rack.is_usable());
+    steps.step("no package started its service before its configuration was there", || {
+        let journal = rack.on("mariadb-1", "journalctl -q -o cat -u mariadb.service");
+        assert_eq!(journal.matches("Started mariadb.service").count(), 1, "{journal}");
+        rack.on("rabbitmq-1", "test ! -e /usr/sbin/policy-rc.d");
+    });
+    steps.step("what somebody removes is brought back by one up, and not a record is lost", || {
+        purge::some(&rack);
     });
     steps.step("who could log in before still can", || {
         let keys = rack.on("redis-1", "cat /root/.ssh/authorized_keys");
@@ -81,60 +59,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
                 "useradd -m deb && cp -r /root/.ssh /home/deb/ && chown -R deb: /home/deb",
             );
         }
-        rack.declare("deb", |server| server.group == "redis");
+        rack.declare("deb", |group| group == "redis");
         let ended = rack.with_key(&["up", "shop"]).expect(6);
         assert!(ended.stderr.contains("deb cannot become root"), "{ended}");
         assert!(ended.stderr.contains("another host key than the known one"), "{ended}");
     });
     Ok(())
-}
-
-/// Machines as something else would have made them: started, reachable, with a name of their own.
-fn start(sandbox: &Sandbox) -> Vec<Server> {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    // So that `down servers` is owed, also after a failure.
-    let _ = sandbox.command(&["down", "servers"]);
-    let roots = Roots::default();
-    let id = sandbox.id("servers");
-    let network = allocate(&roots.data, &id, None, true).unwrap();
-    let image = Image::of(&roots);
-    let local = Local { roots, id, network, image };
-    let person = KeyPair::generate().unwrap();
-    fs::write(sandbox.folder.join("id"), &person.private).unwrap();
-    let launcher = [&run::built("andamio").display().to_string(), "machine", "launch"];
-    let spec = andamio_spec::parse("andamio.toml", &format!("{TOML}{NOWHERE}")).spec.unwrap();
-    let machines = compute(&spec, "servers", "local", network).unwrap().machines;
-    runtime.block_on(async {
-        local.image.build(|_| {}).await.unwrap();
-        local.network_up().await.unwrap();
-        let mut servers = Vec::new();
-        for (number, mut machine) in (1..).zip(machines) {
-            machine.index = number;
-            machine.name = format!("server-{number}");
-            let host = KeyPair::generate().unwrap();
-            let seed = Seed {
-                host_key: (&host.private, &host.public),
-                operator: &format!("{}\n", person.public),
-                resolver: &fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-            };
-            local.create(&machine, &seed).await.unwrap();
-            local.start(&machine, &launcher.map(str::to_owned)).await.unwrap();
-            let (group, address) = (machine.group.as_str(), machine.address);
-            servers.push(Server { group, address, host_key: host.public });
-        }
-        for server in &servers {
-            answers(server);
-        }
-        servers
-    })
-}
-
-fn answers(server: &Server) {
-    until("SSH of a server", Duration::from_secs(60), || {
-        let at = (server.address, 22).into();
-        let opened = TcpStream::connect_timeout(&at, Duration::from_secs(1));
-        opened.map(drop).map_err(|e| e.to_string())
-    });
 }
 
 fn unknown(rack: &Rack) {
@@ -166,50 +96,4 @@ fn drift(rack: &Rack) {
     assert_eq!(last["changed"], 2, "{last}");
     rack.is_empty();
     assert!(rack.on("redis-1", "cat /etc/mine").contains("mine"));
-}
-
-impl Rack {
-    /// Writes the place; a server that is not `known` has no key in it, or somebody else's.
-    fn declare(&self, user: &str, known: impl Fn(&Server) -> bool) {
-        let entry = |server: &Server| {
-            let key = match (known(server), user) {
-                (true, _) => format!(", host_key = \"{}\"", server.host_key),
-                (false, "root") => String::new(),
-                (false, _) => format!(", host_key = \"{}\"", KeyPair::generate().unwrap().public),
-            };
-            format!(
-                "  {{ address = \"{}\", groups = [\"{}\"]{key} }},\n",
-                server.address, server.group
-            )
-        };
-        let entries: String = self.servers.iter().map(entry).collect();
-        let place = format!(
-            "[places.rack]\nkind = \"hosts\"\nuser = \"{user}\"\nmachines = [\n{entries}]\n"
-        );
-        self.sandbox.rewrite(&format!("{TOML}{place}"));
-    }
-
-    fn with_key(&self, words: &[&str]) -> Ended {
-        self.run(words, &self.sandbox.folder.join("id").display().to_string())
-    }
-
-    fn without_key(&self, words: &[&str]) -> Ended {
-        self.run(words, "")
-    }
-
-    /// Nothing of this host's own user gets in: neither a key nor known hosts.
-    fn run(&self, words: &[&str], key: &str) -> Ended {
-        let mut command = self.sandbox.command(words);
-        command.env("ANDAMIO_SSH_KEY", key).env("HOME", &self.sandbox.folder);
-        command::run(command, DEADLINE)
-    }
-
-    fn on(&self, machine: &str, line: &str) -> String {
-        self.without_key(&["exec", "shop", machine, "--", line]).expect(0).stdout
-    }
-
-    fn is_empty(&self) {
-        let plan = self.without_key(&["plan", "shop", "--json"]).expect(0).json();
-        assert_eq!(plan["empty"], true, "{plan}");
-    }
 }

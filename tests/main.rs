@@ -24,6 +24,8 @@ mod leftovers;
 mod load;
 mod lock;
 mod prod;
+mod purge;
+mod rack;
 mod renewal;
 mod results;
 mod rules;
@@ -70,6 +72,8 @@ const FULL: &[Scenario] = &[
     full::beside::SCENARIO,
     full::schema::SCENARIO,
     full::context::SCENARIO,
+    full::hosts::SCENARIO,
+    full::purge::SCENARIO,
 ];
 
 fn main() -> ExitCode {

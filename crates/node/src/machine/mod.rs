@@ -5,12 +5,13 @@ pub(crate) mod dpkg;
 pub(crate) mod journal;
 pub(crate) mod systemd;
 
+use crate::certificate::identity;
 use crate::failure::Result;
 use crate::resource::store;
 use crate::resource::unit::stamp;
 use crate::run::Mode;
 use accounts::Accounts;
-use andamio_manifest::{Kind, Manifest, Resource};
+use andamio_manifest::{Identity, Kind, Manifest, Resource};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use systemd::Systemd;
@@ -31,6 +32,8 @@ pub(crate) struct Machine {
     pub(crate) current: (String, String),
     /// Token of a change of the firewall that this run has sent to the operator.
     pub(crate) unconfirmed: Option<String>,
+    /// Certificates whose services are told at the end of the run.
+    pub(crate) untold: Vec<Identity>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
     /// systemd has read all unit files in this run.
@@ -51,6 +54,7 @@ impl Machine {
             roles: BTreeSet::new(),
             current: Default::default(),
             unconfirmed: None,
+            untold: Vec::new(),
             reload_needed: false,
             reloaded: false,
             packages: None,
@@ -114,9 +118,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Ends a run: which folders have data is written down, and systemd reads unit files that were written for units
-    /// nobody declared.
+    /// Ends a run: services take up their new certificates, which folders have data is written down, and systemd reads
+    /// unit files that were written for units nobody declared. Where something failed, certificates are for the next
+    /// run.
     pub(crate) async fn settle(&mut self) -> Result<()> {
+        if self.failed.is_empty() {
+            for identity in std::mem::take(&mut self.untold) {
+                identity::tell(&identity).await?;
+            }
+        }
         if self.mode == Mode::Apply {
             store::remember(&self.manifest)?;
         }

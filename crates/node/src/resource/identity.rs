@@ -2,7 +2,7 @@
 
 use super::file::{look, ownership};
 use super::{Resource, Say};
-use crate::certificate::identity::{LATE, MODE, due, is_untold, put, tell};
+use crate::certificate::identity::{LATE, MODE, due, is_untold, put};
 use crate::diff::Diff;
 use crate::failure::Result;
 use crate::machine::Machine;
@@ -21,7 +21,7 @@ impl Resource for Identity {
         } else if let Some(meta) = look(Path::new(&self.path))? {
             diff.extend(ownership(machine, &meta, MODE, "root", &self.group)?);
         }
-        if is_untold(self) {
+        if is_untold(self) && !machine.untold.contains(self) {
             diff.plus("taken up by its service");
         }
         Ok(diff)
@@ -33,7 +33,8 @@ impl Resource for Identity {
 
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
         put(self, machine.accounts()?.ids("root", &self.group)?)?;
-        tell(self).await?;
+        // At the run's end: a service that runs without its files can take up nothing before they are back.
+        machine.untold.push(self.clone());
         Ok(String::new())
     }
 

@@ -257,7 +257,7 @@ fn the_hosts_side_is_part_of_the_plan_where_machines_stand() {
     let mut world = World::new("dev");
     world.observed.ground.network = vec!["the table is gone".to_owned()];
     let judged = world.judge(&[]);
-    assert!(judged.work.network && !judged.report.empty && !judged.report.asks());
+    assert!(judged.work.network && !judged.report.empty && judged.report.question().is_none());
     assert_eq!(judged.report.changes[0].diff, "- the table is gone");
     let silent = Checked::Silent { why: "no answer".to_owned(), hangs: true };
     world.observed.checks.insert("app-1".to_owned(), silent);
