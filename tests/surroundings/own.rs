@@ -202,6 +202,7 @@ pub(super) fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert!(said.contains("vpn0") && said.contains("200: from all to"), "{said}");
         drop(own.up());
         own.is_well();
+        own.here("ip rule del priority 200");
     });
     steps.step("the host has moved to another network: name servers follow with `up`", || {
         let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
