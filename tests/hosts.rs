@@ -9,7 +9,13 @@ use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 pub(crate) const SCENARIO: Scenario = Scenario { name: "hosts", need: Need::Machines, run: all };
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let groups = [("redis", 1, ""), ("mariadb", 1, ""), ("rabbitmq", 1, ""), ("app", 1, ""), ("balancer", 1, "")];
+    let groups = [
+        ("redis", 1, ""),
+        ("mariadb", 1, ""),
+        ("rabbitmq", 1, ""),
+        ("app", 1, ""),
+        ("balancer", 1, ""),
+    ];
     let rack = steps.must("five bare servers are there", || Rack::start(&groups))?;
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
     rack.declare("root", |_| true);

@@ -82,12 +82,14 @@ pub(crate) fn together(s: &Sandbox, env: &str, machines: &[&str]) {
         s.cut_power(env, machine);
     }
     drop(s.ok(&["up", env, "-y"]));
-    verify(s, env);
+    drop(verify(s, env));
 }
 
-pub(crate) fn verify(s: &Sandbox, env: &str) {
+/// How many employees, records and signatures there are, all of them unbroken.
+pub(crate) fn verify(s: &Sandbox, env: &str) -> Value {
     let ended = s.ok(&["run", env, "--", "ficharfirm", "verify", "--json"]);
     let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(answer["breaks"], 0, "{answer}");
     drop(s.run(&["plan", env, "--exit-code"]).expect(0));
+    answer
 }

@@ -25,7 +25,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("mariadb", &["mariadb-server", "mariadb-backup", "mariadb-server-core", "mariadb-client"]),
     ("rabbitmq", &["rabbitmq-server", "erlang-base", "erlang-crypto"]),
     ("app", &["podman", "crun", "netavark", "conmon"]),
-    ("balancer", &["haproxy"]),
+    ("balancer", &["haproxy", "keepalived"]),
     ("ops", &["buildah"]),
 ];
 
@@ -74,7 +74,10 @@ pub(crate) fn some(broken: &impl Broken) {
     let cases = [
         ("rabbitmq", "dpkg --purge --force-depends rabbitmq-server"),
         ("redis", "dpkg --purge --force-depends redis-tools"),
-        ("mariadb", "rm -rf /etc/mysql; systemctl stop mariadb; userdel mysql; rm /usr/sbin/mariadbd"),
+        (
+            "mariadb",
+            "rm -rf /etc/mysql; systemctl stop mariadb; userdel mysql; rm /usr/sbin/mariadbd",
+        ),
     ];
     for (group, line) in cases {
         let _ = one(broken, group, line);
@@ -96,7 +99,8 @@ pub(crate) fn figures(
     let emptied = EMPTIED.iter().map(|(group, line)| (*group, (*line).to_owned(), true));
     let all = purges.chain(parts).chain(emptied);
     for (group, line, data) in all.filter(|(group, ..)| groups.contains(group)) {
-        let work = || if data { self::emptied(broken, (group, &line)) } else { one(broken, group, &line) };
+        let work =
+            || if data { self::emptied(broken, (group, &line)) } else { one(broken, group, &line) };
         let title = format!("{group}-1: {line}");
         match attempt(work) {
             Ok(took) => drop(seconds.insert(title, took.into())),
@@ -110,7 +114,8 @@ pub(crate) fn figures(
 fn attempt(work: impl FnOnce() -> u64) -> Result<u64, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|cause| {
         let text = cause.downcast_ref::<String>().cloned();
-        text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+        text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default()
     })
 }
 

@@ -33,9 +33,7 @@ impl Rack {
                 format!("{group} = {{ machines = {count}, size = \"1x1\"{more} }}\n")
             })
             .collect();
-        let toml = format!(
-            "{PROJECT}[environments.shop]\non = \"rack\"\ntls = \"test\"\n{tables}"
-        );
+        let toml = format!("{PROJECT}[environments.shop]\non = \"rack\"\ntls = \"test\"\n{tables}");
         let sandbox = Sandbox::new("");
         let app = sandbox.folder.join("app");
         fs::create_dir(&app).unwrap();

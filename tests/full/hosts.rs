@@ -23,10 +23,13 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let mut events = Vec::new();
     steps.must("up", || events = rack.with_key(&["up", "shop", "--json"]).expect(0).lines())?;
     steps.figure("up_s", begin.elapsed().as_secs());
-    let steps_done = events.iter().filter(|event| event["type"] == "event" && event["resource"].is_null());
+    let steps_done =
+        events.iter().filter(|event| event["type"] == "event" && event["resource"].is_null());
     let seconds: serde_json::Map<String, serde_json::Value> = steps_done
         .filter(|event| event["state"] == "ok" || event["state"] == "changed")
-        .filter_map(|event| Some((event["step"].as_str()?.to_owned(), event["ms"].as_u64()?.div_ceil(1000).into())))
+        .filter_map(|event| {
+            Some((event["step"].as_str()?.to_owned(), event["ms"].as_u64()?.div_ceil(1000).into()))
+        })
         .collect();
     steps.figure("step_s", seconds);
     steps.must("the plan is empty, with the instance's own key alone", || rack.is_empty())?;

@@ -10,7 +10,7 @@ fn snapshot(env: &str, machine: &str, roles: &[&str]) {
 
 #[test]
 fn dev_app() {
-    snapshot("dev", "app-1", &["base", "app"]);
+    snapshot("dev", "app-1", &["base", "containers", "app"]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn prod_rabbitmq() {
 
 #[test]
 fn staging_app_behind_a_balancer() {
-    snapshot("staging", "app-2", &["app"]);
+    snapshot("staging", "app-2", &["containers", "app"]);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) const SECRETS: &[(&str, SecretKind)] = &[
 pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
     out.account("rabbitmq", (DATA, NOLOGIN), DATA);
+    // Erlang's port mapper, which has no files.
+    out.account("epmd", ("/run/epmd", NOLOGIN), "/run/epmd");
     out.packages(&["rabbitmq-server"]);
     // What a server that was purged leaves has nothing of it.
     out.add(directory("/etc/rabbitmq", 0o755, ("rabbitmq", "rabbitmq")));

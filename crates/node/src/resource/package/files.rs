@@ -9,9 +9,10 @@ use std::path::Path;
 const INFO: &str = "/var/lib/dpkg/info";
 /// Left out of small images on purpose, and read by people only.
 const PROSE: [&str; 7] = ["doc", "man", "locale", "info", "lintian", "bug", "doc-base"];
-/// Where another package's files have to be for this one to work.
-const PROGRAMS: [&str; 6] =
-    ["/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/lib/"];
+/// Where another package's files have to be for this one to work. MariaDB does not start without `/etc/mysql/conf.d`, which
+/// is not its own.
+const NEEDED: [&str; 7] =
+    ["/etc/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/lib/"];
 
 /// A package that does not have all that it installed.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ fn looked_at(path: &str, whole: bool) -> bool {
         let folder = below.split('/').next().unwrap_or_default();
         return whole && !PROSE.contains(&folder);
     }
-    whole || PROGRAMS.iter().any(|folder| path.starts_with(folder))
+    whole || NEEDED.iter().any(|folder| path.starts_with(folder))
 }
 
 /// A folder of it is only asked about by what is in it.
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn prose_is_not_missed() {
-        assert!(looked_at("/etc/redis/redis.conf", true) && !looked_at("/etc/ssl/x", false));
+        assert!(looked_at("/etc/mysql/conf.d", false) && !looked_at("/var/lib/x", false));
         assert!(looked_at("/usr/share/mariadb/errmsg.sys", true));
         assert!(!looked_at("/usr/share/doc/redis-server/copyright", true));
         assert!(looked_at("/usr/lib/erlang/bin/erl", false));
