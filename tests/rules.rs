@@ -94,6 +94,7 @@ const BEFORE_CODE: &[&str] = &[
     "code: ",
     "each(reader, &field, ",
     "lacks(",
+    "concern(",
 ];
 
 fn codes() {
@@ -123,7 +124,7 @@ fn codes_of(text: &str) -> BTreeSet<String> {
         text.match_indices(before).map(move |(at, _)| text.split_at(at + before.len()).1)
     };
     for rest in BEFORE_CODE.iter().flat_map(|before| after(before)) {
-        let kinds = ["Kind::", "crate::Kind::", "Exit::", "Severity::", "kind,"];
+        let kinds = ["Kind::", "crate::Kind::", "Status::", "Exit::", "Severity::", "kind,"];
         let mut rest = rest.trim_start();
         if kinds.iter().any(|kind| rest.starts_with(kind)) {
             rest = rest.split_once(',').map_or("", |(_, rest)| rest.trim_start());
@@ -135,8 +136,10 @@ fn codes_of(text: &str) -> BTreeSet<String> {
         found.extend(rest.strip_prefix(',').and_then(|rest| code(text, rest.trim_start())));
     }
     // What a match decides.
-    for rest in after("let code = match ") {
-        let arms = rest.split("};").next().unwrap_or_default();
+    let decided = ["let code = match ", "fn code(&self) -> &'static str {"];
+    for rest in decided.into_iter().flat_map(after) {
+        let arms = rest.split("}\n    }").next().unwrap_or_default();
+        let arms = arms.split("};").next().unwrap_or_default();
         let values = arms.split("=>").skip(1);
         found.extend(values.filter_map(|value| code(text, value.trim_start())));
     }

@@ -12,7 +12,7 @@ const GROUPS: [(&str, usize, &str); 6] = [
     ("mariadb", 3, ", layout = \"galera\""),
     ("redis", 3, ""),
     ("rabbitmq", 3, ""),
-    ("balancer", 2, ""),
+    ("balancer", 2, ", layout = \"single\""),
     ("ops", 1, ""),
 ];
 

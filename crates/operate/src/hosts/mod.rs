@@ -90,7 +90,7 @@ pub(crate) fn check_topology(provider: &Provider, topology: &Topology) -> Result
             Kind::Refused,
             "floating",
             "an address that moves between balancers needs a network of Andamio's own",
-            "use one balancer, or put your own address before two: leave `layout` out",
+            "write `layout = \"single\"`: each balancer has an address of its own, and the domain's name has all of them",
         ));
     }
     Ok(())

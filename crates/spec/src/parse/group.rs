@@ -138,7 +138,10 @@ fn layout_problem(
         (Group::Mariadb, Layout::Replica, n) if n != 2 => {
             Some(("needs two machines", "a primary and its replica; three machines are \"galera\""))
         }
-        (Group::App | Group::Ops, ..) | (_, Layout::Galera | Layout::Replica, _) => None,
+        // Balancers each with an address of its own: the domain's name has all of them.
+        (Group::App | Group::Ops, ..)
+        | (Group::Balancer, Layout::Single, _)
+        | (_, Layout::Galera | Layout::Replica, _) => None,
         (_, Layout::Single, n) if n != 1 => Some(("needs one machine", clustered)),
         (_, Layout::Cluster, 1) => Some(("needs at least two machines", clustered)),
         (_, Layout::Floating, n) if n != 2 => {
