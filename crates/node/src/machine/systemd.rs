@@ -176,7 +176,12 @@ impl Systemd {
         if !self.subscribed.replace(true) {
             self.manager("Subscribe", &()).await?;
         }
-        let job: OwnedObjectPath = body(&self.manager(method, &(name, "replace")).await?)?;
+        let begun = match self.call(PATH, MANAGER, method, &(name, "replace")).await {
+            // Neither its file nor a process is there: its package is not yet, or no more.
+            Err(error) if method == "StopUnit" && is_unknown(&error) => return Ok(()),
+            begun => begun.during(format!("systemd, {method}"))?,
+        };
+        let job: OwnedObjectPath = body(&begun)?;
         let end = async {
             while let Some(signal) = signals.next().await {
                 let signal = signal.during("systemd, JobRemoved")?;
@@ -197,6 +202,11 @@ impl Systemd {
             ))),
         }
     }
+}
+
+fn is_unknown(error: &zbus::Error) -> bool {
+    let no_unit = "org.freedesktop.systemd1.NoSuchUnit";
+    matches!(error, zbus::Error::MethodError(name, ..) if name.as_str() == no_unit)
 }
 
 fn body<T>(message: &Message) -> Result<T>
