@@ -6,7 +6,7 @@ use andamio_testkit::Ended;
 /// Group, and what is done to its first machine as root.
 type Case<'a> = (&'a str, &'a str);
 
-const PURGE: &str = "dpkg --purge --force-depends";
+pub(crate) const PURGE: &str = "dpkg --purge --force-depends";
 
 /// Packages of each role, and of what they stand on.
 const PACKAGES: &[(&str, &[&str])] = &[
@@ -25,7 +25,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("mariadb", &["mariadb-server", "mariadb-backup", "mariadb-server-core", "mariadb-client"]),
     ("rabbitmq", &["rabbitmq-server", "erlang-base", "erlang-crypto"]),
     ("app", &["podman", "crun", "netavark", "conmon"]),
-    ("balancer", &["haproxy", "keepalived"]),
+    ("balancer", &["haproxy"]),
     ("ops", &["buildah"]),
 ];
 
@@ -119,13 +119,15 @@ fn attempt(work: impl FnOnce() -> u64) -> Result<u64, String> {
     })
 }
 
-fn one(broken: &impl Broken, group: &str, line: &str) -> u64 {
+pub(crate) fn one(broken: &impl Broken, group: &str, line: &str) -> u64 {
     let env = broken.env();
     hurt(broken, group, line);
     let begin = std::time::Instant::now();
-    let ended = broken.run(&["up", env, "-y"]);
+    let ended = broken.run(&["up", env, "-y", "--json"]);
     assert_eq!(ended.code, Some(0), "{group}, {line}: {ended}");
     let seconds = begin.elapsed().as_secs();
+    let result = ended.lines().pop().unwrap();
+    assert!(result["changed"].as_u64() > Some(0), "{group}, {line} was not noticed: {result}");
     let plan = broken.run(&["plan", env, "--json"]).expect(0).json();
     assert_eq!(plan["empty"], true, "{group}, {line}: {plan}");
     let status = broken.run(&["status", env, "--json"]).expect(0).json();

@@ -45,6 +45,10 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         steps.figure(&format!("{env}_up_s"), purged);
         // In dev the last of them was the database itself.
         if env == "prod" {
+            steps.step("prod: the balancer's keepalived, too", || {
+                let line = format!("{} keepalived", purge::PURGE);
+                let _ = purge::one(&Environment { sandbox: s, env }, "balancer", &line);
+            });
             steps.step("no record is lost", || assert_eq!(verify(s, env), before));
         }
         steps.must(&format!("down {env}"), || drop(s.ok(&["down", env, "-y"])))?;
