@@ -5,7 +5,7 @@
 use crate::lock::races;
 use crate::s3::{BUCKET, Conditions, Server};
 use andamio_engine::{
-    Access, Bucket, Ledger, LedgerError, RunRecord, RunStatus, StatePlace, Store, StoreError, now,
+    Bucket, Ledger, LedgerError, RunRecord, RunStatus, S3Config, StatePlace, Store, StoreError, now,
 };
 use andamio_testkit::{
     Abandoned, Ended, Need, Running, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
@@ -212,7 +212,7 @@ fn tls(runtime: &Runtime) {
     });
     told(&ended, 6, "authorities");
     // The certificate is another host's.
-    let access = Access {
+    let access = S3Config {
         endpoint: Some(server.endpoint().replace("127.0.0.1", "localhost")),
         authorities: Some(server.certificate().to_owned()),
         ..server.access()

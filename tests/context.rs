@@ -22,7 +22,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = small::project_with(1, ", disk = \"5 GB\"");
     let s = &sandbox;
     steps.must(
-        "a build that fails is told once, and leaves a machine whose ground is laid",
+        "a build that fails is told once, and leaves a machine that has what every role needs",
         || fails_first(s),
     )?;
     steps.step("each cause of a failed build has a code and a help of its own", || causes(s));

@@ -1,4 +1,4 @@
-//! Rules of the source tree that the compiler does not enforce: which room may import which, who may
+//! Rules of the source tree that the compiler does not enforce: which crate may import which, who may
 //! read the terminal and the environment, and which libraries must not come in.
 
 use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "rules", need: Need::Nothing, run: all };
 
-/// What each room may import of its siblings (ARCHITECTURE.md). A room that is missing here fails the
+/// What each crate may import of its siblings (ARCHITECTURE.md). A crate that is missing here fails the
 /// test, so that a new one is thought about.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("spec", &[]),
@@ -46,7 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("linode-emulator", &[]),
     ("testkit", &["provision", "engine", "remote", "spec"]),
 ];
-/// Rooms that are a program, or test one, and so speak with a terminal.
+/// Crates that are a program, or test one, and so speak with a terminal.
 const OUTSIDE: &[&str] = &["cli", "testkit", "linode-emulator"];
 const READS_OUTSIDE: &[&str] = &[
     "env::var",
@@ -66,7 +66,7 @@ const READS_OUTSIDE: &[&str] = &[
 const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    steps.step("rooms import one way", one_way);
+    steps.step("crates import one way", one_way);
     steps.step("only the command line reads the terminal, home and environment", nothing_outside);
     steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
     steps.step("every crate comes from the one registry", one_registry);
@@ -77,8 +77,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
 
 /// What stands before the code of an error or a finding.
 const BEFORE_CODE: &[&str] = &[
-    "Fault::new(",
-    "Fault::from_error(",
+    "ErrorReport::new(",
+    "ErrorReport::from_error(",
     "Failure::new(",
     "Failure::error(",
     "Stop::new(",
@@ -99,8 +99,8 @@ const BEFORE_CODE: &[&str] = &[
 
 fn codes() {
     let mut used = BTreeSet::new();
-    for room in rooms().into_keys().filter(|room| !OUTSIDE[1..].contains(&room.as_str())) {
-        for file in sources(&run::checkout().join("crates").join(room).join("src")) {
+    for member in crates().into_keys().filter(|member| !OUTSIDE[1..].contains(&member.as_str())) {
+        for file in sources(&run::checkout().join("crates").join(member).join("src")) {
             let text = fs::read_to_string(&file).unwrap();
             used.extend(codes_of(text.split("#[cfg(test)]").next().unwrap_or_default()));
         }
@@ -166,38 +166,38 @@ fn table(file: &Path) -> Table {
     text.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-/// Folder name → its Cargo.toml, of every room.
-fn rooms() -> BTreeMap<String, Table> {
+/// Folder name → its Cargo.toml, of every crate.
+fn crates() -> BTreeMap<String, Table> {
     let crates = run::checkout().join("crates");
     let folders = fs::read_dir(&crates).unwrap().flatten().map(|e| e.path());
-    let rooms: BTreeMap<_, _> = folders
+    let crates: BTreeMap<_, _> = folders
         .filter(|f| f.join("Cargo.toml").exists())
         .map(|f| {
             (f.file_name().unwrap().to_string_lossy().into_owned(), table(&f.join("Cargo.toml")))
         })
         .collect();
-    assert!(rooms.len() >= 9, "only {} rooms were found", rooms.len());
-    rooms
+    assert!(crates.len() >= 9, "only {} crates were found", crates.len());
+    crates
 }
 
 fn one_way() {
-    let rooms = rooms();
+    let crates = crates();
     let package = |t: &Table| t["package"]["name"].as_str().unwrap().to_owned();
     let room_of: BTreeMap<String, &str> =
-        rooms.iter().map(|(room, t)| (package(t), room.as_str())).collect();
+        crates.iter().map(|(member, t)| (package(t), member.as_str())).collect();
     let mut wrong = Vec::new();
-    for (room, manifest) in &rooms {
-        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| name == room) else {
-            wrong.push(format!("crates/{room} is not in the list of what may import what"));
+    for (member, manifest) in &crates {
+        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| name == member) else {
+            wrong.push(format!("crates/{member} is not in the list of what may import what"));
             continue;
         };
-        // Tests of a room may use more; what ships may not.
+        // Tests of a crate may use more; what ships may not.
         for section in ["dependencies", "build-dependencies"] {
             let names = manifest.get(section).and_then(Value::as_table);
             for name in names.into_iter().flat_map(Table::keys) {
                 match room_of.get(name) {
                     Some(sibling) if !may.contains(sibling) => {
-                        wrong.push(format!("crates/{room} imports {sibling}"));
+                        wrong.push(format!("crates/{member} imports {sibling}"));
                     }
                     _ => {}
                 }
@@ -208,15 +208,15 @@ fn one_way() {
 }
 
 fn nothing_outside() {
-    let inside = rooms().into_keys().filter(|r| !OUTSIDE.contains(&r.as_str()));
-    let wrong: Vec<String> = inside.flat_map(|room| reads_outside(&room)).collect();
+    let inside = crates().into_keys().filter(|r| !OUTSIDE.contains(&r.as_str()));
+    let wrong: Vec<String> = inside.flat_map(|member| reads_outside(&member)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(!reads_outside("cli").is_empty(), "the search finds nothing where there is something");
 }
 
-fn reads_outside(room: &str) -> Vec<String> {
+fn reads_outside(member: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for file in sources(&run::checkout().join("crates").join(room).join("src")) {
+    for file in sources(&run::checkout().join("crates").join(member).join("src")) {
         let text = fs::read_to_string(&file).unwrap();
         // Unit tests close a file; they may read the environment.
         let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -267,7 +267,7 @@ fn one_registry() {
 
 fn members() {
     let root = run::checkout();
-    let folders = rooms().into_keys().map(|r| root.join("crates").join(r));
+    let folders = crates().into_keys().map(|r| root.join("crates").join(r));
     let folders = folders.chain([root.join("tests"), root.join("apps/ficharfirm")]);
     let mut wrong = Vec::new();
     for folder in folders {

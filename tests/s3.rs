@@ -1,7 +1,7 @@
 //! S3 on loopback: the Linode emulator, with a bucket and a key that its API made. It can be told to
 //! break the promise that the state stands on, or to lose answers.
 
-use andamio_engine::{Access, Bucket, Secret, StatePlace, Store};
+use andamio_engine::{Bucket, S3Config, Secret, StatePlace, Store};
 use andamio_testkit::{Running, run};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -116,12 +116,12 @@ impl Server {
         http(signed["url"].as_str().unwrap(), method, "", body)
     }
 
-    pub(crate) fn access(&self) -> Access {
-        Access {
+    pub(crate) fn access(&self) -> S3Config {
+        S3Config {
             endpoint: Some(self.endpoint.clone()),
             key_id: Some(self.key.0.clone()),
             secret: Some(Secret(self.key.1.clone())),
-            ..Access::default()
+            ..S3Config::default()
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn compare(s: &Sandbox, env: &str, machine: &str, count: u64) -> [usi
         fs::create_dir_all(&tree).unwrap();
         make(&tree.join("tree"), &mut Dice(number));
         let context = Context::read(&tree.join("tree"), &folder, &[])
-            .unwrap_or_else(|f| panic!("tree {number}: {}", f.fault.message));
+            .unwrap_or_else(|f| panic!("tree {number}: {}", f.error.message));
         sent += names(&context.archive);
         fs::write(tree.join("archive"), context.archive).unwrap();
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// Said in plain words, so that what is not found is known to be findable.
+/// NodeReport in plain words, so that what is not found is known to be findable.
 const CONTROL: &str = "hello, listener";
 
 /// Requests under load, members that come back, and one that is copied to from nothing: connections of

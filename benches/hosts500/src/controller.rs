@@ -5,7 +5,7 @@ use crate::hosts::List;
 use andamio_manifest::Manifest;
 use andamio_operate::Nodes;
 use andamio_provision::{Found, MachineState};
-use andamio_remote::Identity;
+use andamio_remote::SshKey;
 use futures_util::future::join_all;
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub(crate) fn run() {
 
 /// The number of resources that were compared.
 async fn ask(list: &List) -> u32 {
-    let identity = Identity::parse(&list.identity, "the list").expect("a key");
+    let identity = SshKey::parse(&list.identity, "the list").expect("a key");
     let program = std::env::current_exe().unwrap();
     let nodes = Nodes::new(vec![identity], &program, tokio::sync::Semaphore::MAX_PERMITS);
     let asked = list.hosts.iter().map(|host| {

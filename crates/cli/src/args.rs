@@ -2,7 +2,7 @@
 
 mod words;
 
-pub(crate) use words::{Breakage, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, Target};
+pub(crate) use words::{FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, Target};
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -243,7 +243,7 @@ pub(crate) enum Verb {
         #[arg(required_unless_present = "all")]
         target: Option<Target>,
         #[arg(required_unless_present = "all")]
-        fault: Option<Breakage>,
+        fault: Option<FaultKind>,
         /// Every fault of every target, one after another
         #[arg(long, conflicts_with_all = ["target", "fault"])]
         all: bool,

@@ -1,6 +1,6 @@
 //! Exit statuses, as the contract lists them.
 
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_operate::{Failure, Kind};
 use andamio_spec::Finding;
 use std::fmt::Display;
@@ -57,17 +57,17 @@ pub(crate) enum Stop {
         text: String,
         findings: Vec<Finding>,
     },
-    Fault {
+    Report {
         exit: Exit,
-        fault: Fault,
+        error: ErrorReport,
     },
     /// Everything is said already.
-    Said(Exit),
+    NodeReport(Exit),
 }
 
 impl Stop {
     pub(crate) fn new(exit: Exit, code: &str, message: impl Display, help: &str) -> Self {
-        Self::Fault { exit, fault: Fault::new(code, message, help) }
+        Self::Report { exit, error: ErrorReport::new(code, message, help) }
     }
 
     pub(crate) fn failed(code: &str, message: impl Display, help: &str) -> Self {
@@ -81,7 +81,7 @@ impl Stop {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Findings { .. } => Exit::Spec,
-            Self::Fault { exit, .. } | Self::Said(exit) => *exit,
+            Self::Report { exit, .. } | Self::NodeReport(exit) => *exit,
         }
     }
 }
@@ -95,6 +95,6 @@ impl From<Failure> for Stop {
             Kind::Host => Exit::Host,
             Kind::Usage => Exit::Usage,
         };
-        Self::Fault { exit, fault: failure.fault }
+        Self::Report { exit, error: failure.error }
     }
 }

@@ -1,5 +1,5 @@
 //! The `andamio` command: reads the terminal, the environment and the home folder, hands values to
-//! the rooms that decide, and shows what they say. One file a verb.
+//! the crates that decide, and shows what they say. One file a verb.
 
 mod args;
 mod exit;

@@ -2,11 +2,11 @@
 
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use andamio_engine::{Access as S3, Bucket, Secret, StatePlace, Store};
+use andamio_engine::{Bucket, S3Config, Secret, StatePlace, Store};
 use andamio_operate::init::Init;
-use andamio_operate::key::Ring;
-use andamio_operate::{Access, Failure, Request};
-use andamio_provision::linode::Access as Api;
+use andamio_operate::key::TeamKeys;
+use andamio_operate::{Failure, Request, SshAccess};
+use andamio_provision::linode::ApiConfig;
 use andamio_spec::{Finding, MAX_BYTES, Spec, StateUrl, parse};
 use std::env;
 use std::io::Read;
@@ -90,11 +90,11 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
 }
 
 /// What the verbs of `key` need to know.
-pub(crate) fn ring(global: &Global) -> Result<Ring, Stop> {
+pub(crate) fn ring(global: &Global) -> Result<TeamKeys, Stop> {
     let (project, spec) = Project::valid(global)?;
     let folder = project.folder();
     let state = state(global.state.as_deref(), &spec, &folder)?;
-    Ok(Ring {
+    Ok(TeamKeys {
         store: Store::look(&state).map_err(Failure::from)?,
         identity: identity(&state, &folder),
         file: project.file,
@@ -192,9 +192,9 @@ fn state(given: Option<&str>, spec: &Spec, folder: &Path) -> Result<StatePlace, 
 }
 
 /// How to get at a bucket, from the variables that other S3 clients read.
-fn s3() -> S3 {
+fn s3() -> S3Config {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    S3 {
+    S3Config {
         endpoint: set("AWS_ENDPOINT_URL_S3").or_else(|| set("AWS_ENDPOINT_URL")),
         region: set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")),
         key_id: set("AWS_ACCESS_KEY_ID"),
@@ -205,9 +205,9 @@ fn s3() -> S3 {
 }
 
 /// How to get at Linode's API, from the variables that its Terraform provider reads.
-pub(crate) fn api() -> Api {
+pub(crate) fn api() -> ApiConfig {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    Api {
+    ApiConfig {
         url: set("LINODE_URL"),
         version: set("LINODE_API_VERSION"),
         authorities: set("LINODE_CA").map(PathBuf::from),
@@ -215,7 +215,7 @@ pub(crate) fn api() -> Api {
 }
 
 /// The person's own SSH keys and known hosts, for servers that exist already.
-fn access() -> Access {
+fn access() -> SshAccess {
     /// In ssh's own order.
     const KEYS: [&str; 6] =
         ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_dsa"];
@@ -223,7 +223,7 @@ fn access() -> Access {
     let file = |name: &str| folder.as_ref().map(|f| f.join(name)).filter(|file| file.is_file());
     let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let everybody = PathBuf::from("/etc/ssh/ssh_known_hosts");
-    Access {
+    SshAccess {
         // A key that was named and is not there is worth a word, so it is not looked for here.
         named: set("ANDAMIO_SSH_KEY"),
         usual: KEYS.into_iter().filter_map(file).collect(),
@@ -233,7 +233,7 @@ fn access() -> Access {
             .filter_map(file)
             .chain(Some(everybody))
             .collect(),
-        ..Access::default()
+        ..SshAccess::default()
     }
 }
 

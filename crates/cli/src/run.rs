@@ -7,7 +7,7 @@ use crate::unlock::unlock;
 use andamio_engine::{
     Accepted, Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run,
 };
-use andamio_operate::{Failure, Instance, hosts};
+use andamio_operate::{Failure, Instance, OpenMode, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,17 +30,17 @@ pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Re
 
 /// Shows the person the servers whose host key nobody vouches for, before anything is said to them;
 /// `-y` says nothing about who answers. What comes back knows the keys that were accepted.
-pub(crate) async fn meet(
+pub(crate) async fn verify_host_keys(
     look: Instance,
     limit: &[String],
     output: &Output,
 ) -> Result<Instance, Stop> {
-    let strangers = hosts::strangers(&look, limit).await?;
-    if strangers.is_empty() {
+    let unknown_hosts = hosts::unknown_hosts(&look, limit).await?;
+    if unknown_hosts.is_empty() {
         return unlock(look, limit, output).await;
     }
     let mut request = look.request;
-    for stranger in strangers {
+    for stranger in unknown_hosts {
         let (machine, address, key) = (stranger.machine, stranger.address, stranger.key);
         if output.json || !interactive() {
             return Err(Stop::new(
@@ -65,7 +65,7 @@ pub(crate) async fn meet(
         confirm(&question, false)?;
         request.access.accepted.insert(address, key.public);
     }
-    unlock(Instance::look(request).await?, limit, output).await
+    unlock(Instance::open(request, OpenMode::ReadOnly).await?, limit, output).await
 }
 
 /// Says what will happen and asks a person; without one the answer is no.
@@ -126,7 +126,7 @@ pub(crate) async fn steps(
         ended: Some(now()),
         status,
         changed: outcome.changed,
-        message: outcome.fault.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
+        message: outcome.error.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
         ..record
     };
     let ended = instance.ledger().append(ended).await.map_err(Failure::from)?;
@@ -153,11 +153,11 @@ pub(crate) fn finish(
             "place": record.place, "status": status, "changed": outcome.changed,
             "failed": outcome.failed,
             "duration_s": ended.duration_since(record.started).as_secs_f64(),
-            "error": outcome.fault, "next": next,
+            "error": outcome.error, "next": next,
         }));
     }
     let failed = if outcome.lost { Exit::Locked } else { Exit::Failed };
-    match (record.status, &outcome.fault) {
+    match (record.status, &outcome.error) {
         (RunStatus::Ok, _) => Ok(Exit::Done),
         (RunStatus::Cancelled, _) => {
             if !output.json {
@@ -166,11 +166,11 @@ pub(crate) fn finish(
                     record.verb, record.env
                 ));
             }
-            Err(Stop::Said(Exit::Interrupted))
+            Err(Stop::NodeReport(Exit::Interrupted))
         }
-        (_, Some(_)) if output.json => Err(Stop::Said(failed)),
-        (_, Some(fault)) => Err(Stop::Fault { exit: failed, fault: fault.clone() }),
-        (_, None) => Err(Stop::Said(Exit::Failed)),
+        (_, Some(_)) if output.json => Err(Stop::NodeReport(failed)),
+        (_, Some(error)) => Err(Stop::Report { exit: failed, error: error.clone() }),
+        (_, None) => Err(Stop::NodeReport(Exit::Failed)),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::project::interactive;
-use andamio_operate::{Instance, hosts};
+use andamio_operate::{Instance, OpenMode, hosts};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{BufRead, Write};
 
@@ -34,7 +34,7 @@ pub(crate) async fn unlock(
             }
         }
     }
-    Ok(Instance::look(request).await?)
+    Ok(Instance::open(request, OpenMode::ReadOnly).await?)
 }
 
 async fn ask(key: &str) -> Result<String, Stop> {
@@ -52,7 +52,7 @@ async fn ask(key: &str) -> Result<String, Stop> {
         // Only so that the terminal shows again what is typed.
         _ = tokio::signal::ctrl_c() => {
             drop(hidden);
-            return Err(Stop::Said(Exit::Interrupted));
+            return Err(Stop::NodeReport(Exit::Interrupted));
         }
     };
     drop(hidden);

@@ -1,6 +1,6 @@
 //! What a cluster as a whole has to be, beyond what each of its machines has by itself.
 
-use crate::cx;
+use crate::context;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
 use crate::roles::{mariadb, rabbitmq, redis};
@@ -9,7 +9,7 @@ use andamio_spec::Group;
 
 /// The cluster of one group.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct ClusterManifest {
     pub group: Group,
     /// One manifest for each machine that can be asked.
     pub manifests: Vec<Manifest>,
@@ -20,19 +20,19 @@ pub struct Part {
 /// The clusters of an environment; none where every service has one server. They are looked at beside
 /// the machines' own manifests, and made true after these.
 #[must_use]
-pub fn parts(inputs: &Inputs<'_>) -> Vec<Part> {
+pub fn parts(inputs: &Inputs<'_>) -> Vec<ClusterManifest> {
     let part = |group: Group, kind: Option<Kind>, each: bool| {
         let kind = kind?;
         let manifests = inputs.topology.group(group).map(|machine| Manifest {
             v: VERSION,
             machine: machine.name.clone(),
-            keeps_hostname: cx::Cx { inputs, machine, phase: Phase::App }.is_host(),
+            keeps_hostname: context::RoleContext { inputs, machine, phase: Phase::App }.is_host(),
             instance: inputs.topology.instance(),
             generation: 0,
             part: true,
             resources: vec![Resource::new(group.as_str(), kind.clone())],
         });
-        Some(Part { group, manifests: manifests.collect(), each })
+        Some(ClusterManifest { group, manifests: manifests.collect(), each })
     };
     let layout = inputs.topology.group(Group::Mariadb).next().map(|machine| machine.layout);
     let replication = layout.and_then(mariadb::replication).map(Kind::Probe);

@@ -5,7 +5,7 @@
 //! units, accounts, the secrets it needs, and how its health is asked.
 
 mod cluster;
-mod cx;
+mod context;
 mod error;
 mod inputs;
 mod machine;
@@ -16,7 +16,7 @@ mod secret;
 mod secrets;
 mod tls;
 
-pub use cluster::{Part, parts};
+pub use cluster::{ClusterManifest, parts};
 pub use error::Error;
 pub use inputs::{Inputs, Release};
 pub use phase::{Phase, stages};
@@ -53,7 +53,7 @@ pub fn manifests_of(inputs: &Inputs<'_>, phase: Phase) -> Result<Vec<Manifest>, 
         .machines
         .iter()
         .map(|machine| {
-            let cx = cx::Cx { inputs, machine, phase };
+            let cx = context::RoleContext { inputs, machine, phase };
             Ok(Manifest {
                 v: VERSION,
                 machine: machine.name.clone(),

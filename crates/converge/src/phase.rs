@@ -50,5 +50,5 @@ pub(crate) fn disrupts(topology: &Topology, role: Role) -> bool {
         .budgets
         .iter()
         .find(|budget| budget.group == group)
-        .map_or_else(|| topology.group(group).count() < 2, |budget| budget.may_be_away == 0)
+        .map_or_else(|| topology.group(group).count() < 2, |budget| budget.max_unavailable == 0)
 }

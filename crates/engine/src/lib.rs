@@ -17,8 +17,8 @@ pub use ledger::{Accepted, Ledger, LedgerError, RunRecord, RunStatus};
 pub use lock::{Holder, Lease, Lock, LockError, LockRecord};
 pub use plan::{Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused};
 pub use run::{Cancel, RunOutcome, run};
-pub use step::{Action, BoxFuture, Fault, Outcome, Step, StepContext};
-pub use store::{Access, Bucket, Secret, StatePlace, Store, StoreError};
+pub use step::{Action, BoxFuture, ErrorReport, Outcome, Step, StepContext};
+pub use store::{Bucket, S3Config, Secret, StatePlace, Store, StoreError};
 
 pub use jiff::Timestamp;
 use jiff::Unit;

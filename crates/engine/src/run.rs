@@ -2,7 +2,7 @@
 //! and everything else goes on.
 
 use crate::step::StepContext;
-use crate::{Events, Fault, Lease, Outcome, State, Step};
+use crate::{ErrorReport, Events, Lease, Outcome, State, Step};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
@@ -73,7 +73,7 @@ pub struct RunOutcome {
     /// It stopped because its lock may be somebody else's by now.
     pub lost: bool,
     /// The first failure: the one to mend.
-    pub fault: Option<Fault>,
+    pub error: Option<ErrorReport>,
 }
 
 /// Runs all steps.
@@ -107,7 +107,7 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
         let Some((step, result, before_failing)) = running.next().await else {
             if let Some(step) = waiting.first() {
                 outcome.failed += 1;
-                outcome.fault.get_or_insert(Fault::new(
+                outcome.error.get_or_insert(ErrorReport::new(
                     "plan",
                     format!("`{}` needs a step that the plan does not have", step.title),
                     "this is a fault of Andamio: please report it",
@@ -132,7 +132,7 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
                 lost.insert(&step.id);
                 outcome.failed += 1;
                 outcome.changed += before_failing;
-                outcome.fault.get_or_insert(fault);
+                outcome.error.get_or_insert(fault);
             }
         }
     }
@@ -142,7 +142,7 @@ pub async fn run(steps: &[Step], events: &Events, cancel: &Cancel) -> RunOutcome
         outcome.lost = true;
         outcome.failed += 1;
         // Whatever failed before, this is what its reader has to know first.
-        outcome.fault = Some(Fault::new(
+        outcome.error = Some(ErrorReport::new(
             "lock-lost",
             format!(
                 "stopped before `{next}`: the lock could not be renewed for a minute, so another run may have it"
@@ -157,7 +157,7 @@ async fn one<'a>(
     step: &'a Step,
     events: &'a Events,
     cancel: &'a Cancel,
-) -> (&'a Step, Result<Outcome, Fault>, u32) {
+) -> (&'a Step, Result<Outcome, ErrorReport>, u32) {
     let machine = step.machine.as_deref();
     events.send(&step.id, machine, None, State::Started, 0, &step.title, "");
     let begun = Instant::now();

@@ -20,7 +20,7 @@ const STOPPED: &str = "stopped";
 
 /// Why a step failed, as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Fault {
+pub struct ErrorReport {
     /// Stable, kebab-case: `image-build`, `machine-start`, `converge`.
     pub code: String,
     pub message: String,
@@ -28,7 +28,7 @@ pub struct Fault {
     pub help: String,
 }
 
-impl Fault {
+impl ErrorReport {
     pub fn new(code: &str, message: impl fmt::Display, help: &str) -> Self {
         Self { code: code.to_owned(), message: message.to_string(), help: help.to_owned() }
     }
@@ -103,7 +103,10 @@ impl StepContext<'_> {
 /// What a step does. Applying it twice is the same as once.
 pub trait Action: Send + Sync {
     /// Makes it so and verifies that it is.
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>>;
+    fn apply<'a>(
+        &'a self,
+        context: &'a StepContext<'a>,
+    ) -> BoxFuture<'a, Result<Outcome, ErrorReport>>;
 }
 
 /// A step of a plan.

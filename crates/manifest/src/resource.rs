@@ -24,7 +24,7 @@ pub enum Kind {
     Sysctl(Sysctl),
     Firewall(Firewall),
     Unit(Unit),
-    Identity(Identity),
+    Identity(ServiceCertificate),
     Image(Image),
     Secrets(Secrets),
     Mariadb(Mariadb),
@@ -160,19 +160,19 @@ pub struct Unit {
 /// What a service shows to other machines: certificate and key in one file, signed here by the machine's own
 /// authority ([`crate::SIGNER`]) and made anew here long before its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct ServiceCertificate {
     pub path: String,
     /// Of the service's account; root owns the file.
     pub group: String,
     /// Names and addresses that it is for; the machine's name is the first.
     pub hosts: Vec<String>,
-    pub taken_up: TakenUp,
+    pub taken_up: ReloadMethod,
 }
 
 /// How a running service takes a new certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TakenUp {
+pub enum ReloadMethod {
     /// By itself, within minutes.
     Alone,
     /// By a reload of these units.

@@ -72,7 +72,7 @@ mod tests {
     fn only_money_and_only_with_a_reason() {
         assert_eq!(words(&["budget=Black Friday"]).unwrap()["budget"], "Black Friday");
         for wrong in ["quota=please", "budget", "budget=", "budget= ", "=reason"] {
-            assert_eq!(words(&[wrong]).unwrap_err().fault.code, "accept", "{wrong}");
+            assert_eq!(words(&[wrong]).unwrap_err().error.code, "accept", "{wrong}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::instance::Shared;
 use crate::up::{inputs, no_machine};
 use crate::{Failure, Instance, Kind, release};
 use andamio_converge::Release;
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_provision::{Found, MachineState};
 use andamio_remote::{Output, Session, quote};
 use andamio_spec::topology::Role;
@@ -59,12 +59,12 @@ pub(crate) async fn one_off(
     machine: &str,
     release: &Release,
     command: &[String],
-) -> Result<Output, Fault> {
+) -> Result<Output, ErrorReport> {
     let keys = [instance.secrets.ssh_public()];
     let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys), command);
     let inventory = instance.inventory();
     let found = inventory.get(machine).ok_or_else(|| {
-        Fault::new("machine", format!("no machine {machine}"), "run the same command again")
+        ErrorReport::new("machine", format!("no machine {machine}"), "run the same command again")
     })?;
     let session = instance.nodes.session(found, PATIENCE).await.map_err(|e| remote_fault(&e))?;
     session.output(&quote(&argv), &[]).await.map_err(|e| remote_fault(&e))

@@ -6,7 +6,8 @@ use crate::release;
 use crate::up::manifest;
 use crate::{Failure, Kind};
 use andamio_engine::{
-    Action, BoxFuture, Fault, MachineAction, MachineChange, Outcome, PlanReport, Step, StepContext,
+    Action, BoxFuture, ErrorReport, MachineAction, MachineChange, Outcome, PlanReport, Step,
+    StepContext,
 };
 use andamio_provision::Provider;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ struct Destroy(Shared, String);
 struct Rest(Shared);
 
 impl Action for Destroy {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
@@ -81,12 +82,12 @@ impl Action for Destroy {
 }
 
 impl Action for Rest {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             for machine in &self.0.topology.machines {
-                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.fault)?;
+                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.error)?;
             }
-            release::forget(&self.0).await.map_err(|f| f.fault)?;
+            release::forget(&self.0).await.map_err(|f| f.error)?;
             self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })

@@ -1,6 +1,6 @@
 //! Why a verb ended without doing its work, and which exit status that is.
 
-use andamio_engine::{Fault, LedgerError, LockError, StoreError};
+use andamio_engine::{ErrorReport, LedgerError, LockError, StoreError};
 use andamio_provision::local::LocalError;
 use andamio_remote::RemoteError;
 
@@ -22,22 +22,22 @@ pub enum Kind {
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub kind: Kind,
-    pub fault: Fault,
+    pub error: ErrorReport,
 }
 
 impl Failure {
     pub fn new(kind: Kind, code: &str, message: impl std::fmt::Display, help: &str) -> Self {
-        Self { kind, fault: Fault::new(code, message, help) }
+        Self { kind, error: ErrorReport::new(code, message, help) }
     }
 
     pub(crate) fn error(kind: Kind, code: &str, error: &dyn std::error::Error, help: &str) -> Self {
-        Self { kind, fault: Fault::from_error(code, error, help) }
+        Self { kind, error: ErrorReport::from_error(code, error, help) }
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self { kind: Kind::Failed, fault }
+impl From<ErrorReport> for Failure {
+    fn from(error: ErrorReport) -> Self {
+        Self { kind: Kind::Failed, error }
     }
 }
 
@@ -150,11 +150,11 @@ impl From<RemoteError> for Failure {
 /// Code of the one SSH fault that a restart can mend: the machine runs and does not answer.
 pub(crate) const UNREACHABLE: &str = "unreachable";
 
-pub(crate) fn fault(error: &LocalError) -> Fault {
-    Fault::from_error(error.code(), error, error.help())
+pub(crate) fn fault(error: &LocalError) -> ErrorReport {
+    ErrorReport::from_error(error.code(), error, error.help())
 }
 
-pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
+pub(crate) fn remote_fault(error: &RemoteError) -> ErrorReport {
     let help = match error {
         RemoteError::HostKey { .. } => "find out who answers there before anything else",
         RemoteError::Refused { .. } => {
@@ -183,5 +183,5 @@ pub(crate) fn remote_fault(error: &RemoteError) -> Fault {
         RemoteError::Input { .. } => "stdin",
         _ => "ssh",
     };
-    Fault::from_error(code, error, help)
+    ErrorReport::from_error(code, error, help)
 }

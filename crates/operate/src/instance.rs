@@ -4,7 +4,8 @@
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{
-    Accepted, Fault, Holder, Ledger, RunRecord, RunStatus, Secret, StatePlace, Store, now, run_id,
+    Accepted, ErrorReport, Holder, Ledger, RunRecord, RunStatus, Secret, StatePlace, Store, now,
+    run_id,
 };
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
@@ -41,14 +42,14 @@ pub struct Request {
     /// Cargo's target folder: build context `target` of a Containerfile.
     pub target: PathBuf,
     /// The person's own way into servers that exist already.
-    pub access: Access,
+    pub access: SshAccess,
     /// Refusals that the person overrides: code, and the reason given.
     pub accept: BTreeMap<String, String>,
 }
 
 /// How a person logs in where no run has been before.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct SshAccess {
     /// The private key that the person names.
     pub named: Option<PathBuf>,
     /// Keys where ssh looks by itself, those that are there.
@@ -77,32 +78,14 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Looks only: nothing is made, on disk or elsewhere. Missing secrets are made up in memory.
+    /// Reads the state and looks at the place; what else it makes is said by `mode`. Missing secrets are made up in memory
+    /// where they cannot be written.
     ///
     /// # Errors
-    /// When there is no such environment or place, or the identity does not fit.
-    pub async fn look(request: Request) -> Result<Self, Failure> {
-        Self::open(request, Depth::Look).await
-    }
-
-    /// Makes state folder, identity and secrets; nothing of machines.
-    ///
-    /// # Errors
-    /// As [`Self::look`], and when the state cannot be written.
-    pub async fn state(request: Request) -> Result<Self, Failure> {
-        Self::open(request, Depth::State).await
-    }
-
-    /// Makes what has to exist before machines: state folder, identity, network claim, secrets.
-    ///
-    /// # Errors
-    /// As [`Self::look`], and when the host cannot do it.
-    pub async fn prepare(request: Request) -> Result<Self, Failure> {
-        Self::open(request, Depth::Machines).await
-    }
-
-    async fn open(mut request: Request, depth: Depth) -> Result<Self, Failure> {
-        let make = depth != Depth::Look;
+    /// When there is no such environment or place, when the identity does not fit, when the state cannot be written,
+    /// and when the host cannot do it.
+    pub async fn open(mut request: Request, mode: OpenMode) -> Result<Self, Failure> {
+        let make = mode != OpenMode::ReadOnly;
         let environment = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
         let instance = format!("{}@{place}", request.env);
@@ -116,7 +99,7 @@ impl Instance {
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
             _ => {
-                let local = local(&request, &instance, environment.network, depth)?;
+                let local = local(&request, &instance, environment.network, mode)?;
                 let network = local.network;
                 (Provider::Local(local), network)
             }
@@ -183,7 +166,7 @@ impl Instance {
     ///
     /// # Errors
     /// Where machines exist already: what only this place can do is refused.
-    pub fn local(&self) -> Result<&Local, Fault> {
+    pub fn local(&self) -> Result<&Local, ErrorReport> {
         match &self.provider {
             Provider::Local(local) => Ok(local),
             Provider::Hosts(hosts) => Err(hosts::cannot(&hosts.place)),
@@ -267,9 +250,12 @@ impl Instance {
 
 /// How much is made when an instance is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    Look,
+pub enum OpenMode {
+    /// Nothing is made, on disk or elsewhere.
+    ReadOnly,
+    /// State folder, identity and secrets; nothing of machines.
     State,
+    /// All that has to exist before machines, the claim of a network included.
     Machines,
 }
 
@@ -282,8 +268,8 @@ const LOOK: Duration = Duration::from_millis(300);
 pub(crate) async fn while_it_runs<T>(
     instance: &Instance,
     machine: &str,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+    work: impl Future<Output = Result<T, ErrorReport>>,
+) -> Result<T, ErrorReport> {
     let ended = async {
         while instance.provider.runs(machine) {
             tokio::time::sleep(LOOK).await;
@@ -294,7 +280,7 @@ pub(crate) async fn while_it_runs<T>(
         result = work => result,
         () = ended => {
             instance.nodes.forget(machine).await;
-            Err(Fault::new(
+            Err(ErrorReport::new(
                 "machine-off",
                 format!("{machine} was switched off, or ended, in the middle of the work"),
                 "run the same command again: it starts the machine, whose disk is there, and goes on",
@@ -345,11 +331,11 @@ fn local(
     request: &Request,
     instance: &str,
     wanted: Option<Network>,
-    depth: Depth,
+    mode: OpenMode,
 ) -> Result<Local, Failure> {
     let roots = Roots::default();
     let id = instance_id(&request.state.id(), instance);
-    let network = allocate(&roots.data, &id, wanted, depth == Depth::Machines)?;
+    let network = allocate(&roots.data, &id, wanted, mode == OpenMode::Machines)?;
     let image = Image::of(&roots);
     Ok(Local { roots, id, network, image })
 }

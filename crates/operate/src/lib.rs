@@ -21,6 +21,6 @@ pub mod status;
 pub mod up;
 
 pub use failure::{Failure, Kind};
-pub use instance::{Access, Instance, Request};
-pub use node::{Nodes, Said};
+pub use instance::{Instance, OpenMode, Request, SshAccess};
+pub use node::{NodeReport, Nodes};
 pub use secret::{Secrets, new_identity, public_keys, recovery_key};

@@ -4,7 +4,7 @@
 use crate::instance::find;
 use crate::{Failure, Kind, Request, accept};
 use andamio_engine::{Change, CostChange, PlanReport, Reason, Refused};
-use andamio_provision::linode::{self, Access, ApiError, Offers};
+use andamio_provision::linode::{self, ApiConfig, ApiError, Offers};
 use andamio_provision::terraform::{self, RenderError};
 use andamio_spec::price::{Prices, cost_at, month_of};
 use andamio_spec::{
@@ -38,7 +38,7 @@ pub fn is_place(request: &Request) -> bool {
 ///
 /// # Errors
 /// When the API does not answer with its prices.
-pub async fn offers(access: &Access) -> Result<Offers, Failure> {
+pub async fn offers(access: &ApiConfig) -> Result<Offers, Failure> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
     linode::offers(access, &today).await.map_err(|error| {
         let (kind, help) = match &error {

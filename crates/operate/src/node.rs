@@ -1,10 +1,10 @@
 //! Talking to the node on every machine: one connection each, the agent copied once a digest.
 
 use crate::failure::remote_fault;
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_manifest::{Event, Manifest, Report, Task};
 use andamio_provision::Found;
-use andamio_remote::{Identity, RemoteError, Session, Stream, Target, quote};
+use andamio_remote::{RemoteError, Session, SshKey, Stream, Target, quote};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const FOLDER: &str = "/var/lib/andamio/agent";
 /// Connections of one run.
 pub struct Nodes {
     /// The instance's own, then the person's where there is one.
-    identities: Vec<Identity>,
+    identities: Vec<SshKey>,
     program: PathBuf,
     agent: OnceCell<Agent>,
     content: Mutex<Weak<Vec<u8>>>,
@@ -42,7 +42,7 @@ struct Agent {
 
 /// A node's answer: every resource that is not as declared, and the sum.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub struct NodeReport {
     pub events: Vec<Event>,
     pub report: Report,
 }
@@ -51,7 +51,7 @@ impl Nodes {
     /// `at_once`: how many machines are looked at at the same time. Those of one host share its processors
     /// with whoever is being served: fifteen looks at once were felt (half the requests of three seconds).
     #[must_use]
-    pub fn new(identities: Vec<Identity>, program: &Path, at_once: usize) -> Self {
+    pub fn new(identities: Vec<SshKey>, program: &Path, at_once: usize) -> Self {
         Self {
             identities,
             program: program.to_owned(),
@@ -107,14 +107,14 @@ impl Nodes {
         self.sessions.lock().await.remove(machine);
     }
 
-    async fn agent(&self) -> Result<&Agent, Fault> {
+    async fn agent(&self) -> Result<&Agent, ErrorReport> {
         let load = || async {
             let program = self.program.clone();
             let hashed = tokio::task::spawn_blocking(move || digest(&program)).await;
             let digest = hashed
                 .unwrap_or_else(|e| Err(std::io::Error::other(e)))
                 .map_err(|e| self.unreadable(&e))?;
-            Ok::<_, Fault>(Agent { path: format!("{FOLDER}/{digest}"), digest })
+            Ok::<_, ErrorReport>(Agent { path: format!("{FOLDER}/{digest}"), digest })
         };
         self.agent.get_or_try_init(load).await
     }
@@ -130,7 +130,7 @@ impl Nodes {
         manifest: &Manifest,
         check: bool,
         mut each: impl FnMut(&Event),
-    ) -> Result<Said, Fault> {
+    ) -> Result<NodeReport, ErrorReport> {
         // A person who only looks waits less: the answer is that the machine is silent.
         let patience = Duration::from_secs(if check { 4 } else { 20 });
         let _turn = if check { Some(self.turn().await) } else { None };
@@ -142,11 +142,11 @@ impl Nodes {
         }
         let command = quote(&command);
         let input = serde_json::to_vec(manifest)
-            .map_err(|e| Fault::from_error("manifest", &e, "this is a fault of Andamio"))?;
+            .map_err(|e| ErrorReport::from_error("manifest", &e, "this is a fault of Andamio"))?;
         for attempt in 0..2 {
             let (confirm, tokens) = mpsc::unbounded_channel();
             let mut reader = Lines::default();
-            let mut said = Said::default();
+            let mut said = NodeReport::default();
             let mut complaint = Vec::new();
             let work = async {
                 // The sender goes with the closure, so that confirming ends after the work has.
@@ -199,7 +199,7 @@ impl Nodes {
                     ),
                     _ => format!("the node on {machine} stopped (status {}): {why}", exit.0),
                 };
-                return Err(Fault::new(
+                return Err(ErrorReport::new(
                     "node",
                     message,
                     "look at the machine with `andamio ssh`, then run the same command again: it goes on from \
@@ -208,7 +208,11 @@ impl Nodes {
             }
             return Ok(said);
         }
-        Err(Fault::new("agent", format!("{} cannot run the agent", machine.name), "is it x86-64?"))
+        Err(ErrorReport::new(
+            "agent",
+            format!("{} cannot run the agent", machine.name),
+            "is it x86-64?",
+        ))
     }
 
     /// Until what is returned is dropped, or [`TURN`] is over.
@@ -225,7 +229,7 @@ impl Nodes {
     }
 
     /// The agent's content, once for all machines that are sent it at the same time.
-    async fn content(&self, agent: &Agent) -> Result<Arc<Vec<u8>>, Fault> {
+    async fn content(&self, agent: &Agent) -> Result<Arc<Vec<u8>>, ErrorReport> {
         let mut shared = self.content.lock().await;
         if let Some(content) = shared.upgrade() {
             return Ok(content);
@@ -233,16 +237,16 @@ impl Nodes {
         let content = tokio::fs::read(&self.program).await.map_err(|e| self.unreadable(&e))?;
         if hex::encode(&Sha256::digest(&content)[..8]) != agent.digest {
             let message = format!("{} was replaced during this run", self.program.display());
-            return Err(Fault::new("agent", message, "run the same command again"));
+            return Err(ErrorReport::new("agent", message, "run the same command again"));
         }
         let content = Arc::new(content);
         *shared = Arc::downgrade(&content);
         Ok(content)
     }
 
-    fn unreadable(&self, error: &std::io::Error) -> Fault {
+    fn unreadable(&self, error: &std::io::Error) -> ErrorReport {
         let message = format!("cannot read {}: {error}", self.program.display());
-        Fault::new("agent", message, "run a complete build of andamio")
+        ErrorReport::new("agent", message, "run a complete build of andamio")
     }
 
     /// Has a cluster's member do something by itself; the answer is the task's own.
@@ -253,34 +257,34 @@ impl Nodes {
         &self,
         machine: &Found,
         task: &Task,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, ErrorReport> {
         let patience = Duration::from_secs(10);
         let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
         let agent = self.agent().await?;
         let command = quote(&[agent.path.as_str(), "node", "task"]);
         let input = serde_json::to_vec(task)
-            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))?;
+            .map_err(|e| ErrorReport::from_error("task", &e, "this is a fault of Andamio"))?;
         let mut output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
         if NOT_THERE.contains(&output.exit.0) {
             self.copy_agent(&session, agent).await?;
             output = session.output(&command, &input).await.map_err(|e| remote_fault(&e))?;
         }
         if !output.exit.success() {
-            return Err(Fault::new(
+            return Err(ErrorReport::new(
                 "task",
                 format!("{}: {}", machine.name, output.complaint()),
                 "look at the machine with `andamio logs`, then run the same command again",
             ));
         }
         serde_json::from_slice(&output.stdout)
-            .map_err(|e| Fault::from_error("task", &e, "this is a fault of Andamio"))
+            .map_err(|e| ErrorReport::from_error("task", &e, "this is a fault of Andamio"))
     }
 
     /// Where this program is on a machine; copied there when it is not.
     ///
     /// # Errors
     /// When it cannot be read here or copied there.
-    pub(crate) async fn agent_on(&self, session: &Session) -> Result<&str, Fault> {
+    pub(crate) async fn agent_on(&self, session: &Session) -> Result<&str, ErrorReport> {
         let agent = self.agent().await?;
         let look = format!("test -x {}", quote(&[&agent.path]));
         let there = session.output(&look, &[]).await.map_err(|e| remote_fault(&e))?;
@@ -290,7 +294,7 @@ impl Nodes {
         Ok(&agent.path)
     }
 
-    async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), Fault> {
+    async fn copy_agent(&self, session: &Session, agent: &Agent) -> Result<(), ErrorReport> {
         let content = self.content(agent).await?;
         let sent = session.upload(&content, &agent.path, 0o755).await;
         let output = sent.map_err(|e| remote_fault(&e))?;
@@ -304,7 +308,7 @@ impl Nodes {
             let _ = session.output(&tidy, &[]).await;
             return Ok(());
         }
-        Err(Fault::new(
+        Err(ErrorReport::new(
             "agent",
             format!("cannot copy the agent to {}: {}", session.machine(), output.complaint()),
             "is its disk full?",

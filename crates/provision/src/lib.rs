@@ -1,4 +1,4 @@
-//! Makes machines exist. Every place ends in the same [`Inventory`]; nothing above this room knows
+//! Makes machines exist. Every place ends in the same [`Inventory`]; nothing above this crate knows
 //! how a machine came to be.
 
 pub mod hosts;
@@ -30,14 +30,16 @@ impl Provider {
     }
 
     /// Is everything there that machines share? Nothing is shared where machines are not made.
-    pub async fn ground(&self) -> Ground {
+    pub async fn shared_resources(&self) -> SharedResources {
         match self {
-            Self::Local(local) => Ground {
+            Self::Local(local) => SharedResources {
                 image: local.image.is_built(),
                 network: local.network_differs().await,
                 free_bytes: local.free_bytes(),
             },
-            Self::Hosts(_) => Ground { image: true, network: Vec::new(), free_bytes: u64::MAX },
+            Self::Hosts(_) => {
+                SharedResources { image: true, network: Vec::new(), free_bytes: u64::MAX }
+            }
         }
     }
 
@@ -79,7 +81,7 @@ impl Provider {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ground {
+pub struct SharedResources {
     pub image: bool,
     /// What of their network is not as it has to be, a line each.
     pub network: Vec<String>,

@@ -33,7 +33,7 @@ pub enum KeyError {
 
 /// One key, ready to be offered.
 #[derive(Clone)]
-pub struct Identity {
+pub struct SshKey {
     how: How,
     /// `RSA SHA256:… (~/.ssh/id_rsa)`.
     name: String,
@@ -51,7 +51,7 @@ enum How {
     Public,
 }
 
-impl Identity {
+impl SshKey {
     /// Reads a private key without a passphrase from text; `name` is what messages call it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How the operator's side reaches a machine: SSH with pinned host keys, in one room of its own so
+//! How the operator's side reaches a machine: SSH with pinned host keys, in a crate of its own so
 //! that only this crate knows russh.
 //!
 //! Invariants: a host key that differs from the pinned one is never accepted; every wait has a
@@ -18,7 +18,7 @@ pub use attach::{Attached, Piece, Size, Terminal};
 pub use error::RemoteError;
 pub use exec::{Exit, Output, Stream};
 pub use host::{HostKey, known, shown};
-pub use identity::{Identity, KeyError};
+pub use identity::{KeyError, SshKey};
 pub use key::KeyPair;
 pub use session::{Session, Target};
 pub use shell::quote;

@@ -2,7 +2,7 @@
 
 use crate::identity::Answer;
 use crate::key::public;
-use crate::{Identity, Output, RemoteError};
+use crate::{Output, RemoteError, SshKey};
 use russh::Channel;
 use russh::client::{self, Handle, Msg};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
@@ -70,7 +70,7 @@ impl Round {
         std::mem::take(&mut self.progress) && self.connections < CONNECTIONS
     }
 
-    fn refused(&mut self, target: &Target, identities: &[Identity]) -> RemoteError {
+    fn refused(&mut self, target: &Target, identities: &[SshKey]) -> RemoteError {
         let left = identities.len().saturating_sub(self.next);
         if left > 0 {
             self.tried.push(format!("and {left} more, at which the server did not look any more"));
@@ -110,7 +110,7 @@ impl Session {
     /// nothing answers.
     pub async fn connect(
         target: &Target,
-        identities: &[Identity],
+        identities: &[SshKey],
         patience: Duration,
     ) -> Result<Self, RemoteError> {
         let deadline = Instant::now() + patience;
@@ -200,7 +200,7 @@ impl Session {
     async fn login(
         mut handle: Handle<Pinned>,
         target: &Target,
-        identities: &[Identity],
+        identities: &[SshKey],
         round: &mut Round,
     ) -> Result<Self, RemoteError> {
         while let Some(identity) = identities.get(round.next) {

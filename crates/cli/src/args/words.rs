@@ -76,7 +76,7 @@ pub(crate) enum Target {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Breakage {
+pub(crate) enum FaultKind {
     /// Its service is told to stop
     Stop,
     /// Its service's processes are killed

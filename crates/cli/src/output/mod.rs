@@ -92,7 +92,7 @@ impl Output {
     /// The end of a verb that could not do its work.
     pub(crate) fn stop(&self, stop: &Stop) {
         match stop {
-            Stop::Said(_) => {}
+            Stop::NodeReport(_) => {}
             Stop::Findings { file, text, findings } => {
                 if self.json {
                     self.document(&findings_document(findings));
@@ -101,24 +101,24 @@ impl Output {
                     self.more(more(findings.iter().map(|finding| finding.code)));
                 }
             }
-            Stop::Fault { exit, fault } => {
+            Stop::Report { exit, error } => {
                 if self.json {
                     let status = if *exit == Exit::Refused { "refused" } else { "failed" };
                     let (verb, env, place) = self.result_of.clone().unwrap_or_default();
                     self.document(&json!({
                         "v": 1, "type": "result", "run": "", "verb": verb, "env": env,
                         "place": place, "status": status, "changed": 0, "failed": 0,
-                        "duration_s": 0.0, "error": fault, "next": [],
+                        "duration_s": 0.0, "error": error, "next": [],
                     }));
                 }
                 let style = Style::detect(std::io::stderr().is_terminal());
-                let mut text = format!("{} {}", style.red("error:"), fault.message);
-                let sudo = if lacks_rights(&fault.code, &fault.message) { SUDO } else { "" };
-                if !fault.help.is_empty() || !sudo.is_empty() {
-                    text.push_str(&format!("\n{} {sudo}{}", style.bold(" help:"), fault.help));
+                let mut text = format!("{} {}", style.red("error:"), error.message);
+                let sudo = if lacks_rights(&error.code, &error.message) { SUDO } else { "" };
+                if !error.help.is_empty() || !sudo.is_empty() {
+                    text.push_str(&format!("\n{} {sudo}{}", style.bold(" help:"), error.help));
                 }
                 self.complain(&text);
-                self.more(more([fault.code.as_str()]));
+                self.more(more([error.code.as_str()]));
             }
         }
     }

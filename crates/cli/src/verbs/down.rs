@@ -5,13 +5,13 @@ use crate::output::Output;
 use crate::project::request;
 use crate::run;
 use andamio_engine::Lock;
-use andamio_operate::{Instance, down as operate};
+use andamio_operate::{Instance, OpenMode, down as operate};
 use andamio_provision::local::Local;
 use serde_json::json;
 use std::sync::Arc;
 
 pub(crate) async fn down(global: &Global, output: &mut Output, env: &str) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::look(request(global, env)?).await?);
+    let instance = Arc::new(Instance::open(request(global, env)?, OpenMode::ReadOnly).await?);
     let topology = &instance.topology;
     output.result_of = Some(("down".to_owned(), topology.env.clone(), topology.place.clone()));
     let output = &*output;

@@ -4,26 +4,26 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, drills};
 use crate::project::request;
 use crate::run;
-use andamio_engine::{Action, BoxFuture, Fault, Lock, Outcome, Step, StepContext};
-use andamio_operate::Instance;
-use andamio_operate::drill::{self as operate, Breakage, Drill, Target};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Lock, Outcome, Step, StepContext};
+use andamio_operate::drill::{self as operate, Drill, FaultKind, Target};
+use andamio_operate::{Instance, OpenMode};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) async fn drill(
     global: &Global,
     output: &mut Output,
     env: &str,
-    one: Option<(args::Target, args::Breakage)>,
+    one: Option<(args::Target, args::FaultKind)>,
     rate: u32,
 ) -> Result<Exit, Stop> {
-    let look = Instance::look(request(global, env)?).await?;
+    let look = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
     output.result_of =
         Some(("drill".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
     let cells = match one {
         Some((target, fault)) => {
             let (target, fault) = (target.into(), fault.into());
-            operate::sense(&look, target, fault)?;
+            operate::check_supported(&look, target, fault)?;
             vec![(target, fault)]
         }
         None => operate::cells(&look),
@@ -38,12 +38,12 @@ async fn locked(
     global: &Global,
     output: &Output,
     request: andamio_operate::Request,
-    cells: &[(Target, Breakage)],
+    cells: &[(Target, FaultKind)],
     rate: u32,
     lock: &Lock,
 ) -> Result<Exit, Stop> {
     // Nothing is made of an environment that is not there.
-    let instance = Arc::new(Instance::look(request).await?);
+    let instance = Arc::new(Instance::open(request, OpenMode::ReadOnly).await?);
     operate::check_whole(&instance).await?;
     if instance.topology.env != "dev" {
         let question = format!(
@@ -95,7 +95,7 @@ async fn locked(
 struct Verdict(Arc<Mutex<Vec<Drill>>>);
 
 impl Action for Verdict {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             operate::verdict(&self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
             Ok(Outcome::Ok)
@@ -108,12 +108,15 @@ struct Cell {
     accounts: Arc<Vec<u8>>,
     done: Arc<Mutex<Vec<Drill>>>,
     target: Target,
-    fault: Breakage,
+    fault: FaultKind,
     rate: u32,
 }
 
 impl Action for Cell {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(
+        &'a self,
+        context: &'a StepContext<'a>,
+    ) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             let Self { instance, accounts, done, target, fault, rate } = self;
             let drill = operate::drill(instance, *target, *fault, *rate, accounts, context).await?;
@@ -136,16 +139,16 @@ impl From<args::Target> for Target {
     }
 }
 
-impl From<args::Breakage> for Breakage {
-    fn from(fault: args::Breakage) -> Self {
+impl From<args::FaultKind> for FaultKind {
+    fn from(fault: args::FaultKind) -> Self {
         match fault {
-            args::Breakage::Stop => Self::Stop,
-            args::Breakage::ProcessKill => Self::ProcessKill,
-            args::Breakage::MachineKill => Self::MachineKill,
-            args::Breakage::Freeze => Self::Freeze,
-            args::Breakage::LinkDown => Self::LinkDown,
-            args::Breakage::Partition => Self::Partition,
-            args::Breakage::FullDisk => Self::FullDisk,
+            args::FaultKind::Stop => Self::Stop,
+            args::FaultKind::ProcessKill => Self::ProcessKill,
+            args::FaultKind::MachineKill => Self::MachineKill,
+            args::FaultKind::Freeze => Self::Freeze,
+            args::FaultKind::LinkDown => Self::LinkDown,
+            args::FaultKind::Partition => Self::Partition,
+            args::FaultKind::FullDisk => Self::FullDisk,
         }
     }
 }

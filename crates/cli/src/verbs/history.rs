@@ -3,7 +3,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, table};
 use crate::project::{Project, request};
 use andamio_engine::{RunRecord, RunStatus};
-use andamio_operate::{Failure, Instance, linode};
+use andamio_operate::{Failure, Instance, OpenMode, linode};
 use serde_json::json;
 
 pub(crate) async fn history(
@@ -26,7 +26,7 @@ pub(crate) async fn history(
         if env.is_none() && linode::is_place(&request) {
             continue;
         }
-        let instance = Instance::look(request).await?;
+        let instance = Instance::open(request, OpenMode::ReadOnly).await?;
         runs.extend(instance.ledger().runs().await.map_err(Failure::from)?);
     }
     runs.sort_by_key(|r| r.started);

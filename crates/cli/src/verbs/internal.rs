@@ -6,7 +6,7 @@ use andamio_node::{
     Attended, Mode, Order, attend, certificate, facts, first, health, identities, pass, serve,
     task, transfer,
 };
-use andamio_provision::local::Injury;
+use andamio_provision::local::FaultInjection;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -54,7 +54,7 @@ pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
         // It becomes another program, which the runtime's threads would be in the way of.
         Internal::Launch { folder, groups } => launch(folder, groups),
         Internal::Mend { instance, machine, interface, address } => {
-            let injury = Injury {
+            let injection = FaultInjection {
                 instance: instance.clone(),
                 machine: machine.clone(),
                 interface: interface.clone(),
@@ -63,7 +63,7 @@ pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
             // A drill that ends, however it ends, closes it.
             let mut rest = Vec::new();
             let _ = tokio::io::stdin().read_to_end(&mut rest).await;
-            andamio_operate::drill::mend(&injury).await?;
+            andamio_operate::drill::revert(&injection).await?;
             Ok(Exit::Done)
         }
     }

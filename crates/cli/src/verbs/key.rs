@@ -3,7 +3,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, Style, table};
 use crate::project::ring;
 use crate::run::confirm;
-use andamio_operate::key::{Changed, Key, Keys, Member, Removal, Ring};
+use andamio_operate::key::{Changed, Key, Keys, Member, Removal, TeamKeys};
 use andamio_spec::reserved::is_own_secret;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub(crate) async fn key(
     }
 }
 
-async fn list(ring: &Ring, output: &Output) -> Result<Exit, Stop> {
+async fn list(ring: &TeamKeys, output: &Output) -> Result<Exit, Stop> {
     let keys = ring.list().await?;
     if output.json {
         let mut document = json!({ "v": 1, "type": "keys" });
@@ -106,7 +106,12 @@ fn short(key: &str) -> String {
     format!("{}…{}", part(0, head), part(letters.len() - tail, letters.len()))
 }
 
-async fn add(ring: &Ring, output: &Output, key: &str, name: Option<&str>) -> Result<Exit, Stop> {
+async fn add(
+    ring: &TeamKeys,
+    output: &Output,
+    key: &str,
+    name: Option<&str>,
+) -> Result<Exit, Stop> {
     let name = name.unwrap_or_default().trim().to_owned();
     let member = Member { key: key.trim().to_owned(), name };
     let changed = ring.add(&member).await?;
@@ -126,7 +131,7 @@ async fn add(ring: &Ring, output: &Output, key: &str, name: Option<&str>) -> Res
     Ok(end(output, "key add", &changed, &out, &[format!("git add {}", ring.file.display())]))
 }
 
-async fn remove(ring: &Ring, output: &Output, word: &str, yes: bool) -> Result<Exit, Stop> {
+async fn remove(ring: &TeamKeys, output: &Output, word: &str, yes: bool) -> Result<Exit, Stop> {
     let removal = ring.removal(word).await?;
     if removal.key.you {
         confirm(
@@ -157,7 +162,7 @@ async fn remove(ring: &Ring, output: &Output, word: &str, yes: bool) -> Result<E
 }
 
 /// The commands that make new values; services' passwords have no command of their own.
-fn rotate(removal: &Removal, ring: &Ring) -> Vec<String> {
+fn rotate(removal: &Removal, ring: &TeamKeys) -> Vec<String> {
     let mut next = vec![format!("git add {}", ring.file.display())];
     for (instance, names) in &removal.seen {
         let given = names.iter().filter(|name| !is_own_secret(name));

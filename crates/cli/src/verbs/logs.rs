@@ -4,8 +4,8 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Output, harmless};
 use crate::project::request;
 use andamio_engine::now;
-use andamio_operate::Instance;
 use andamio_operate::logs::{Filter, Item, Line, Query, read};
+use andamio_operate::{Instance, OpenMode};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{BufWriter, IsTerminal, Write};
@@ -31,7 +31,7 @@ pub(crate) async fn logs(
     }
     let request = request(global, env)?;
     let query = Query::new(filter, &request.spec, now())?;
-    let instance = Instance::look(request).await?;
+    let instance = Instance::open(request, OpenMode::ReadOnly).await?;
     let (sender, items) = mpsc::channel(WAITING);
     let work = async { tokio::join!(read(&instance, &query, sender), show(output, items)) };
     tokio::select! {

@@ -5,7 +5,7 @@ use crate::output::{Output, more, plan as display};
 use crate::project::request;
 use crate::run;
 use andamio_engine::PlanReport;
-use andamio_operate::{Instance, accept, hosts, linode, up};
+use andamio_operate::{Instance, OpenMode, accept, hosts, linode, up};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +43,9 @@ pub(crate) async fn plan(
             "name it: --on linode",
         ));
     }
-    let look = run::meet(Instance::look(request).await?, &[], output).await?;
+    let look =
+        run::verify_host_keys(Instance::open(request, OpenMode::ReadOnly).await?, &[], output)
+            .await?;
     hosts::check(&look, &[], false).await?;
     let instance = Arc::new(look);
     // So that a reviewed plan is the one that `up` makes.

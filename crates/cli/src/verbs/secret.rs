@@ -4,7 +4,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::project::request;
 use crate::run;
-use andamio_operate::Instance;
+use andamio_operate::{Instance, OpenMode};
 use serde_json::json;
 use std::io::{IsTerminal, Read};
 
@@ -20,7 +20,7 @@ pub(crate) async fn secret(
         | SecretVerb::Renew { env } => env,
     };
     let request = request(global, env)?;
-    let look = Instance::look(request.clone()).await?;
+    let look = Instance::open(request.clone(), OpenMode::ReadOnly).await?;
     if let SecretVerb::List { .. } = what {
         let names: Vec<&str> = look.secret_list();
         if output.json {
@@ -61,7 +61,7 @@ async fn change(
     what: &SecretVerb,
     value: Option<String>,
 ) -> Result<(), Stop> {
-    let mut instance = Instance::state(request).await?;
+    let mut instance = Instance::open(request, OpenMode::State).await?;
     match (what, value) {
         (SecretVerb::Set { name, .. }, Some(value)) => instance.set_secret(name, value).await?,
         (SecretVerb::Rm { name, .. }, _) => instance.remove_secret(name).await?,

@@ -4,11 +4,11 @@ use crate::output::Output;
 use crate::project::request;
 use crate::run::confirm;
 use andamio_engine::{Lock, LockError};
-use andamio_operate::{Failure, Instance};
+use andamio_operate::{Failure, Instance, OpenMode};
 use serde_json::json;
 
 pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
-    let instance = Instance::look(request(global, env)?).await?;
+    let instance = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
     let held = match Lock::holder(&instance.store).await {
         Err(LockError::Garbled(..)) => {
             let question = format!(

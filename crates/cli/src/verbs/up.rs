@@ -7,7 +7,9 @@ use crate::verbs::status::concern_text;
 use andamio_engine::{Lock, PlanReport};
 use andamio_operate::release::Heard;
 use andamio_operate::status::concerns;
-use andamio_operate::{Failure, Instance, Request, accept, hosts, release, up as operate};
+use andamio_operate::{
+    Failure, Instance, OpenMode, Request, accept, hosts, release, up as operate,
+};
 use andamio_provision::local::install;
 use serde_json::json;
 use std::path::Path;
@@ -24,12 +26,12 @@ pub(crate) async fn up(
     let mut request = request(global, env)?;
     request.accept = accept::parse(accept)?;
     let reviewed = reviewed.map(read_plan).transpose()?;
-    let look = Instance::look(request).await?;
+    let look = Instance::open(request, OpenMode::ReadOnly).await?;
     operate::check_limit(&look, limit)?;
     output.result_of =
         Some(("up".to_owned(), look.topology.env.clone(), look.topology.place.clone()));
     let output = &*output;
-    let look = run::meet(look, limit, output).await?;
+    let look = run::verify_host_keys(look, limit, output).await?;
     let request = look.request.clone();
     host(&look, output).await?;
     hosts::check(&look, limit, true).await?;
@@ -76,7 +78,7 @@ async fn locked(
     limit: &[String],
     lock: &Lock,
 ) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::prepare(request).await?);
+    let instance = Arc::new(Instance::open(request, OpenMode::Machines).await?);
     prepare(&instance, output).await?;
     let planned = operate::plan(&instance, limit).await?;
     let report = &planned.report;
@@ -95,7 +97,7 @@ async fn locked(
     if report.empty {
         output.done(&display(report, output.style));
     }
-    hosts::enrol(&instance, limit).await?;
+    hosts::install_key(&instance, limit).await?;
     let (steps, accepted) = (&planned.steps, &planned.accepted);
     let (outcome, record) =
         run::steps(&instance, "up", &report.id, steps, accepted, (lock, output)).await?;

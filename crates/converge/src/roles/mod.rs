@@ -8,7 +8,7 @@ pub(crate) mod mariadb;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
@@ -34,7 +34,7 @@ impl Service {
     }
 }
 
-pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(crate) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut all = Vec::new();
     for role in &cx.machine.roles {
         let has_containers = all.iter().any(|r: &Resource| r.role == app::CONTAINERS);
@@ -63,7 +63,7 @@ pub(crate) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
 /// The services of one machine, for `status`.
 #[must_use]
 pub fn health(inputs: &Inputs<'_>, machine: &Machine) -> Vec<Service> {
-    let cx = Cx { inputs, machine, phase: Phase::App };
+    let cx = RoleContext { inputs, machine, phase: Phase::App };
     let of = |role: &Role| match role {
         Role::Mariadb => mariadb::health(&cx),
         Role::Redis => redis::health(&cx),

@@ -4,15 +4,15 @@
 //! Andamio. It signs an authority for each machine, good for this machine's names and addresses, and the machine signs
 //! for its services, for a week at a time.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file, unit};
 use crate::render::render;
 use crate::secret::{SecretKind, SecretSpec};
 use andamio_manifest::{
-    AUTHORITY, Check, IDENTITIES, Identity, Kind, LATE_DAYS, PRIVATE_KEY, Probe, Resource, SIGNER,
-    TakenUp, Unit,
+    AUTHORITY, Check, IDENTITIES, Kind, LATE_DAYS, PRIVATE_KEY, Probe, ReloadMethod, Resource,
+    SIGNER, ServiceCertificate, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::topology::{Entry, Machine, Role};
@@ -87,7 +87,7 @@ pub fn authority_certificate(secrets: &BTreeMap<String, String>) -> Option<&str>
 }
 
 /// The same, on every machine, and what the machine signs with.
-pub(crate) fn add_authorities(cx: &Cx<'_>, out: &mut Resources) {
+pub(crate) fn add_authorities(cx: &RoleContext<'_>, out: &mut Resources) {
     if is_there(cx.inputs)
         && let Some(certificate) = authority_certificate(cx.inputs.secrets)
     {
@@ -101,10 +101,10 @@ pub(crate) fn add_authorities(cx: &Cx<'_>, out: &mut Resources) {
 
 /// What a service of the machine shows to others, for all of the machine's names and addresses.
 pub(crate) fn add_identity(
-    cx: &Cx<'_>,
+    cx: &RoleContext<'_>,
     out: &mut Resources,
     (path, group): (&str, &str),
-    taken_up: TakenUp,
+    taken_up: ReloadMethod,
 ) {
     let hosts = hosts(cx.inputs.topology, cx.machine);
     add_identity_for(hosts, out, (path, group), taken_up);
@@ -115,15 +115,15 @@ pub(crate) fn add_identity_for(
     hosts: Vec<String>,
     out: &mut Resources,
     (path, group): (&str, &str),
-    taken_up: TakenUp,
+    taken_up: ReloadMethod,
 ) {
     let (path, group) = (path.to_owned(), group.to_owned());
-    out.add(Kind::Identity(Identity { path, group, hosts, taken_up }));
+    out.add(Kind::Identity(ServiceCertificate { path, group, hosts, taken_up }));
 }
 
 /// What renews all that the machine signs for itself, once the roles have said what that is.
 pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
-    let identities: Vec<&Identity> = roles
+    let identities: Vec<&ServiceCertificate> = roles
         .iter()
         .filter_map(|resource| match &resource.kind {
             Kind::Identity(identity) => Some(identity),
@@ -140,7 +140,7 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
         identities.iter().filter_map(|i| Some(i.path.rsplit_once('/')?.0)).collect();
     folders.dedup();
     let reloaded = identities.iter().filter_map(|identity| match &identity.taken_up {
-        TakenUp::Reload(units) => Some(units.join(" ")),
+        ReloadMethod::Reload(units) => Some(units.join(" ")),
         _ => None,
     });
     let before = reloaded.collect::<Vec<_>>().join(" ");
@@ -162,7 +162,7 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
 }
 
 /// Will the certificate of a role's service hold for long? One of [`crate::Service::concerns`].
-pub(crate) fn concern(cx: &Cx<'_>, role: Role, path: &str) -> Option<Probe> {
+pub(crate) fn concern(cx: &RoleContext<'_>, role: Role, path: &str) -> Option<Probe> {
     role_has_identity(cx.inputs.topology, role).then(|| Probe {
         name: format!("certificate {path}"),
         check: Check::Certificate { path: path.to_owned(), days: LATE_DAYS },

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, BoxFuture, Cancel, Events, Fault, Outcome, Step, StepContext, run};
+use crate::{Action, BoxFuture, Cancel, ErrorReport, Events, Outcome, Step, StepContext, run};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -73,7 +73,7 @@ async fn a_process_among_other_numbers_is_not_taken_for_dead() {
 struct Never;
 
 impl Action for Never {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async { panic!("it was started") })
     }
 }
@@ -90,7 +90,7 @@ async fn no_step_starts_once_the_lock_is_lost() {
     let (events, _receiver) = Events::new("run");
     let outcome = run(&steps, &events, &cancel).await;
     assert!(outcome.lost && outcome.failed == 1, "{outcome:?}");
-    let fault = outcome.fault.unwrap();
+    let fault = outcome.error.unwrap();
     assert!(fault.code == "lock-lost" && fault.message.contains("the first step"), "{fault:?}");
     lock.lease().lost().await;
 }

@@ -9,7 +9,7 @@ mod http;
 mod place;
 mod s3;
 
-pub use place::{Access, Bucket, Secret, StatePlace};
+pub use place::{Bucket, S3Config, Secret, StatePlace};
 
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;

@@ -28,7 +28,7 @@ pub struct Bucket {
 
 /// What the environment says about S3; the caller reads it.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct S3Config {
     /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; Amazon's without one.
     pub endpoint: Option<String>,
     /// `AWS_REGION` or `AWS_DEFAULT_REGION`.
@@ -65,13 +65,13 @@ impl Bucket {
     ///
     /// # Errors
     /// When a credential is missing, or the endpoint is none that a secret may be sent to.
-    pub fn new(name: &str, prefix: &str, access: Access) -> Result<Self, StoreError> {
+    pub fn new(name: &str, prefix: &str, access: S3Config) -> Result<Self, StoreError> {
         let place = url(name, prefix);
         let lacks = |variable: &str| StoreError::Credentials {
             place: place.clone(),
             reason: format!("{variable} is not set"),
         };
-        let Access { endpoint, region, key_id, secret, token, authorities } = access;
+        let S3Config { endpoint, region, key_id, secret, token, authorities } = access;
         let key = Credentials {
             id: key_id.ok_or_else(|| lacks("AWS_ACCESS_KEY_ID"))?,
             secret: secret.ok_or_else(|| lacks("AWS_SECRET_ACCESS_KEY"))?,
@@ -174,13 +174,13 @@ fn checked(text: &str) -> Result<String, StoreError> {
 mod tests {
     use super::*;
 
-    fn access(endpoint: &str) -> Access {
-        Access {
+    fn access(endpoint: &str) -> S3Config {
+        S3Config {
             endpoint: Some(endpoint.to_owned()),
             key_id: Some("id".to_owned()),
             secret: Some(Secret("hunter2".to_owned())),
             token: Some(Secret("hunter3".to_owned())),
-            ..Access::default()
+            ..S3Config::default()
         }
     }
 
@@ -222,9 +222,9 @@ mod tests {
         assert!(!format!("{bucket:?} {bucket} {full:?}").contains("hunter"));
         assert_eq!(bucket.to_string(), "s3://shop at https://s3.example");
         for (lacking, name) in [
-            (Access { key_id: None, ..full.clone() }, "AWS_ACCESS_KEY_ID"),
-            (Access { secret: None, ..full.clone() }, "AWS_SECRET_ACCESS_KEY"),
-            (Access { endpoint: None, ..full.clone() }, "AWS_REGION"),
+            (S3Config { key_id: None, ..full.clone() }, "AWS_ACCESS_KEY_ID"),
+            (S3Config { secret: None, ..full.clone() }, "AWS_SECRET_ACCESS_KEY"),
+            (S3Config { endpoint: None, ..full.clone() }, "AWS_REGION"),
         ] {
             let error = Bucket::new("shop", "", lacking).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("s3://shop"), "{error}");

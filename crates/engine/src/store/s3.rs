@@ -240,7 +240,7 @@ mod tests {
                     <StringToSign>AWS4</StringToSign></Error>";
         let error =
             Error::PermissionDenied { path: "x".to_owned(), source: text.to_owned().into() };
-        let access = super::super::place::Access {
+        let access = super::super::place::S3Config {
             endpoint: Some("https://s3.example".to_owned()),
             key_id: Some("id".to_owned()),
             secret: Some(super::super::place::Secret("hunter2".to_owned())),

@@ -11,7 +11,7 @@ use crate::machine::accounts::Accounts;
 use crate::machine::systemd::Systemd;
 use crate::resource::unit::stamp::Stamp;
 use andamio_manifest::{
-    IDENTITIES, Identity, LATE_DAYS, PRIVATE_KEY, SIGNER, TakenUp, signer_subject,
+    IDENTITIES, LATE_DAYS, PRIVATE_KEY, ReloadMethod, SIGNER, ServiceCertificate, signer_subject,
 };
 use nix::fcntl::{Flock, FlockArg};
 use rcgen::{
@@ -44,7 +44,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// When one could not be made or taken up, after the others.
 pub async fn identities() -> Result<Vec<String>> {
     let list = disk::read(Path::new(IDENTITIES))?.unwrap_or_default();
-    let list: Vec<Identity> = serde_json::from_slice(&list).during(IDENTITIES)?;
+    let list: Vec<ServiceCertificate> = serde_json::from_slice(&list).during(IDENTITIES)?;
     let (mut made, mut failures) = (Vec::new(), Vec::new());
     for identity in &list {
         match renew(identity).await {
@@ -56,7 +56,7 @@ pub async fn identities() -> Result<Vec<String>> {
     if failures.is_empty() { Ok(made) } else { Err(Failure::new(failures.join("\n"))) }
 }
 
-async fn renew(identity: &Identity) -> Result<Option<String>> {
+async fn renew(identity: &ServiceCertificate) -> Result<Option<String>> {
     let why = due(identity, EARLY)?;
     if why.is_some() {
         put(identity, Accounts::read()?.ids("root", &identity.group)?)?;
@@ -69,7 +69,7 @@ async fn renew(identity: &Identity) -> Result<Option<String>> {
 
 /// Why it has to be made anew: it is missing, for others, by another authority, or good for no more than these
 /// seconds.
-pub(crate) fn due(identity: &Identity, left: u64) -> Result<Option<String>> {
+pub(crate) fn due(identity: &ServiceCertificate, left: u64) -> Result<Option<String>> {
     let head = head(identity, &signer()?);
     let Some(text) = disk::read(Path::new(&identity.path))? else {
         return Ok(Some("there is none".to_owned()));
@@ -96,7 +96,7 @@ fn fault(text: &str, head: &str, left: u64) -> Option<String> {
 
 /// Signs a new one and puts it in its place. That the service has to be told is remembered before, until the
 /// next boot, after which it has read the new one anyway.
-pub(crate) fn put(identity: &Identity, owner: (u32, u32)) -> Result<()> {
+pub(crate) fn put(identity: &ServiceCertificate, owner: (u32, u32)) -> Result<()> {
     let _turn = turn()?;
     let text = sign(identity, &signer()?)?;
     let path = Path::new(&identity.path);
@@ -114,15 +114,15 @@ fn turn() -> Result<Flock<File>> {
 }
 
 /// Has the service not been told yet of what is there?
-pub(crate) fn is_untold(identity: &Identity) -> bool {
+pub(crate) fn is_untold(identity: &ServiceCertificate) -> bool {
     untold(identity).exists()
 }
 
 /// Has the running service take it up; one that does not run reads it when it starts.
-pub(crate) async fn tell(identity: &Identity) -> Result<()> {
+pub(crate) async fn tell(identity: &ServiceCertificate) -> Result<()> {
     match &identity.taken_up {
-        TakenUp::Alone => {}
-        TakenUp::Reload(units) => {
+        ReloadMethod::Alone => {}
+        ReloadMethod::Reload(units) => {
             let systemd = Systemd::connect().await?;
             for unit in units {
                 // One that this node never started has none of its configuration yet, and is restarted with it.
@@ -132,7 +132,7 @@ pub(crate) async fn tell(identity: &Identity) -> Result<()> {
                 }
             }
         }
-        TakenUp::Haproxy(socket) => {
+        ReloadMethod::Haproxy(socket) => {
             let told = tokio::time::timeout(ANSWER, haproxy(socket, &identity.path)).await;
             told.during("telling HAProxy")??;
         }
@@ -140,7 +140,7 @@ pub(crate) async fn tell(identity: &Identity) -> Result<()> {
     disk::remove(&untold(identity))
 }
 
-fn untold(identity: &Identity) -> PathBuf {
+fn untold(identity: &ServiceCertificate) -> PathBuf {
     Path::new(crate::RUNTIME).join(format!("untold{}", identity.path.replace('/', "-")))
 }
 
@@ -151,13 +151,13 @@ fn signer() -> Result<String> {
 }
 
 /// The first line of the file: for whom, and by whom.
-fn head(identity: &Identity, signer: &str) -> String {
+fn head(identity: &ServiceCertificate, signer: &str) -> String {
     let by = hex::encode(Sha256::digest(signer).get(..8).unwrap_or_default());
     format!("# {} by {by}\n", identity.hosts.join(" "))
 }
 
 /// The certificate, the authority's that signed it, and the key; PEM.
-fn sign(identity: &Identity, signer: &str) -> Result<String> {
+fn sign(identity: &ServiceCertificate, signer: &str) -> Result<String> {
     let at =
         signer.find(PRIVATE_KEY).ok_or_else(|| Failure::new(format!("{SIGNER} has no key")))?;
     let (chain, key) = signer.split_at(at);
@@ -229,11 +229,11 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let pem = params.self_signed(&key).unwrap().pem();
         let signer = format!("# db-1 until then\n{pem}{}", key.serialize_pem());
-        let identity = Identity {
+        let identity = ServiceCertificate {
             path: "/etc/x.pem".to_owned(),
             group: "x".to_owned(),
             hosts: ["db-1", "198.18.1.40"].map(str::to_owned).to_vec(),
-            taken_up: TakenUp::Alone,
+            taken_up: ReloadMethod::Alone,
         };
         let text = sign(&identity, &signer).unwrap();
         assert!(text.starts_with("# db-1 198.18.1.40 by "), "{text}");
@@ -243,7 +243,7 @@ mod tests {
         let (from, until) = validity(&text).unwrap();
         assert!(from <= now() - BEFORE && until > now() + LIFE - 60 && until <= now() + LIFE);
         assert!(sign(&identity, &pem).is_err());
-        let other = Identity { hosts: vec!["db-2".to_owned()], ..identity.clone() };
+        let other = ServiceCertificate { hosts: vec!["db-2".to_owned()], ..identity.clone() };
         let own = head(&identity, &signer);
         assert_eq!(fault(&text, &own, EARLY), None);
         assert!(fault(&text, &own, LIFE).unwrap().starts_with("it is good for "));

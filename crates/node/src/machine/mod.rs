@@ -11,7 +11,7 @@ use crate::resource::store;
 use crate::resource::unit::stamp;
 use crate::run::Mode;
 use accounts::Accounts;
-use andamio_manifest::{Identity, Kind, Manifest, Resource};
+use andamio_manifest::{Kind, Manifest, Resource, ServiceCertificate};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use systemd::Systemd;
@@ -33,7 +33,7 @@ pub(crate) struct Machine {
     /// Token of a change of the firewall that this run has sent to the operator.
     pub(crate) unconfirmed: Option<String>,
     /// Certificates whose services are told at the end of the run.
-    pub(crate) untold: Vec<Identity>,
+    pub(crate) untold: Vec<ServiceCertificate>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
     /// systemd has read all unit files in this run.

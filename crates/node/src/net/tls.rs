@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 /// What a machine shows of itself: its certificate and key, one file.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type CertifiedKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Speaks TLS over a connection to `host`, an address; shows the machine's identity where one is named.
 pub(crate) async fn connect(
@@ -67,7 +67,7 @@ fn roots() -> Result<RootCertStore> {
     Ok(roots)
 }
 
-fn read(file: &str) -> Result<Identity> {
+fn read(file: &str) -> Result<CertifiedKey> {
     let key = PrivateKeyDer::from_pem_file(Path::new(file)).during(file)?;
     Ok((certificates(file)?, key))
 }

@@ -76,9 +76,9 @@ impl Resource for File {
         }
         let bytes = content.text.as_bytes();
         let candidate = disk::stage(Path::new(&self.path), bytes, self.mode, Some((uid, gid)))?;
-        let judged = judge(self, &candidate, content.sensitive).await;
+        let validated = validate(self, &candidate, content.sensitive).await;
         disk::remove(&candidate)?;
-        judged
+        validated
     }
 
     async fn make(&self, machine: &mut Machine, _: &Say) -> Result<String> {
@@ -114,7 +114,7 @@ impl Resource for File {
 }
 
 /// Lets the validator see the candidate. A secret file's validator is not quoted.
-async fn judge(declared: &File, candidate: &Path, sensitive: bool) -> Result<()> {
+async fn validate(declared: &File, candidate: &Path, sensitive: bool) -> Result<()> {
     let candidate = candidate.to_string_lossy();
     let argv: Vec<String> =
         declared.validate.iter().map(|word| word.replace("{}", &candidate)).collect();

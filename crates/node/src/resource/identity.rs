@@ -6,10 +6,10 @@ use crate::certificate::identity::{LATE, MODE, due, is_untold, put};
 use crate::diff::Diff;
 use crate::failure::Result;
 use crate::machine::Machine;
-use andamio_manifest::{Identity, SIGNER};
+use andamio_manifest::{SIGNER, ServiceCertificate};
 use std::path::Path;
 
-impl Resource for Identity {
+impl Resource for ServiceCertificate {
     async fn diff(&self, machine: &mut Machine) -> Result<Diff> {
         let mut diff = Diff::default();
         if machine.changes(&format!("file:{SIGNER}")) && machine.comes_later() {

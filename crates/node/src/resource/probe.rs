@@ -165,7 +165,7 @@ async fn ask(check: &Check, machine: &mut Machine) -> Result<()> {
         }
         Check::Certificate { path, days } => certificate::holds(path, *days),
         Check::Mariadb { socket, status } => mariadb(socket, status).await,
-        Check::Replication { socket } => crate::task::replica::judge(socket).await,
+        Check::Replication { socket } => crate::task::replica::check(socket).await,
         Check::Redis { address, password } => redis(address, &password.text).await,
         Check::Rabbitmq { management, user, password } => {
             let login = Some((user.as_str(), password.text.as_str()));

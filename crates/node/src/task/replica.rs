@@ -40,7 +40,7 @@ async fn state(client: &mut Client) -> Result<ReplicaState> {
 }
 
 /// Fine is: writable and nobody's copy, or a copy that goes on.
-pub(crate) async fn judge(socket: &str) -> Result<()> {
+pub(crate) async fn check(socket: &str) -> Result<()> {
     let state = look(socket).await?;
     match (state.follows.as_str(), state.writable, state.running) {
         ("", true, _) | (_, false, true) => Ok(()),

@@ -3,8 +3,8 @@
 
 use crate::Failure;
 use crate::failure::fault;
-use andamio_engine::Fault;
-use andamio_provision::local::Injury;
+use andamio_engine::ErrorReport;
+use andamio_provision::local::FaultInjection;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::process::{Child, Command};
@@ -13,27 +13,35 @@ pub(super) struct Guard(Child);
 
 impl Guard {
     /// Starts it; from here on the machine is put back whatever happens.
-    pub(super) fn start(program: &Path, injury: &Injury) -> Result<Self, Fault> {
+    pub(super) fn start(program: &Path, injection: &FaultInjection) -> Result<Self, ErrorReport> {
         let child = Command::new(program)
-            .args(["machine", "mend", &injury.instance, &injury.machine, &injury.interface])
-            .arg(injury.address.to_string())
+            .args([
+                "machine",
+                "revert",
+                &injection.instance,
+                &injection.machine,
+                &injection.interface,
+            ])
+            .arg(injection.address.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .process_group(0)
             .spawn();
-        child.map(Self).map_err(|e| Fault::from_error("drill", &e, "run andamio by its full path"))
+        child
+            .map(Self)
+            .map_err(|e| ErrorReport::from_error("drill", &e, "run andamio by its full path"))
     }
 
     /// Has the machine put back and waits until it is.
-    pub(super) async fn end(mut self) -> Result<(), Fault> {
+    pub(super) async fn end(mut self) -> Result<(), ErrorReport> {
         drop(self.0.stdin.take());
         let ended = self.0.wait().await;
         if ended.is_ok_and(|status| status.success()) {
             return Ok(());
         }
         let help = "stop and start the machine: `andamio up` does it after asking";
-        Err(Fault::new("drill", "the machine could not be put back", help))
+        Err(ErrorReport::new("drill", "the machine could not be put back", help))
     }
 }
 
@@ -41,6 +49,6 @@ impl Guard {
 ///
 /// # Errors
 /// When the machine cannot be put back.
-pub async fn mend(injury: &Injury) -> Result<(), Failure> {
-    Ok(injury.mend().await.map_err(|e| fault(&e))?)
+pub async fn revert(injection: &FaultInjection) -> Result<(), Failure> {
+    Ok(injection.revert().await.map_err(|e| fault(&e))?)
 }

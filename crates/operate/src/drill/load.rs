@@ -4,7 +4,7 @@ use crate::failure::remote_fault;
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, command, release};
 use andamio_converge::{Release, outsider};
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_provision::Found;
 use andamio_remote::{Session, Stream, quote};
 use andamio_spec::topology::{Machine, Role, public_process};
@@ -36,13 +36,13 @@ pub(super) struct Measured {
 pub(super) struct Load {
     /// Comes when the first request is sent.
     pub(super) begun: oneshot::Receiver<()>,
-    pub(super) ended: JoinHandle<Result<Measured, Fault>>,
+    pub(super) ended: JoinHandle<Result<Measured, ErrorReport>>,
 }
 
 /// Where the load comes from: the ops machine, else one that has the application's image.
-pub(super) fn source<'i>(instance: &'i Instance, victim: &str) -> Option<&'i Machine> {
+pub(super) fn source<'i>(instance: &'i Instance, broken: &str) -> Option<&'i Machine> {
     let topology = &instance.topology;
-    topology.with_role(Role::Ops).chain(topology.with_role(Role::App)).find(|m| m.name != victim)
+    topology.with_role(Role::Ops).chain(topology.with_role(Role::App)).find(|m| m.name != broken)
 }
 
 /// One account takes 20 requests a second at most; with a quarter of that a stall may pile up.
@@ -115,7 +115,7 @@ async fn follow(
     line: String,
     accounts: Vec<u8>,
     begin: oneshot::Sender<()>,
-) -> Result<Measured, Fault> {
+) -> Result<Measured, ErrorReport> {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut begin = Some(begin);
     let each = |stream, bytes: &[u8]| {
@@ -123,7 +123,7 @@ async fn follow(
             Stream::Out => out.extend_from_slice(bytes),
             Stream::Err => {
                 err.extend_from_slice(bytes);
-                // Said when everybody is signed in and the first request is due.
+                // NodeReport when everybody is signed in and the first request is due.
                 if err.windows(8).any(|w| w == b"a second")
                     && let Some(begin) = begin.take()
                 {
@@ -137,6 +137,6 @@ async fn follow(
     serde_json::from_slice(&out).map_err(|_| {
         let said = String::from_utf8_lossy(&err);
         let message = format!("the load ended with status {}: {}", exit.0, said.trim());
-        Fault::new("load", message, "is the environment healthy? see `andamio status`")
+        ErrorReport::new("load", message, "is the environment healthy? see `andamio status`")
     })
 }

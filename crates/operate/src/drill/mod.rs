@@ -3,20 +3,20 @@
 mod guard;
 mod load;
 mod run;
-mod victim;
+mod target;
 
-pub use guard::mend;
+pub use guard::revert;
 pub use load::accounts;
 pub use run::drill;
 
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, up};
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use victim::{Victim, victim};
+use target::{TargetMachine, target_machine};
 
 /// What is broken: one machine of the group, the one whose loss is felt most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -33,7 +33,7 @@ pub enum Target {
 /// How it is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Breakage {
+pub enum FaultKind {
     /// The service is told to stop, and does so in its own time.
     Stop,
     /// The service's processes are killed; its machine starts them again.
@@ -57,7 +57,7 @@ pub struct Drill {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub target: Target,
-    pub fault: Breakage,
+    pub fault: FaultKind,
     pub machine: String,
     pub rate: u32,
     pub requests: u64,
@@ -133,20 +133,20 @@ impl Target {
 
     /// What is promised of an environment whose groups have more than one machine.
     #[must_use]
-    pub fn promise(self, fault: Breakage) -> Promise {
+    pub fn promise(self, fault: FaultKind) -> Promise {
         let gap = |gap_ms| Promise { gap_ms, failures: true };
         let none = Promise { gap_ms: 1000, failures: false };
         match (self, fault) {
-            (Self::App, Breakage::Stop) | (Self::Cache | Self::Queue | Self::Ops, _) => none,
+            (Self::App, FaultKind::Stop) | (Self::Cache | Self::Queue | Self::Ops, _) => none,
             (Self::App, _) => gap(1000),
-            (Self::Database, Breakage::Partition) => gap(4000),
+            (Self::Database, FaultKind::Partition) => gap(4000),
             (Self::Database, _) => gap(3000),
             (Self::Balancer, _) => gap(1500),
         }
     }
 }
 
-impl Breakage {
+impl FaultKind {
     pub const ALL: [Self; 7] = [
         Self::Stop,
         Self::ProcessKill,
@@ -175,12 +175,12 @@ impl Breakage {
 /// Every pair that makes sense in this environment: a group of one has nobody to be parted from, and the
 /// ops machine has no service of its own.
 #[must_use]
-pub fn cells(instance: &Instance) -> Vec<(Target, Breakage)> {
+pub fn cells(instance: &Instance) -> Vec<(Target, FaultKind)> {
     let mut cells = Vec::new();
     for target in Target::ALL {
-        cells.extend(Breakage::ALL.map(|fault| (target, fault)));
+        cells.extend(FaultKind::ALL.map(|fault| (target, fault)));
     }
-    cells.retain(|&(target, fault)| sense(instance, target, fault).is_ok());
+    cells.retain(|&(target, fault)| check_supported(instance, target, fault).is_ok());
     cells
 }
 
@@ -188,7 +188,11 @@ pub fn cells(instance: &Instance) -> Vec<(Target, Breakage)> {
 ///
 /// # Errors
 /// Says why not.
-pub fn sense(instance: &Instance, target: Target, fault: Breakage) -> Result<(), Failure> {
+pub fn check_supported(
+    instance: &Instance,
+    target: Target,
+    fault: FaultKind,
+) -> Result<(), Failure> {
     let refuse =
         |message: String, help: &str| Err(Failure::new(Kind::Refused, "drill", message, help));
     if instance.local().is_err() {
@@ -208,11 +212,11 @@ pub fn sense(instance: &Instance, target: Target, fault: Breakage) -> Result<(),
             "name another target",
         );
     }
-    let service = matches!(fault, Breakage::Stop | Breakage::ProcessKill);
+    let service = matches!(fault, FaultKind::Stop | FaultKind::ProcessKill);
     if target == Target::Ops && service {
         return refuse("the ops machine runs no service".to_owned(), "name a fault of the machine");
     }
-    if fault == Breakage::Partition && (alone < 2 || matches!(target, Target::App | Target::Ops)) {
+    if fault == FaultKind::Partition && (alone < 2 || matches!(target, Target::App | Target::Ops)) {
         return refuse(
             format!("no {} machine of {} talks to another one", target.as_str(), instance.name()),
             "name another fault",
@@ -243,7 +247,7 @@ pub async fn check_whole(instance: &Shared) -> Result<(), Failure> {
 
 /// # Errors
 /// Names the drills that did not keep their promise.
-pub fn verdict(drills: &[Drill]) -> Result<(), Fault> {
+pub fn verdict(drills: &[Drill]) -> Result<(), ErrorReport> {
     let broken: Vec<String> = drills
         .iter()
         .filter(|drill| !drill.passed)
@@ -252,5 +256,5 @@ pub fn verdict(drills: &[Drill]) -> Result<(), Fault> {
     if broken.is_empty() {
         return Ok(());
     }
-    Err(Fault::new("promise", broken.join("; "), "see the time lines for what users saw"))
+    Err(ErrorReport::new("promise", broken.join("; "), "see the time lines for what users saw"))
 }

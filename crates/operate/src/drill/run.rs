@@ -2,12 +2,12 @@
 
 use super::guard::Guard;
 use super::load::{Load, Measured, source};
-use super::{Breakage, Drill, Promise, Target, Victim, victim};
+use super::{Drill, FaultKind, Promise, Target, TargetMachine, target_machine};
 use crate::failure::{fault as local_fault, remote_fault};
 use crate::instance::Shared;
 use crate::{command, up};
-use andamio_engine::{Cancel, Events, Fault, StepContext, run};
-use andamio_provision::local::Cut;
+use andamio_engine::{Cancel, ErrorReport, Events, StepContext, run};
+use andamio_provision::local::MachineFault;
 use andamio_remote::quote;
 use std::time::{Duration, Instant};
 
@@ -27,58 +27,58 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub async fn drill(
     instance: &Shared,
     target: Target,
-    fault: Breakage,
+    fault: FaultKind,
     rate: u32,
     accounts: &[u8],
     context: &StepContext<'_>,
-) -> Result<Drill, Fault> {
-    let victim = victim(instance, target).await.map_err(|f| f.fault)?;
-    let name = victim.found.name.clone();
+) -> Result<Drill, ErrorReport> {
+    let broken = target_machine(instance, target).await.map_err(|f| f.error)?;
+    let name = broken.found.name.clone();
     let from = source(instance, &name)
         .or_else(|| source(instance, ""))
         .and_then(|m| instance.inventory().get(&m.name).cloned())
         .ok_or_else(|| {
-            Fault::new("drill", "no machine to send the load from", "run `andamio up`")
+            ErrorReport::new("drill", "no machine to send the load from", "run `andamio up`")
         })?;
     let seconds = (CALM + BROKEN + AFTER).as_secs().try_into().unwrap_or(30);
     context.doing(&format!("{rate} requests a second from {}", from.name));
-    let load = Load::start(instance, &from, accounts, rate, seconds).await.map_err(|f| f.fault)?;
+    let load = Load::start(instance, &from, accounts, rate, seconds).await.map_err(|f| f.error)?;
     let Load { begun, ended } = load;
     if begun.await.is_err() {
         // It ended before it began, and says why.
         return Err(match ended.await {
             Ok(Err(fault)) => fault,
-            _ => Fault::new("load", "the load did not begin", "run the same command again"),
+            _ => ErrorReport::new("load", "the load did not begin", "run the same command again"),
         });
     }
     let begin = Instant::now();
     pause(CALM, context).await?;
-    let mut injury = Injured::new(instance, &victim, target, fault)?;
+    let mut injection = InjectedFault::new(instance, &broken, target, fault)?;
     context.doing(&format!("{name}: {}", fault.as_str()));
     let broken_at = begin.elapsed();
-    let broken = injury.inflict(instance, &victim).await;
-    let stopped = match broken {
+    let injected = injection.inject(instance, &broken).await;
+    let stopped = match injected {
         Ok(()) => pause(BROKEN, context).await,
         Err(fault) => Err(fault),
     };
     context.doing(&format!("putting {name} back"));
-    let mended_at = begin.elapsed();
-    injury.mend(instance, &victim).await?;
-    let mended = Instant::now();
+    let reverted_at = begin.elapsed();
+    injection.revert(instance, &broken).await?;
+    let reverted = Instant::now();
     let group = instance.topology.group(target.group());
     let group: Vec<String> = group.map(|m| m.name.clone()).collect();
     restore(instance, &group, context).await?;
-    let mut redundant = mended.elapsed();
+    let mut redundant = reverted.elapsed();
     stopped?;
     context.doing("waiting for the load to end");
     let measured = ended.await.unwrap_or_else(|_| {
-        Err(Fault::new("load", "the load broke off", "run the same command again"))
+        Err(ErrorReport::new("load", "the load broke off", "run the same command again"))
     })?;
     // All machines only now: looking at each of them would be felt by those whose requests were counted.
     if restore(instance, &[], context).await? {
-        redundant = mended.elapsed();
+        redundant = reverted.elapsed();
     }
-    let why = judge(instance, target, fault, &measured);
+    let why = check_promise(instance, target, fault, &measured);
     Ok(Drill {
         v: 1,
         kind: "drill",
@@ -97,7 +97,7 @@ pub async fn drill(
         why,
         timeline: measured.timeline,
         broken_at_s: seconds_of(broken_at),
-        mended_at_s: seconds_of(mended_at),
+        mended_at_s: seconds_of(reverted_at),
     })
 }
 
@@ -105,15 +105,20 @@ fn seconds_of(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
-async fn pause(time: Duration, context: &StepContext<'_>) -> Result<(), Fault> {
+async fn pause(time: Duration, context: &StepContext<'_>) -> Result<(), ErrorReport> {
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
-        () = context.stopped() => Err(Fault::stopped("stopped before it was over")),
+        () = context.stopped() => Err(ErrorReport::stopped("stopped before it was over")),
     }
 }
 
 /// What was promised and not kept. One machine of a kind promises only that no record is lost.
-fn judge(instance: &Shared, target: Target, fault: Breakage, measured: &Measured) -> String {
+fn check_promise(
+    instance: &Shared,
+    target: Target,
+    fault: FaultKind,
+    measured: &Measured,
+) -> String {
     let lost = measured.missing + measured.unread;
     if lost > 0 {
         return format!("{lost} acknowledged records are lost");
@@ -143,74 +148,82 @@ fn causes(measured: &Measured) -> String {
 }
 
 /// A fault, and what takes it back.
-struct Injured {
+struct InjectedFault {
     target: Target,
-    fault: Breakage,
+    fault: FaultKind,
     guard: Option<Guard>,
 }
 
-impl Injured {
+impl InjectedFault {
     fn new(
         instance: &Shared,
-        victim: &Victim,
+        broken: &TargetMachine,
         target: Target,
-        fault: Breakage,
-    ) -> Result<Self, Fault> {
+        fault: FaultKind,
+    ) -> Result<Self, ErrorReport> {
         let from_outside = matches!(
             fault,
-            Breakage::Freeze | Breakage::LinkDown | Breakage::Partition | Breakage::FullDisk
+            FaultKind::Freeze | FaultKind::LinkDown | FaultKind::Partition | FaultKind::FullDisk
         );
         let mut guard = None;
-        if from_outside && let Some(machine) = instance.topology.machine(&victim.found.name) {
-            let injury = instance.local()?.injury(machine);
-            guard = Some(Guard::start(&instance.request.program, &injury)?);
+        if from_outside && let Some(machine) = instance.topology.machine(&broken.found.name) {
+            let injection = instance.local()?.injection(machine);
+            guard = Some(Guard::start(&instance.request.program, &injection)?);
         }
         Ok(Self { target, fault, guard })
     }
 
-    async fn inflict(&mut self, instance: &Shared, victim: &Victim) -> Result<(), Fault> {
-        let name = &victim.found.name;
+    async fn inject(
+        &mut self,
+        instance: &Shared,
+        broken: &TargetMachine,
+    ) -> Result<(), ErrorReport> {
+        let name = &broken.found.name;
         let topology = &instance.topology;
         let machine = topology.machine(name).ok_or_else(|| {
-            Fault::new("drill", format!("no machine {name}"), "run the same command again")
+            ErrorReport::new("drill", format!("no machine {name}"), "run the same command again")
         })?;
         let local = instance.local()?;
-        let cut = match self.fault {
-            Breakage::Stop => return self.service(instance, victim, &["stop"]).await,
-            Breakage::ProcessKill => {
-                return self.service(instance, victim, &["kill", "--signal=KILL"]).await;
+        let kind = match self.fault {
+            FaultKind::Stop => return self.service(instance, broken, &["stop"]).await,
+            FaultKind::ProcessKill => {
+                return self.service(instance, broken, &["kill", "--signal=KILL"]).await;
             }
-            Breakage::MachineKill => {
+            FaultKind::MachineKill => {
                 local.kill(name).await.map_err(|e| local_fault(&e))?;
                 instance.nodes.forget(name).await;
                 return Ok(());
             }
-            Breakage::Freeze => Cut::Freeze,
-            Breakage::LinkDown => Cut::Link,
-            Breakage::FullDisk => Cut::FullDisk,
-            Breakage::Partition => {
+            FaultKind::Freeze => MachineFault::Freeze,
+            FaultKind::LinkDown => MachineFault::Link,
+            FaultKind::FullDisk => MachineFault::FullDisk,
+            FaultKind::Partition => {
                 let others = topology.group(machine.group).filter(|m| m.name != *name);
-                Cut::Partition(others.map(|m| m.address).collect())
+                MachineFault::Partition(others.map(|m| m.address).collect())
             }
         };
-        local.injury(machine).inflict(&cut).await.map_err(|e| local_fault(&e))
+        local.injection(machine).inject(&kind).await.map_err(|e| local_fault(&e))
     }
 
     /// Undoes what only the fault's own opposite undoes; the rest is for the plan that follows.
-    async fn mend(&mut self, instance: &Shared, victim: &Victim) -> Result<(), Fault> {
+    async fn revert(
+        &mut self,
+        instance: &Shared,
+        broken: &TargetMachine,
+    ) -> Result<(), ErrorReport> {
         if let Some(guard) = self.guard.take() {
             guard.end().await?;
             // Whatever stood in its connection while nobody answered.
-            instance.nodes.forget(&victim.found.name).await;
+            instance.nodes.forget(&broken.found.name).await;
         }
-        if self.fault == Breakage::Stop {
-            self.service(instance, victim, &["start"]).await?;
+        if self.fault == FaultKind::Stop {
+            self.service(instance, broken, &["start"]).await?;
         }
         // MariaDB looks for room once a minute; RabbitMQ's records of accounts ended with the first write that
         // failed, and do not come back by themselves. The others go on as soon as there is room.
         let stands_still = matches!(self.target, Target::Database | Target::Queue);
-        if self.fault == Breakage::FullDisk && stands_still {
-            self.service(instance, victim, &["try-restart"]).await?;
+        if self.fault == FaultKind::FullDisk && stands_still {
+            self.service(instance, broken, &["try-restart"]).await?;
         }
         Ok(())
     }
@@ -218,20 +231,20 @@ impl Injured {
     async fn service(
         &self,
         instance: &Shared,
-        victim: &Victim,
+        broken: &TargetMachine,
         verb: &[&str],
-    ) -> Result<(), Fault> {
-        let Some(unit) = &victim.unit else { return Ok(()) };
+    ) -> Result<(), ErrorReport> {
+        let Some(unit) = &broken.unit else { return Ok(()) };
         let words: Vec<&str> =
             ["systemctl"].iter().chain(verb).copied().chain([unit.as_str()]).collect();
-        let session = command::session(instance, &victim.found).await.map_err(|f| f.fault)?;
+        let session = command::session(instance, &broken.found).await.map_err(|f| f.error)?;
         let output = session.output(&quote(&words), &[]).await.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
             return Ok(());
         }
         let message =
-            format!("{} on {}: {}", words.join(" "), victim.found.name, output.complaint());
-        Err(Fault::new("drill", message, "see `andamio status`"))
+            format!("{} on {}: {}", words.join(" "), broken.found.name, output.complaint());
+        Err(ErrorReport::new("drill", message, "see `andamio status`"))
     }
 }
 
@@ -242,7 +255,7 @@ async fn restore(
     instance: &Shared,
     machines: &[String],
     context: &StepContext<'_>,
-) -> Result<bool, Fault> {
+) -> Result<bool, ErrorReport> {
     let begin = Instant::now();
     let mut worked = false;
     let mut last = None;
@@ -251,25 +264,25 @@ async fn restore(
         if cancel.requested() {
             let message =
                 "stopped before everything was back; `andamio up` brings back what is left";
-            return Err(Fault::stopped(message));
+            return Err(ErrorReport::stopped(message));
         }
-        let planned = up::plan(instance, machines).await.map_err(|f| f.fault)?;
+        let planned = up::plan(instance, machines).await.map_err(|f| f.error)?;
         if planned.report.empty {
             return Ok(worked);
         }
         if let Some(refusal) = planned.report.refusals.first() {
-            return Err(Fault::new(&refusal.code, &refusal.message, &refusal.help));
+            return Err(ErrorReport::new(&refusal.code, &refusal.message, &refusal.help));
         }
         context.doing(&format!("{} steps until everything is back", planned.steps.len()));
         let (events, _) = Events::new("");
-        last = run(&planned.steps, &events, &cancel).await.fault;
+        last = run(&planned.steps, &events, &cancel).await.error;
         worked = true;
         cancel = context.cancel().clone();
         let _ = pause(BETWEEN, context).await;
     }
     Err(last.unwrap_or_else(|| {
         let message = format!("not everything is back after {} s", PATIENCE.as_secs());
-        Fault::new("redundancy", message, "see what is missing with `andamio plan`")
+        ErrorReport::new("redundancy", message, "see what is missing with `andamio plan`")
     }))
 }
 

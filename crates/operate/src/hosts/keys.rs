@@ -1,17 +1,17 @@
 //! The person's own keys: which there are, and which of them need something first.
 
 use super::{PATIENCE, wanted};
-use crate::instance::{Access, Instance};
+use crate::instance::{Instance, SshAccess};
 use crate::{Failure, Kind};
 use andamio_engine::Secret;
-use andamio_remote::{Identity, RemoteError};
+use andamio_remote::{RemoteError, SshKey};
 use futures_util::future::join_all;
 use std::path::{Path, PathBuf};
 
 /// What a person has to log in with.
 #[derive(Default)]
 pub(crate) struct Person {
-    pub(crate) identities: Vec<Identity>,
+    pub(crate) identities: Vec<SshKey>,
     /// Why others are not among them, a line each.
     pub(crate) skipped: Vec<String>,
 }
@@ -28,10 +28,10 @@ pub struct Locked {
 ///
 /// # Errors
 /// [`Kind::Host`] when the named one cannot be used.
-pub(crate) async fn person(access: &Access) -> Result<Person, Failure> {
+pub(crate) async fn person(access: &SshAccess) -> Result<Person, Failure> {
     let mut person = Person::default();
     let agent = match &access.agent {
-        Some(socket) => Identity::agent(socket).await.unwrap_or_else(|why| {
+        Some(socket) => SshKey::agent(socket).await.unwrap_or_else(|why| {
             person.skipped.push(format!("the ssh-agent at {}: {why}", socket.display()));
             Vec::new()
         }),
@@ -67,10 +67,10 @@ pub(crate) async fn person(access: &Access) -> Result<Person, Failure> {
 /// Of a public key, or of one in a security key.
 const ELSEWHERE: &str = "only an ssh-agent can sign with it, and none holds it (`ssh-add`)";
 
-fn read(access: &Access, file: &Path) -> Result<Identity, String> {
+fn read(access: &SshAccess, file: &Path) -> Result<SshKey, String> {
     let passphrase = access.passphrases.get(file).map(|secret| secret.0.as_str());
     let name = file.display().to_string();
-    Identity::read(file, &name, passphrase).map_err(|e| e.to_string())
+    SshKey::read(file, &name, passphrase).map_err(|e| e.to_string())
 }
 
 fn unusable(file: &Path, why: &str) -> Failure {
@@ -101,8 +101,8 @@ pub async fn locked(instance: &Instance, limit: &[String]) -> Vec<Locked> {
 
 /// Takes a passphrase for that key; false when it is not the right one.
 #[must_use]
-pub fn unlock(access: &mut Access, key: &Locked, passphrase: String) -> bool {
-    let fits = Identity::read(&key.file, "", Some(&passphrase)).is_ok();
+pub fn unlock(access: &mut SshAccess, key: &Locked, passphrase: String) -> bool {
+    let fits = SshKey::read(&key.file, "", Some(&passphrase)).is_ok();
     if fits {
         access.passphrases.insert(key.file.clone(), Secret(passphrase));
     }
@@ -138,11 +138,11 @@ mod tests {
         let pair = KeyPair::generate().unwrap();
         std::fs::write(&one, &pair.private).unwrap();
         std::fs::write(&two, KeyPair::generate().unwrap().private).unwrap();
-        let mut access = Access {
+        let mut access = SshAccess {
             named: Some(one.clone()),
             usual: vec![two],
             agent: Some(folder.path().join("no-agent")),
-            ..Access::default()
+            ..SshAccess::default()
         };
         let found = person(&access).await.unwrap();
         assert!(found.identities.len() == 1, "{}", found.identities.len());
@@ -151,10 +151,10 @@ mod tests {
 
         std::fs::write(&one, &pair.public).unwrap();
         let failure = person(&access).await.err().unwrap();
-        assert_eq!(failure.fault.code, "ssh-key");
-        assert!(failure.fault.message.contains("only an ssh-agent"), "{}", failure.fault.message);
+        assert_eq!(failure.error.code, "ssh-key");
+        assert!(failure.error.message.contains("only an ssh-agent"), "{}", failure.error.message);
         access.named = Some(folder.path().join("none"));
-        assert!(person(&access).await.err().unwrap().fault.message.contains("No such file"));
+        assert!(person(&access).await.err().unwrap().error.message.contains("No such file"));
     }
 
     #[tokio::test]
@@ -165,7 +165,7 @@ mod tests {
         std::fs::write(&usual[0], "nonsense").unwrap();
         std::fs::write(&usual[1], KeyPair::generate().unwrap().private).unwrap();
         std::fs::write(&usual[2], KeyPair::generate().unwrap().public).unwrap();
-        let access = Access { usual, ..Access::default() };
+        let access = SshAccess { usual, ..SshAccess::default() };
         let found = person(&access).await.unwrap();
         assert_eq!(found.identities.len(), 1);
         assert_eq!(found.skipped.len(), 2, "{:?}", found.skipped);

@@ -9,8 +9,8 @@ pub(crate) use names::resolve;
 
 use crate::instance::{Instance, Request};
 use crate::{Failure, Kind};
-use andamio_engine::{Fault, Store};
-use andamio_provision::hosts::{FACTS, Hosts, Known, Look, judge};
+use andamio_engine::{ErrorReport, Store};
+use andamio_provision::hosts::{FACTS, Hosts, Known, Look, problems};
 use andamio_provision::{Found, MachineState, Provider};
 use andamio_remote::{HostKey, RemoteError, Session, known, quote, shown};
 use andamio_spec::{Place, Topology};
@@ -33,7 +33,7 @@ struct Pins {
 }
 
 /// A server whose key nobody vouches for yet.
-pub struct Stranger {
+pub struct UnknownHost {
     pub machine: String,
     pub address: Ipv4Addr,
     pub key: HostKey,
@@ -97,8 +97,8 @@ pub(crate) fn check_topology(provider: &Provider, topology: &Topology) -> Result
 }
 
 /// What is refused where machines are not Andamio's to make.
-pub(crate) fn cannot(place: &str) -> Fault {
-    Fault::new(
+pub(crate) fn cannot(place: &str) -> ErrorReport {
+    ErrorReport::new(
         "hosts",
         format!(
             "the servers of `{place}` exist already: Andamio converges them, and neither creates, \
@@ -113,14 +113,17 @@ pub(crate) fn cannot(place: &str) -> Fault {
 ///
 /// # Errors
 /// [`Kind::Host`] when one of them does not answer.
-pub async fn strangers(instance: &Instance, limit: &[String]) -> Result<Vec<Stranger>, Failure> {
+pub async fn unknown_hosts(
+    instance: &Instance,
+    limit: &[String],
+) -> Result<Vec<UnknownHost>, Failure> {
     let Provider::Hosts(_) = &instance.provider else { return Ok(Vec::new()) };
     let machines = wanted(instance, limit);
     let unknown = machines.iter().filter(|m| m.state == MachineState::Missing);
     let looks = join_all(unknown.map(|machine| async move {
         let at = (machine.address, machine.port).into();
         let key = shown(&machine.name, at, PATIENCE).await.map_err(|e| says(machine, &e))?;
-        Ok(Stranger { machine: machine.name.clone(), address: machine.address, key })
+        Ok(UnknownHost { machine: machine.name.clone(), address: machine.address, key })
     }));
     all(instance, looks.await)
 }
@@ -144,7 +147,7 @@ async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), S
     let text = String::from_utf8_lossy(&said.stdout);
     let complaint = String::from_utf8_lossy(&said.stderr);
     let now = jiff::Timestamp::now().as_second();
-    let problems = judge(&Look { user: &machine.user, now, is_new }, &text, &complaint);
+    let problems = problems(&Look { user: &machine.user, now, is_new }, &text, &complaint);
     if problems.is_empty() {
         return Ok(());
     }
@@ -155,7 +158,7 @@ async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), S
 ///
 /// # Errors
 /// [`Kind::Host`] when a server takes no key, or the pins cannot be written.
-pub async fn enrol(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
+pub async fn install_key(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
     let Provider::Hosts(hosts) = &instance.provider else { return Ok(()) };
     let machines = wanted(instance, limit);
     let work = machines.iter().map(|machine| async move {

@@ -118,8 +118,8 @@ mod tests {
         assert_eq!(resolve(&spec(&["10.0.0.1"]), "rack").await.unwrap(), BTreeMap::new());
         // RFC 6761: this never resolves.
         let failure = resolve(&spec(&["a.invalid", "b.invalid"]), "rack").await.unwrap_err();
-        let message = failure.fault.message;
-        assert_eq!((failure.kind, failure.fault.code.as_str()), (Kind::Host, "host-name"));
+        let message = failure.error.message;
+        assert_eq!((failure.kind, failure.error.code.as_str()), (Kind::Host, "host-name"));
         assert!(message.contains("a.invalid") && message.contains("b.invalid"), "{message}");
     }
 }

@@ -93,7 +93,7 @@ fn nothing_is_overwritten_and_a_second_member_gets_an_identity() {
     let made = run(folder.path()).unwrap();
     assert!(made.project.is_none() && made.new_identity && made.public.starts_with("age1"));
     let failure = run(folder.path()).unwrap_err();
-    assert_eq!((failure.kind, failure.fault.code.as_str()), (Kind::Refused, "exists"));
+    assert_eq!((failure.kind, failure.error.code.as_str()), (Kind::Refused, "exists"));
     assert_eq!(fs::read_to_string(folder.path().join("andamio.toml")).unwrap(), "mine");
 }
 

@@ -1,7 +1,7 @@
 //! Adding a key and taking one away.
 
-use super::{Key, Member, Ring, members, with, without};
-use crate::secret::{Identity, Recipients, Sealed, Secrets, public_keys, same};
+use super::{Key, Member, TeamKeys, members, with, without};
+use crate::secret::{AgeIdentity, Recipients, Sealed, Secrets, public_keys, same};
 use crate::{Failure, Kind};
 use andamio_engine::{Holder, Ledger, Lock, RunRecord, RunStatus, Store, now, run_id};
 use andamio_spec::parse;
@@ -34,7 +34,7 @@ struct Open {
     secrets: Secrets,
 }
 
-impl Ring {
+impl TeamKeys {
     /// Lets the owner of a public key read the secrets of every instance.
     ///
     /// # Errors
@@ -117,11 +117,11 @@ impl Ring {
     }
 
     /// The identity, needed as soon as there is anything to read.
-    async fn reader(&self) -> Result<Option<Identity>, Failure> {
+    async fn reader(&self) -> Result<Option<AgeIdentity>, Failure> {
         if self.sealed().await?.is_empty() {
             return Ok(None);
         }
-        Identity::read(&self.identity).map(Some)
+        AgeIdentity::read(&self.identity).map(Some)
     }
 
     /// Locks all instances and opens their secrets; nothing is changed when one cannot be.
@@ -143,7 +143,7 @@ impl Ring {
                     Ok(secrets) => Ok(Open { name: name.clone(), store, lock, secrets }),
                     Err(mut failure) => {
                         let _ = lock.release().await;
-                        failure.fault.message = format!("{name}: {}", failure.fault.message);
+                        failure.error.message = format!("{name}: {}", failure.error.message);
                         Err(failure)
                     }
                 }

@@ -10,14 +10,14 @@ mod team;
 pub use change::{Changed, Removal};
 pub use team::{Member, members, with, without};
 
-use crate::secret::{Identity, Sealed, public_keys, same};
+use crate::secret::{AgeIdentity, Sealed, public_keys, same};
 use crate::{Failure, Kind};
 use andamio_engine::Store;
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// What the verbs of `key` need to know, from the caller.
-pub struct Ring {
+pub struct TeamKeys {
     pub store: Store,
     pub identity: PathBuf,
     /// andamio.toml and its text.
@@ -58,7 +58,7 @@ pub struct Readable {
     pub stale: bool,
 }
 
-impl Ring {
+impl TeamKeys {
     /// Every key that is declared or in use, and what this identity can read.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Ring {
         let team = members(&self.text)?;
         let you = public_keys(&self.identity)?;
         let sealed = self.sealed().await?;
-        let identity = (!you.is_empty()).then(|| Identity::read(&self.identity)).transpose()?;
+        let identity = (!you.is_empty()).then(|| AgeIdentity::read(&self.identity)).transpose()?;
         let mut keys: Vec<Key> =
             team.iter().map(|m| self.key(&m.key, &m.name, true, &you)).collect();
         for key in sealed.iter().flat_map(|(_, sealed)| &sealed.recipients).chain(&you) {

@@ -1,6 +1,6 @@
 //! Members come and go on one state, each with an identity of their own.
 
-use super::{Member, Ring};
+use super::{Member, TeamKeys};
 use crate::secret::{Sealed, Secrets};
 use crate::{Kind, new_identity};
 use andamio_engine::{Holder, Lock, Store};
@@ -30,11 +30,11 @@ impl Team {
     }
 
     /// The checkout of a person, as it is now.
-    fn ring(&self, who: &str) -> Ring {
+    fn ring(&self, who: &str) -> TeamKeys {
         let file = self.path("andamio.toml");
         let text = fs::read_to_string(&file).unwrap();
         let (identity, by) = (self.path(who), format!("{who}@desk"));
-        Ring { store: self.store(), identity, file, text, by }
+        TeamKeys { store: self.store(), identity, file, text, by }
     }
 
     fn person(&self, who: &str) -> Member {
@@ -116,7 +116,7 @@ async fn nothing_changes_when_one_instance_is_locked_or_unreadable() {
 
     let failure = team.ring("bo").add(&bo).await.unwrap_err();
     assert_eq!((failure.kind, team.file().as_str()), (Kind::Host, FILE));
-    assert!(failure.fault.message.contains("dev@local"), "{failure:?}");
+    assert!(failure.error.message.contains("dev@local"), "{failure:?}");
     // Their locks are free again.
     team.ring("ana").add(&bo).await.unwrap();
 }
@@ -127,12 +127,12 @@ async fn the_last_key_stays_and_private_ones_are_not_repeated() {
     let ana = team.person("ana");
     team.secrets("dev@local", "ana", "one").await;
     let failure = team.ring("ana").removal(&ana.key).await.unwrap_err();
-    assert_eq!((failure.kind, failure.fault.code.as_str()), (Kind::Refused, "last-key"));
+    assert_eq!((failure.kind, failure.error.code.as_str()), (Kind::Refused, "last-key"));
     for key in ["AGE-SECRET-KEY-1QQ", "ssh-rsa AAAA", "age1short", ""] {
         let member = Member { key: key.to_owned(), name: String::new() };
         let failure = team.ring("ana").add(&member).await.unwrap_err();
         assert_eq!(failure.kind, Kind::Usage, "{key}");
-        assert!(!failure.fault.message.contains("SECRET"), "{failure:?}");
+        assert!(!failure.error.message.contains("SECRET"), "{failure:?}");
     }
     assert_eq!(team.ring("ana").find("nobody").await.unwrap_err().kind, Kind::Usage);
 }

@@ -78,7 +78,7 @@ pub async fn read(
                 }
             };
             let (ended, ()) = tokio::join!(lines_of(journal, &command, sender), hand_over);
-            let why = ended.err().map_or_else(|| "it ended".to_owned(), |f| f.fault.message);
+            let why = ended.err().map_or_else(|| "it ended".to_owned(), |f| f.error.message);
             let note = format!("{} is followed no longer: {why}", journal.machine);
             let _ = out.send(Item::Note(note)).await;
         }
@@ -122,7 +122,7 @@ async fn open(
             Ok(session) => journals.push(Journal { machine: found.name, session }),
             Err(failure) if query.machine.is_some() => return Err(failure),
             Err(failure) => {
-                let note = format!("{} is left out: {}", found.name, failure.fault.message);
+                let note = format!("{} is left out: {}", found.name, failure.error.message);
                 let _ = out.send(Item::Note(note)).await;
                 last = Some(failure);
             }

@@ -16,7 +16,7 @@ fn spec() -> Spec {
 
 fn query(filter: &Filter) -> Result<Query, String> {
     let now = "2026-01-31T12:30:00Z".parse().unwrap();
-    Query::new(filter, &spec(), now).map_err(|f| format!("{} {}", f.fault.message, f.fault.help))
+    Query::new(filter, &spec(), now).map_err(|f| format!("{} {}", f.error.message, f.error.help))
 }
 
 fn some(text: &str) -> Option<String> {
@@ -71,7 +71,7 @@ fn a_unit_has_the_name_that_status_shows_or_systemds_own() {
     let topology = topology::compute(&spec, "dev", "local", network).unwrap();
     let names = ["ssh.service", "redis-server@6379.service", "sshd-session"];
     let known: BTreeSet<String> = names.into_iter().map(str::to_owned).collect();
-    let of = |name: &str| units(name, &spec, &topology, &known).map_err(|f| f.fault.help);
+    let of = |name: &str| units(name, &spec, &topology, &known).map_err(|f| f.error.help);
     assert_eq!(of("web"), Ok(vec!["shop-web.service".to_owned()]));
     assert_eq!(of("redis"), Ok(vec!["redis-server@6379.service".to_owned()]));
     assert_eq!(of("ssh"), Ok(vec!["ssh.service".to_owned()]));

@@ -5,7 +5,7 @@ use super::{complaint, prune};
 use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
-use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
 use andamio_provision::Provider;
 use andamio_remote::{Session, Stream, quote};
 use std::sync::Arc;
@@ -26,7 +26,10 @@ pub struct Build {
 }
 
 impl Action for Build {
-    fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, Fault>> {
+    fn apply<'a>(
+        &'a self,
+        context: &'a StepContext<'a>,
+    ) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             if let Provider::Local(local) = &self.instance.provider {
                 // Again: what the steps before took was not known when the run began.
@@ -57,15 +60,15 @@ impl Action for Build {
 }
 
 impl Build {
-    async fn session(&self, machine: &str) -> Result<Arc<Session>, Fault> {
+    async fn session(&self, machine: &str) -> Result<Arc<Session>, ErrorReport> {
         let inventory = self.instance.inventory();
         let found = inventory.get(machine).ok_or_else(|| {
-            Fault::new("build", format!("no machine {machine}"), "run `andamio up` again")
+            ErrorReport::new("build", format!("no machine {machine}"), "run `andamio up` again")
         })?;
         self.instance.nodes.session(found, PATIENCE).await.map_err(|e| remote_fault(&e))
     }
 
-    async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), Fault> {
+    async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), ErrorReport> {
         let mut said = Vec::new();
         let script = script(&self.release.image, self.context.takes_target);
         let exit = session
@@ -89,7 +92,7 @@ impl Build {
     }
 
     /// From the builder to another machine, through the operator.
-    async fn copy(&self, builder: &Session, session: &Session) -> Result<(), Fault> {
+    async fn copy(&self, builder: &Session, session: &Session) -> Result<(), ErrorReport> {
         let save = format!(
             "set -e; t=$(mktemp -u /var/tmp/andamio-save.XXXXXX); trap 'rm -f \"$t\"' EXIT; \
              podman save --quiet -o \"$t\" {}; cat \"$t\"",
@@ -97,12 +100,20 @@ impl Build {
         );
         let saved = builder.output(&save, &[]).await.map_err(|e| remote_fault(&e))?;
         if !saved.exit.success() {
-            return Err(Fault::new("image-copy", saved.complaint(), "run the same command again"));
+            return Err(ErrorReport::new(
+                "image-copy",
+                saved.complaint(),
+                "run the same command again",
+            ));
         }
         let sent = session.upload(&saved.stdout, &self.release.archive, 0o600).await;
         let sent = sent.map_err(|e| remote_fault(&e))?;
         if !sent.exit.success() {
-            return Err(Fault::new("image-copy", sent.complaint(), "is the machine's disk full?"));
+            return Err(ErrorReport::new(
+                "image-copy",
+                sent.complaint(),
+                "is the machine's disk full?",
+            ));
         }
         Ok(())
     }
@@ -128,7 +139,7 @@ pub fn script(image: &str, takes_target: bool) -> String {
     )
 }
 
-async fn has(session: &Session, release: &Release) -> Result<bool, Fault> {
+async fn has(session: &Session, release: &Release) -> Result<bool, ErrorReport> {
     let command = format!("podman image exists {}", quote(&[&release.image]));
     let output = session.output(&command, &[]).await.map_err(|e| remote_fault(&e))?;
     Ok(output.exit.success())

@@ -1,7 +1,7 @@
 //! Why a build failed, from what tar and buildah said. Pure: who calls adds what it knows of the machine.
 
 use super::Context;
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 
 const AGAIN: &str = "then run the same command again";
 
@@ -28,12 +28,12 @@ const NETWORK: &[&str] = &[
 const PERMISSION: &[&str] = &["rlimit_", "operation not permitted"];
 
 /// What the failure of a build on `machine` means.
-pub(super) fn fault(said: &str, context: &Context, machine: &str) -> Fault {
+pub(super) fn fault(said: &str, context: &Context, machine: &str) -> ErrorReport {
     let lower = said.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let text = once(said);
     if has(FULL) {
-        return Fault::new(
+        return ErrorReport::new(
             SPACE,
             format!("no space left on the disk of {machine} while the image was built:\n{text}"),
             "make the image smaller, or declare a larger `disk`; old images are removed already",
@@ -49,24 +49,24 @@ pub(super) fn fault(said: &str, context: &Context, machine: &str) -> Fault {
                         "the Containerfile copies {path}, which the line `{line}` of {file} keeps out of \
                          the build:\n{text}"
                     );
-                    return Fault::new("build-ignored", message, &help);
+                    return ErrorReport::new("build-ignored", message, &help);
                 }
                 None => format!("the Containerfile copies {path}, which is not there:\n{text}"),
             },
             None => format!("the Containerfile copies {path}, which is not there:\n{text}"),
         };
         let help = format!("correct the path: it is read from the folder of `source`, {AGAIN}");
-        return Fault::new("build-file", message, &help);
+        return ErrorReport::new("build-file", message, &help);
     }
     if has(NETWORK) {
-        return Fault::new(
+        return ErrorReport::new(
             "build-network",
             format!("{machine} did not reach what the build asked for:\n{text}"),
             &format!("see what {machine} reaches with `andamio exec`, {AGAIN}"),
         );
     }
     if has(PERMISSION) {
-        return Fault::new(
+        return ErrorReport::new(
             "build-permission",
             format!("{machine} does not allow what the build does:\n{text}"),
             &format!(
@@ -75,7 +75,7 @@ pub(super) fn fault(said: &str, context: &Context, machine: &str) -> Fault {
             ),
         );
     }
-    Fault::new(
+    ErrorReport::new(
         "image-build",
         format!("buildah could not build the Containerfile:\n{text}"),
         &format!("mend the Containerfile, {AGAIN}"),

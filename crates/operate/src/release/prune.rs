@@ -4,7 +4,7 @@ use super::{ARCHIVES, SERIES, build::PATIENCE};
 use crate::Instance;
 use crate::instance::while_it_runs;
 use andamio_converge::Release;
-use andamio_engine::Fault;
+use andamio_engine::ErrorReport;
 use andamio_remote::{Session, quote};
 use futures_util::future::join_all;
 
@@ -26,7 +26,7 @@ pub(super) async fn prune(instance: &Instance, release: &Release, mut machines: 
         let found = inventory.get(machine)?;
         Some(async move {
             let session = instance.nodes.session(found, PATIENCE).await.ok()?;
-            let work = async { Ok::<_, Fault>(session.output(script, &[]).await.ok()) };
+            let work = async { Ok::<_, ErrorReport>(session.output(script, &[]).await.ok()) };
             while_it_runs(instance, machine, work).await.ok()?
         })
     });
@@ -69,7 +69,7 @@ fn script(project: &str, keep: &[String], own_machine: bool) -> String {
 }
 
 /// The same fault with what is used on that machine's disk.
-pub(super) async fn used(session: &Session, fault: Fault) -> Fault {
+pub(super) async fn used(session: &Session, fault: ErrorReport) -> ErrorReport {
     let command = "df -h --output=size,used,avail /var/lib/containers | tail -n 1; podman system df --format '{{.Type}} {{.Size}}' | head -n 1";
     let Ok(output) = session.output(command, &[]).await else { return fault };
     let text = String::from_utf8_lossy(&output.stdout);
@@ -81,5 +81,5 @@ pub(super) async fn used(session: &Session, fault: Fault) -> Fault {
         "{}\n{used} of {size} are used now, {free} free; images that are kept take {images}",
         fault.message
     );
-    Fault { message, ..fault }
+    ErrorReport { message, ..fault }
 }

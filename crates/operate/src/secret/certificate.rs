@@ -2,7 +2,7 @@
 //! services show, the machines sign themselves.
 
 use crate::{Failure, Kind};
-use andamio_engine::{Fault, now};
+use andamio_engine::{ErrorReport, now};
 use andamio_manifest::{PRIVATE_KEY, signer_subject};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -126,7 +126,7 @@ fn failure(error: &rcgen::Error) -> Failure {
 
 fn garbled() -> Failure {
     let help = "remove the environment with `andamio down` and bring it up again";
-    Fault::new("certificate", "the authority in the state's secrets is damaged", help).into()
+    ErrorReport::new("certificate", "the authority in the state's secrets is damaged", help).into()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub fn recovery_key() -> (String, String) {
 /// # Errors
 /// When the file cannot be read or holds no key.
 pub fn public_keys(file: &Path) -> Result<Vec<String>, Failure> {
-    if file.exists() { Ok(Identity::read(file)?.public) } else { Ok(Vec::new()) }
+    if file.exists() { Ok(AgeIdentity::read(file)?.public) } else { Ok(Vec::new()) }
 }
 
 /// A name beside the file that no other process uses.
@@ -75,12 +75,12 @@ fn temporary(file: &Path) -> std::path::PathBuf {
 }
 
 /// Private keys of one file: age identities, or an ssh-ed25519 key without a passphrase.
-pub(crate) struct Identity {
+pub(crate) struct AgeIdentity {
     keys: Vec<Box<dyn age::Identity>>,
     public: Vec<String>,
 }
 
-impl Identity {
+impl AgeIdentity {
     pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
         let fail = |message: String| Failure::new(Kind::Host, "identity", message, HELP);
         let text = std::fs::read_to_string(file).map_err(|e| {

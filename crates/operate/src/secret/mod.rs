@@ -6,14 +6,14 @@ mod change;
 mod identity;
 mod recipients;
 
-pub(crate) use identity::Identity;
+pub(crate) use identity::AgeIdentity;
 pub use identity::{new_identity, public_keys, recovery_key};
 pub(crate) use recipients::{Recipients, same};
 
 use crate::hosts::OWN;
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
-use andamio_engine::{Fault, Store};
+use andamio_engine::{ErrorReport, Store};
 use andamio_remote::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Sealed {
             .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))
     }
 
-    pub(crate) fn open(self, identity: &Identity) -> Result<Secrets, Failure> {
+    pub(crate) fn open(self, identity: &AgeIdentity) -> Result<Secrets, Failure> {
         let plain = identity.open(&self.age)?;
         let values = serde_json::from_slice(&plain)
             .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))?;
@@ -80,7 +80,7 @@ impl Secrets {
     /// What the state has, decrypted; empty when it has none.
     pub(crate) async fn load(store: &Store, identity: &Path) -> Result<Self, Failure> {
         match Sealed::newest(store).await? {
-            Some(sealed) => sealed.open(&Identity::read(identity)?),
+            Some(sealed) => sealed.open(&AgeIdentity::read(identity)?),
             None => Ok(Self::default()),
         }
     }
@@ -110,7 +110,7 @@ impl Secrets {
         let message = "the environment's authority was made by an earlier version, and cannot sign for \
                        machines that renew their certificates themselves";
         let help = "remove the environment with `andamio down` and bring it up again";
-        Err(Fault::new("certificate", message, help).into())
+        Err(ErrorReport::new("certificate", message, help).into())
     }
 
     /// Forgets such an authority and what it has signed: no machine is left that believes it.
@@ -189,9 +189,9 @@ impl Secrets {
         &self.values
     }
 
-    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::Identity, Failure> {
+    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::SshKey, Failure> {
         let text = self.values.get(SSH_PRIVATE).map_or("", String::as_str);
-        andamio_remote::Identity::parse(text, OWN)
+        andamio_remote::SshKey::parse(text, OWN)
             .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))
     }
 
@@ -217,10 +217,10 @@ fn password() -> Result<String, Failure> {
     Ok(password)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Fault> {
+fn random<const N: usize>() -> Result<[u8; N], ErrorReport> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|e| Fault::new("random", e, "the system has no randomness to give"))?;
+        .map_err(|e| ErrorReport::new("random", e, "the system has no randomness to give"))?;
     Ok(bytes)
 }
 
@@ -258,7 +258,7 @@ mod tests {
         for name in ["tls-authority", "tls-redis-1", "tls-root", "tls-signer-redis-1", "a"] {
             secrets.set(name, Some(String::new()));
         }
-        assert_eq!(secrets.check_authority().unwrap_err().fault.code, "certificate");
+        assert_eq!(secrets.check_authority().unwrap_err().error.code, "certificate");
         secrets.forget_former_authority();
         secrets.check_authority().unwrap();
         let left: Vec<&String> = secrets.values.keys().collect();
@@ -276,7 +276,7 @@ mod tests {
         secrets.complete(&[]).unwrap();
         secrets.save(&store, &recipients).await.unwrap();
         let failure = Secrets::load(&store, &mine).await.unwrap_err();
-        assert_eq!((failure.kind, failure.fault.code.as_str()), (Kind::Host, "identity"));
+        assert_eq!((failure.kind, failure.error.code.as_str()), (Kind::Host, "identity"));
         let none = Secrets::load(&store, &folder.path().join("none")).await.unwrap_err();
         assert_eq!(none.kind, Kind::Host);
     }

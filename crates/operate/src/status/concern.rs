@@ -56,7 +56,7 @@ pub async fn concerns(instance: &Instance) -> Vec<Concern> {
         room: local.room(),
         inventory: &inventory,
     };
-    judge(&around)
+    concerns_of(&around)
 }
 
 struct Around<'a> {
@@ -72,7 +72,7 @@ struct Around<'a> {
     inventory: &'a Inventory,
 }
 
-fn judge(around: &Around<'_>) -> Vec<Concern> {
+fn concerns_of(around: &Around<'_>) -> Vec<Concern> {
     let up = format!("`andamio up {}`", around.topology.env);
     let concern = |code, severity, subject: &str, message: String, help: String| {
         let subject = subject.to_owned();
@@ -252,7 +252,7 @@ mod tests {
         let spec = andamio_spec::parse("andamio.toml", text).spec.unwrap();
         let network = "198.18.7.0/24".parse().unwrap();
         let topology = andamio_spec::topology::compute(&spec, "dev", "local", network).unwrap();
-        let judged = judge(&Around {
+        let concerns = concerns_of(&Around {
             topology: &topology,
             bridge: "andamio-0",
             wanted,
@@ -262,7 +262,7 @@ mod tests {
             room,
             inventory: &Inventory::default(),
         });
-        judged.into_iter().map(|c| (c.code, c.message, c.help)).collect()
+        concerns.into_iter().map(|c| (c.code, c.message, c.help)).collect()
     }
 
     fn ways(host: Reach, machine: Reach) -> Ways {

@@ -7,7 +7,7 @@ use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use crate::release::record;
 use andamio_converge::{Release, authority_certificate};
-use andamio_engine::{Action, BoxFuture, Fault, Outcome, State, StepContext};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
 use andamio_provision::MachineState;
 use andamio_provision::local::Seed;
@@ -47,7 +47,7 @@ impl How {
     }
 }
 
-type Done<'a> = BoxFuture<'a, Result<Outcome, Fault>>;
+type Done<'a> = BoxFuture<'a, Result<Outcome, ErrorReport>>;
 
 impl Action for BuildImage {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
@@ -86,7 +86,11 @@ impl Action for Machine {
         Box::pin(async move {
             let Self(instance, name, how) = self;
             let machine = instance.topology.machine(name).ok_or_else(|| {
-                Fault::new("machine", format!("no machine {name}"), "run `andamio plan` again")
+                ErrorReport::new(
+                    "machine",
+                    format!("no machine {name}"),
+                    "run `andamio plan` again",
+                )
             })?;
             let local = instance.local()?;
             match how {
@@ -117,7 +121,11 @@ impl Action for Machine {
             context.doing("waiting for SSH");
             let inventory = instance.inventory();
             let found = inventory.get(name).ok_or_else(|| {
-                Fault::new("machine", format!("no machine {name}"), "run `andamio plan` again")
+                ErrorReport::new(
+                    "machine",
+                    format!("no machine {name}"),
+                    "run `andamio plan` again",
+                )
             })?;
             tokio::select! {
                 session = instance.nodes.session(found, BOOT) => {
@@ -136,11 +144,11 @@ impl Action for Converge {
             let Self(instance, manifest) = self;
             let mut manifest = manifest.clone();
             if !manifest.part {
-                manifest::number(instance, &mut manifest).await.map_err(|f| f.fault)?;
+                manifest::number(instance, &mut manifest).await.map_err(|f| f.error)?;
             }
             let inventory = instance.inventory();
             let found = inventory.get(&manifest.machine).ok_or_else(|| {
-                Fault::new("machine", "the machine is gone", "run the same command again")
+                ErrorReport::new("machine", "the machine is gone", "run the same command again")
             })?;
             let waits = watch::Sender::new(false);
             let work = instance.nodes.apply(found, &manifest, false, |event| {
@@ -158,7 +166,7 @@ impl Action for Converge {
                     said = work => said,
                     () = stop => {
                         instance.nodes.forget(&manifest.machine).await;
-                        Err(Fault::stopped(format!("{} is not waited for", manifest.machine)))
+                        Err(ErrorReport::stopped(format!("{} is not waited for", manifest.machine)))
                     }
                 }
             };
@@ -180,7 +188,7 @@ impl Action for Converge {
                 format!("{} was interrupted before it was done", manifest.machine)
             });
             let help = remedy(&message, &instance.topology.env, &manifest.machine);
-            Err(Fault::new("converge", message, &help))
+            Err(ErrorReport::new("converge", message, &help))
         })
     }
 }
@@ -249,7 +257,7 @@ impl Action for Migrate {
             }
             let said = String::from_utf8_lossy(&output.stdout);
             let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(Fault::new("migrate", message, MIGRATION))
+            Err(ErrorReport::new("migrate", message, MIGRATION))
         })
     }
 }
@@ -257,7 +265,7 @@ impl Action for Migrate {
 impl Action for Live {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            record(&self.0, &self.1, self.2.clone()).await.map_err(|f| f.fault)?;
+            record(&self.0, &self.1, self.2.clone()).await.map_err(|f| f.error)?;
             Ok(Outcome::Ok)
         })
     }

@@ -4,15 +4,15 @@
 use super::actions::Converge;
 use super::inputs;
 use crate::instance::Shared;
-use andamio_converge::{Part, galera, rabbitmq_member, replica};
-use andamio_engine::{Action, BoxFuture, Fault, Outcome, StepContext};
+use andamio_converge::{ClusterManifest, galera, rabbitmq_member, replica};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
 use andamio_manifest::{GaleraState, Manifest, ReplicaState, Task};
 use andamio_provision::{Found, Inventory, MachineState};
 use andamio_spec::Group;
 use futures_util::future::{join_all, try_join_all};
 use std::time::{Duration, Instant};
 
-type Done<'a> = BoxFuture<'a, Result<Outcome, Fault>>;
+type Done<'a> = BoxFuture<'a, Result<Outcome, ErrorReport>>;
 
 /// Members that all remember each other are together again within seconds; else they are told how.
 const REUNION: Duration = Duration::from_secs(15);
@@ -21,16 +21,16 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// Joins a live Galera cluster, or begins it on the member that has the last transaction.
 pub(super) struct GaleraStart(pub(super) Shared, pub(super) Vec<Manifest>);
 /// Makes a cluster as a whole what it has to be, through any of its members.
-pub(super) struct Whole(pub(super) Shared, pub(super) Part);
+pub(super) struct ConvergeCluster(pub(super) Shared, pub(super) ClusterManifest);
 /// Who of a replicating pair leads, and that the other copies it.
-pub(super) struct Link(pub(super) Shared);
+pub(super) struct EnsureReplication(pub(super) Shared);
 /// Members whose disks are gone are struck off by one that is left.
 pub(super) struct Forget(pub(super) Shared, pub(super) Vec<String>);
 
-fn found<'i>(inventory: &'i Inventory, name: &str) -> Result<&'i Found, Fault> {
+fn found<'i>(inventory: &'i Inventory, name: &str) -> Result<&'i Found, ErrorReport> {
     let running = |found: &&Found| found.state == MachineState::Running;
     inventory.get(name).filter(running).ok_or_else(|| {
-        Fault::new("machine", format!("{name} does not run"), "run the same command again")
+        ErrorReport::new("machine", format!("{name} does not run"), "run the same command again")
     })
 }
 
@@ -55,7 +55,7 @@ impl Action for GaleraStart {
                 match galera::decide(&states).map_err(|why| refusal(&why))? {
                     galera::Decision::Join => return Ok(Outcome::Ok),
                     galera::Decision::Wait if context.cancelled() => {
-                        return Err(Fault::stopped("the members are not waited for"));
+                        return Err(ErrorReport::stopped("the members are not waited for"));
                     }
                     galera::Decision::Wait if begin.elapsed() < REUNION => {
                         context.doing("waiting for the members to find each other again");
@@ -68,7 +68,7 @@ impl Action for GaleraStart {
             let stopped = try_join_all(manifests.iter().map(|manifest| async {
                 let found = found(&inventory, &manifest.machine)?;
                 let state = instance.nodes.task(found, &galera::stop()).await?;
-                Ok::<_, Fault>((manifest.machine.clone(), state))
+                Ok::<_, ErrorReport>((manifest.machine.clone(), state))
             }))
             .await?;
             let first = galera::first(&stopped).map_err(|why| refusal(&why))?;
@@ -83,15 +83,15 @@ impl Action for GaleraStart {
     }
 }
 
-fn refusal(why: &str) -> Fault {
-    Fault::new(
+fn refusal(why: &str) -> ErrorReport {
+    ErrorReport::new(
         "cluster",
         why,
         "bring every member back with `andamio up`; with a member's disk beyond repair, remove the machine first",
     )
 }
 
-impl Action for Whole {
+impl Action for ConvergeCluster {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             let Self(instance, part) = self;
@@ -112,7 +112,7 @@ impl Action for Whole {
     }
 }
 
-impl Action for Link {
+impl Action for EnsureReplication {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             let Self(instance) = self;
@@ -123,7 +123,7 @@ impl Action for Link {
                     let found = found(inventory, &machine.name)?;
                     let state: ReplicaState = instance.nodes.task(found, &replica::look()).await?;
                     let name = machine.name.clone();
-                    Ok::<_, Fault>(replica::Member { name, address: machine.address, state })
+                    Ok::<_, ErrorReport>(replica::Member { name, address: machine.address, state })
                 }
             });
             let members = try_join_all(look).await?;

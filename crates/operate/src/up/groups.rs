@@ -2,10 +2,10 @@
 //! one by one, and what the cluster as a whole needs before, between and after.
 
 use super::actions::Converge;
-use super::cluster::{Forget, GaleraStart, Link, Whole};
-use super::judge::Work;
+use super::cluster::{ConvergeCluster, EnsureReplication, Forget, GaleraStart};
+use super::planner::PlannedChanges;
 use crate::instance::Shared;
-use andamio_converge::{CONTAINERS, Part};
+use andamio_converge::{CONTAINERS, ClusterManifest};
 use andamio_engine::{Action, Step};
 use andamio_manifest::Manifest;
 use andamio_spec::Group;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 pub(super) struct Plan<'a> {
     pub(super) instance: &'a Shared,
-    pub(super) work: &'a Work,
+    pub(super) work: &'a PlannedChanges,
     pub(super) whole: &'a [Manifest],
-    pub(super) parts: &'a [Part],
+    pub(super) parts: &'a [ClusterManifest],
 }
 
 impl Plan<'_> {
@@ -82,7 +82,12 @@ impl Plan<'_> {
         let mut done = after.to_vec();
         if !after.is_empty() {
             // Meanwhile, and also when what it waits for fails.
-            done.extend(fresh.iter().filter_map(|name| self.lay(name, steps)).collect::<Vec<_>>());
+            done.extend(
+                fresh
+                    .iter()
+                    .filter_map(|name| self.prerequisites_of(name, steps))
+                    .collect::<Vec<_>>(),
+            );
         }
         let after = done.clone();
         let after = after.as_slice();
@@ -119,7 +124,7 @@ impl Plan<'_> {
             needs.extend(if after.is_empty() {
                 steps.iter().any(|step| step.id == machine).then_some(machine)
             } else {
-                self.ground(name, steps)
+                self.prerequisites(name, steps)
             });
             let action = Converge(Arc::clone(self.instance), manifest.clone());
             let step = Step::new(&id, format!("converge {name}"), action);
@@ -130,7 +135,7 @@ impl Plan<'_> {
 
     /// What a new machine can be given while its service waits for others; answers what has to be done
     /// before anything else is.
-    fn ground(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+    fn prerequisites(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
         let machine = format!("machine:{name}");
         if !steps.iter().any(|step| step.id == machine) {
             return None;
@@ -138,17 +143,17 @@ impl Plan<'_> {
         if self.work.create.iter().all(|created| created != name) {
             return Some(machine);
         }
-        self.lay(name, steps)
+        self.prerequisites_of(name, steps)
     }
 
     /// What all roles of a machine stand on, as a step of its own; answers its id.
-    pub(super) fn lay(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
-        let (machine, id) = (format!("machine:{name}"), format!("ground:{name}"));
+    pub(super) fn prerequisites_of(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+        let (machine, id) = (format!("machine:{name}"), format!("prerequisites:{name}"));
         if !steps.iter().any(|step| step.id == id) {
             let mut manifest = self.whole.iter().find(|m| m.machine == name)?.clone();
             manifest.resources.retain(|r| ["base", CONTAINERS].contains(&&*r.role));
             let action = Converge(Arc::clone(self.instance), manifest);
-            let step = Step::new(&id, format!("lay the ground of {name}"), action);
+            let step = Step::new(&id, format!("install what {name} needs first"), action);
             let new = steps.iter().any(|step| step.id == machine);
             steps.push(step.on(name).after(new.then_some(machine)));
         }
@@ -161,7 +166,7 @@ impl Plan<'_> {
             return Vec::new();
         }
         let needs: Vec<String> =
-            members.iter().filter_map(|name| self.ground(name, steps)).collect();
+            members.iter().filter_map(|name| self.prerequisites(name, steps)).collect();
         let of_group = |m: &&Manifest| {
             self.instance.topology.machine(&m.machine).is_some_and(|m| m.group == group)
         };
@@ -189,9 +194,9 @@ impl Plan<'_> {
         let part = self.parts.iter().find(|part| part.group == group)?.clone();
         let instance = Arc::clone(self.instance);
         Some(if self.layout(group) == Some(Layout::Replica) {
-            Box::new(Link(instance))
+            Box::new(EnsureReplication(instance))
         } else {
-            Box::new(Whole(instance, part))
+            Box::new(ConvergeCluster(instance, part))
         })
     }
 }

@@ -3,9 +3,9 @@
 mod actions;
 mod cluster;
 mod groups;
-mod judge;
 pub(crate) mod manifest;
 mod observe;
+mod planner;
 mod remedy;
 mod steps;
 
@@ -55,7 +55,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     for manifest in &whole {
         known.insert(manifest.machine.clone(), manifest::recorded(instance, manifest).await?);
     }
-    let judged = judge::judge(&judge::Input {
+    let planned = planner::plan(&planner::Input {
         topology: &instance.topology,
         environment: &instance.environment,
         observed: &observed,
@@ -72,13 +72,13 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     });
     let steps = steps::build(
         instance,
-        &judged.work,
+        &planned.work,
         whole,
         parts,
         release.as_ref(),
         context.map(Arc::new),
     )?;
-    Ok(Planned { report: judged.report, steps, release, accepted: judged.accepted })
+    Ok(Planned { report: planned.report, steps, release, accepted: planned.accepted })
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.

@@ -3,10 +3,10 @@
 use super::manifest;
 use crate::failure::UNREACHABLE;
 use crate::instance::Shared;
-use crate::node::Said;
-use andamio_converge::Part;
+use crate::node::NodeReport;
+use andamio_converge::ClusterManifest;
 use andamio_manifest::Manifest;
-use andamio_provision::{Ground, Inventory, MachineState};
+use andamio_provision::{Inventory, MachineState, SharedResources};
 use andamio_spec::Group;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A running machine's answer to "what would change?".
 #[derive(Debug, Clone)]
 pub enum Checked {
-    Answered(Said),
+    Answered(NodeReport),
     /// It runs and could not be asked: why, and whether it does not answer at all.
     Silent {
         why: String,
@@ -26,9 +26,9 @@ pub enum Checked {
 pub struct Observed {
     pub inventory: Inventory,
     pub checks: BTreeMap<String, Checked>,
-    pub ground: Ground,
+    pub shared: SharedResources,
     /// What a running machine says of its cluster as a whole.
-    pub clusters: Vec<(Group, String, Said)>,
+    pub clusters: Vec<(Group, String, NodeReport)>,
 }
 
 /// Asks all machines, or those of the groups that the limited ones belong to: what may be done to one depends on
@@ -36,7 +36,7 @@ pub struct Observed {
 pub(super) async fn observe(
     instance: &Shared,
     manifests: &[Manifest],
-    parts: &[Part],
+    parts: &[ClusterManifest],
     limit: &[String],
 ) -> Observed {
     let inventory = instance.inventory();
@@ -54,7 +54,7 @@ pub(super) async fn observe(
                 manifest.generation = generation;
                 instance.nodes.apply(found, &manifest, true, |_| {}).await
             }
-            Err(failure) => Err(failure.fault),
+            Err(failure) => Err(failure.error),
         };
         let checked = match answer {
             Ok(said) => Checked::Answered(said),
@@ -75,13 +75,13 @@ pub(super) async fn observe(
             Some((group, manifest.machine.clone(), said))
         })
     });
-    let (clusters, ground) = tokio::join!(join_all(asked), instance.provider.ground());
+    let (clusters, shared) = tokio::join!(join_all(asked), instance.provider.shared_resources());
     let clusters = clusters.into_iter().flatten().collect();
     Observed {
         clusters,
         checks,
         // Again: one that ended while it was asked is not one that hangs.
         inventory: instance.inventory(),
-        ground,
+        shared,
     }
 }

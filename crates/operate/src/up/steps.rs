@@ -1,12 +1,12 @@
 //! The steps of `up`: image, network, machines, data services, release, migration, application.
 
 use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready};
-use super::judge::Work;
+use super::planner::PlannedChanges;
 use super::{groups, render};
 use crate::Failure;
 use crate::instance::Shared;
 use crate::release::{Build, Context};
-use andamio_converge::{Part, Phase, Release};
+use andamio_converge::{ClusterManifest, Phase, Release};
 use andamio_engine::Step;
 use andamio_manifest::{Kind, Manifest};
 use andamio_spec::Group;
@@ -16,23 +16,26 @@ use std::sync::Arc;
 
 pub(super) fn build(
     instance: &Shared,
-    work: &Work,
+    work: &PlannedChanges,
     whole: Vec<Manifest>,
-    parts: Vec<Part>,
+    parts: Vec<ClusterManifest>,
     release: Option<&Release>,
     context: Option<Arc<Context>>,
 ) -> Result<Vec<Step>, Failure> {
     let probes = whole.iter().map(probes_of).collect();
     let mut steps = all(instance, work, whole, parts, release, context)?;
     // A machine is told one thing at a time.
-    let first: Vec<String> =
-        steps.iter().filter_map(|s| s.id.strip_prefix("ground:")).map(str::to_owned).collect();
+    let first: Vec<String> = steps
+        .iter()
+        .filter_map(|s| s.id.strip_prefix("prerequisites:"))
+        .map(str::to_owned)
+        .collect();
     for step in &mut steps {
         if let Some((verb, name)) = step.id.split_once(':')
             && ["converge", "prepare"].contains(&verb)
             && first.iter().any(|machine| machine == name)
         {
-            step.needs.push(format!("ground:{name}"));
+            step.needs.push(format!("prerequisites:{name}"));
         }
     }
     let changes = |step: &Step| step.id.starts_with("converge:") || step.id.starts_with("cluster:");
@@ -42,12 +45,16 @@ pub(super) fn build(
         let action = Ready(Arc::clone(instance), probes);
         steps.push(Step::new("ready", "wait until all that serves is ready", action).after(last));
     }
-    let ground = |step: &Step| {
+    let is_shared = |step: &Step| {
         ["image", "network"].contains(&step.id.as_str()) || step.id.starts_with("delete:")
     };
     // Also machines that run may be reached only then.
     let after = |step: Step| {
-        if work.network && !ground(&step) { step.after(vec!["network".to_owned()]) } else { step }
+        if work.network && !is_shared(&step) {
+            step.after(vec!["network".to_owned()])
+        } else {
+            step
+        }
     };
     Ok(steps.into_iter().map(after).collect())
 }
@@ -61,21 +68,21 @@ fn probes_of(whole: &Manifest) -> Manifest {
 
 fn all(
     instance: &Shared,
-    work: &Work,
+    work: &PlannedChanges,
     whole: Vec<Manifest>,
-    parts: Vec<Part>,
+    parts: Vec<ClusterManifest>,
     release: Option<&Release>,
     context: Option<Arc<Context>>,
 ) -> Result<Vec<Step>, Failure> {
     let mut steps = Vec::new();
     let shared = || Arc::clone(instance);
-    let mut ground = Vec::new();
+    let mut needs = Vec::new();
     if work.image {
-        ground.push("image".to_owned());
+        needs.push("image".to_owned());
         steps.push(Step::new("image", "build the machine image", BuildImage(shared())));
     }
     if work.network {
-        ground.push("network".to_owned());
+        needs.push("network".to_owned());
         steps.push(Step::new("network", "bridge and address translation", Network(shared())));
     }
     for name in &work.delete {
@@ -89,7 +96,7 @@ fn all(
             let id = format!("machine:{name}");
             let title = format!("{} {name}", how.verb());
             let action = Machine(shared(), name.clone(), how);
-            steps.push(Step::new(&id, title, action).on(name).after(ground.clone()));
+            steps.push(Step::new(&id, title, action).on(name).after(needs.clone()));
         }
     }
     // Only what is in this plan can be waited for; the rest is live already.
@@ -131,7 +138,7 @@ fn all(
             let mut after = planned(needs.collect(), &steps);
             if work.converge.contains(&builder.name) {
                 // It may lack what builds.
-                after.extend(plan.lay(&builder.name, &mut steps));
+                after.extend(plan.prerequisites_of(&builder.name, &mut steps));
             }
             let action = Build {
                 instance: shared(),
@@ -146,7 +153,7 @@ fn all(
         }
         // Beside the build: when it fails, the machines are done up to there.
         for name in apps.iter().filter(|name| !work.rolling.contains(**name)) {
-            prepared.extend(plan.lay(name, &mut steps));
+            prepared.extend(plan.prerequisites_of(name, &mut steps));
         }
     }
     let mut before_app = data;

@@ -3,9 +3,9 @@
 //! Invariant: no server is talked to whose host key nobody vouched for: the file, the pin of an
 //! earlier run, or the person (known_hosts, or a yes at the terminal).
 
-mod judge;
+mod check;
 
-pub use judge::{FACTS, Look, judge};
+pub use check::{FACTS, Look, problems};
 
 use crate::{Found, Inventory, MachineState};
 use andamio_spec::Topology;

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where the API is, from the variables that the Terraform provider reads too.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct ApiConfig {
     /// `LINODE_URL`, without the version; Linode's own when it is not set.
     pub url: Option<String>,
     /// `LINODE_API_VERSION`: `v4` when it is not set.
@@ -61,7 +61,7 @@ struct Page<T> {
 }
 
 impl Api {
-    pub(super) fn new(access: &Access) -> Result<Self, ApiError> {
+    pub(super) fn new(access: &ApiConfig) -> Result<Self, ApiError> {
         let url = access.url.as_deref().unwrap_or("https://api.linode.com").trim_end_matches('/');
         let plain = url.starts_with("http://");
         if !plain && !url.starts_with("https://") {

@@ -3,5 +3,5 @@
 mod api;
 mod prices;
 
-pub use api::{Access, ApiError};
+pub use api::{ApiConfig, ApiError};
 pub use prices::{Offers, offers};

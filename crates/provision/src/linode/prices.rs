@@ -1,6 +1,6 @@
 //! What things cost at Linode today, in any region. Nobody has to log in for it.
 
-use super::api::{Access, Api, ApiError};
+use super::api::{Api, ApiConfig, ApiError};
 use andamio_spec::price::{MachineType, Price, Prices, Source, Usd};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -40,7 +40,7 @@ const CLASSES: &[&str] = &["nanode", "standard", "dedicated"];
 ///
 /// # Errors
 /// When the API does not answer, or its list lacks something that is bought.
-pub async fn offers(access: &Access, date: &str) -> Result<Offers, ApiError> {
+pub async fn offers(access: &ApiConfig, date: &str) -> Result<Offers, ApiError> {
     let api = Api::new(access)?;
     let (machines, nodebalancers, volumes, storage, transfer) = tokio::try_join!(
         api.list::<Listed>("/linode/types"),

@@ -6,9 +6,9 @@ use andamio_spec::topology::Machine;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// What can be done to a running machine that [`Injury::mend`] takes back. None of it changes what is on its disk.
+/// What can be done to a running machine that [`FaultInjection::revert`] takes back. None of it changes what is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cut {
+pub enum MachineFault {
     /// Its processes stop where they are; its connections stay open and silent.
     Freeze,
     /// Its network cable is out: nobody reaches it, and neither does the operator.
@@ -21,7 +21,7 @@ pub enum Cut {
 
 /// A machine that can be broken; small enough to be named on the command line of who puts it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Injury {
+pub struct FaultInjection {
     pub instance: String,
     pub machine: String,
     /// The host's end of its network.
@@ -32,8 +32,8 @@ pub struct Injury {
 impl Local {
     /// The machine, as something that can be broken.
     #[must_use]
-    pub fn injury(&self, machine: &Machine) -> Injury {
-        Injury {
+    pub fn injection(&self, machine: &Machine) -> FaultInjection {
+        FaultInjection {
             instance: self.id.clone(),
             machine: machine.name.clone(),
             interface: format!("vb-{}", self.guest(machine)),
@@ -42,16 +42,16 @@ impl Local {
     }
 }
 
-impl Injury {
+impl FaultInjection {
     /// Breaks it.
     ///
     /// # Errors
     /// When the machine does not run, or `ip` or `nft` refuse.
-    pub async fn inflict(&self, cut: &Cut) -> Result<(), LocalError> {
-        match cut {
-            Cut::Freeze => cgroup::freeze(&self.instance, &self.machine, true),
-            Cut::Link => feed("ip", &["link", "set", &self.interface, "down"], "").await,
-            Cut::Partition(from) => {
+    pub async fn inject(&self, kind: &MachineFault) -> Result<(), LocalError> {
+        match kind {
+            MachineFault::Freeze => cgroup::freeze(&self.instance, &self.machine, true),
+            MachineFault::Link => feed("ip", &["link", "set", &self.interface, "down"], "").await,
+            MachineFault::Partition(from) => {
                 let others: Vec<String> = from.iter().map(ToString::to_string).collect();
                 let (own, others) = (self.address, others.join(", "));
                 let table = self.table();
@@ -62,7 +62,7 @@ impl Injury {
                 );
                 feed("nft", &["-f", "-"], &rules).await
             }
-            Cut::FullDisk => {
+            MachineFault::FullDisk => {
                 let root = cgroup::root(&self.instance, &self.machine);
                 let root = root.ok_or_else(|| LocalError::Start {
                     machine: self.machine.clone(),
@@ -78,7 +78,7 @@ impl Injury {
     ///
     /// # Errors
     /// When `ip` or `nft` refuse.
-    pub async fn mend(&self) -> Result<(), LocalError> {
+    pub async fn revert(&self) -> Result<(), LocalError> {
         cgroup::freeze(&self.instance, &self.machine, false)?;
         if let Some(root) = cgroup::root(&self.instance, &self.machine) {
             filesystem::unfill(&root)?;

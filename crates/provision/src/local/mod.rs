@@ -21,7 +21,7 @@ mod ways;
 
 pub use disk::Seed;
 pub use error::LocalError;
-pub use fault::{Cut, Injury};
+pub use fault::{FaultInjection, MachineFault};
 pub use host::{Missing, install, missing_packages, preflight};
 pub use image::{Image, Recipe};
 pub use launch::launch;

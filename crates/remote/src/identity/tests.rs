@@ -39,22 +39,22 @@ fn every_kind_and_format_of_key_is_read() {
         if !keygen(&plain, &with("")) {
             continue; // Not every host has ssh-keygen.
         }
-        let read = Identity::read(&plain, "it", None).unwrap();
+        let read = SshKey::read(&plain, "it", None).unwrap();
         assert!(read.describe().starts_with(&format!("{name} SHA256:")), "{}", read.describe());
         assert!(read.describe().ends_with("(it)") && read.is_locked().is_none());
-        let public = Identity::read(&with_pub(&plain), "it", None).unwrap();
+        let public = SshKey::read(&with_pub(&plain), "it", None).unwrap();
         assert!(public.is_public_only() && public.is_same_key(&read), "{words:?}");
 
         assert!(keygen(&locked, &with("geheim")));
-        let read = Identity::read(&locked, "it", None).unwrap();
+        let read = SshKey::read(&locked, "it", None).unwrap();
         assert_eq!(read.is_locked(), Some(&*locked), "{words:?}");
-        let public = Identity::read(&with_pub(&locked), "it", None).unwrap();
+        let public = SshKey::read(&with_pub(&locked), "it", None).unwrap();
         assert!(public.is_same_key(&read), "{words:?}");
         // ssh-keygen's own old format for EC is for no other program.
         let old = words.contains(&"PEM") && name == "ECDSA";
-        let open = Identity::read(&locked, "it", Some("geheim"));
+        let open = SshKey::read(&locked, "it", Some("geheim"));
         assert!(old || open.is_ok_and(|key| key.is_locked().is_none()), "{words:?}");
-        let wrong = Identity::read(&locked, "it", Some("falsch"));
+        let wrong = SshKey::read(&locked, "it", Some("falsch"));
         assert!(matches!(wrong, Err(KeyError::Passphrase)), "{words:?}");
     }
 }
@@ -69,7 +69,7 @@ fn ed25519_of_other_programs_is_read() {
     let text = "-----BEGIN PRIVATE KEY-----\r\n\
         MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\r\n\
         -----END PRIVATE KEY-----\r\n";
-    assert!(Identity::parse(text, "it").unwrap().describe().starts_with("Ed25519 SHA256:"));
+    assert!(SshKey::parse(text, "it").unwrap().describe().starts_with("Ed25519 SHA256:"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn what_is_no_key_says_so() {
     let file = folder.path().join("file");
     let said = |content: &[u8]| {
         std::fs::write(&file, content).unwrap();
-        Identity::read(&file, "it", None).err().map(|e| e.to_string()).unwrap_or_default()
+        SshKey::read(&file, "it", None).err().map(|e| e.to_string()).unwrap_or_default()
     };
     assert_eq!(said(b"nonsense"), "it holds no private key");
     assert_eq!(said(b""), "it holds no private key");
@@ -87,9 +87,9 @@ fn what_is_no_key_says_so() {
     let half = &pair.private[..pair.private.len() / 2];
     assert!(said(half.as_bytes()).starts_with("it is not a usable private key"));
     std::fs::write(&file, &pair.private).unwrap();
-    let read = Identity::read(&file, "it", None).unwrap();
-    assert!(read.is_same_key(&Identity::parse(&pair.private, "other").unwrap()));
-    let none = Identity::read(&folder.path().join("none"), "it", None).err().unwrap();
+    let read = SshKey::read(&file, "it", None).unwrap();
+    assert!(read.is_same_key(&SshKey::parse(&pair.private, "other").unwrap()));
+    let none = SshKey::read(&folder.path().join("none"), "it", None).err().unwrap();
     assert!(none.to_string().contains("No such file"), "{none}");
 }
 
@@ -108,11 +108,11 @@ async fn an_agent_tells_its_keys() {
     }
     let add = Command::new("ssh-add").arg("-q").arg(&file).env("SSH_AUTH_SOCK", &socket).status();
     assert!(add.unwrap().success());
-    let keys = Identity::agent(&socket).await.unwrap();
-    let own = Identity::read(&file, "it", None).unwrap();
+    let keys = SshKey::agent(&socket).await.unwrap();
+    let own = SshKey::read(&file, "it", None).unwrap();
     assert!(keys.len() == 1 && keys[0].is_same_key(&own), "{}", keys.len());
     assert!(keys[0].describe().ends_with("(ssh-agent)"), "{}", keys[0].describe());
     agent.kill().unwrap();
     agent.wait().unwrap();
-    assert!(Identity::agent(&socket).await.is_err());
+    assert!(SshKey::agent(&socket).await.is_err());
 }

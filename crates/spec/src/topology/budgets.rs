@@ -9,15 +9,15 @@ pub(super) fn compute(topology: &Topology) -> Vec<DisruptionBudget> {
         .filter_map(|group| {
             let layout = topology.group(group).next()?.layout;
             let machines = u32::try_from(topology.group(group).count()).unwrap_or(u32::MAX);
-            let (may_be_away, reason) = judge(group, layout, machines);
-            Some(DisruptionBudget { group, machines, may_be_away, reason: reason.to_owned() })
+            let (max_unavailable, reason) = budget_of(group, layout, machines);
+            Some(DisruptionBudget { group, machines, max_unavailable, reason: reason.to_owned() })
         })
         .collect()
 }
 
 /// Also where a majority would survive the loss of more than one, at most one goes at a time:
 /// another may fail by itself meanwhile.
-fn judge(group: Group, layout: Layout, machines: u32) -> (u32, &'static str) {
+fn budget_of(group: Group, layout: Layout, machines: u32) -> (u32, &'static str) {
     match (group, layout, machines) {
         (Group::Ops, ..) => (1, "not in the path of a request"),
         (_, _, 0 | 1) => (0, "the loss of it is an outage"),

@@ -113,7 +113,7 @@ pub struct DisruptionBudget {
     pub group: Group,
     pub machines: u32,
     /// 0 when the loss of one is already an outage.
-    pub may_be_away: u32,
+    pub max_unavailable: u32,
     /// One line for `plan`, for example: two nodes have no majority.
     pub reason: String,
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// No panic, and a spec exactly when there is no error; every span lies in the text.
-fn judge(text: &str) {
+fn check_text(text: &str) {
     let parsed = parse("andamio.toml", text);
     assert_eq!(parsed.spec.is_some(), !parsed.findings.iter().any(Finding::is_error));
     for finding in &parsed.findings {
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn any_text_is_judged(text in "\\PC{0,200}|[\\[\\]{}=\"'.a-z0-9\n ]{0,200}") {
-        judge(&text);
+        check_text(&text);
     }
 
     #[test]
@@ -107,7 +107,7 @@ proptest! {
         cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..12_usize, splinter()), 0..4),
         lines in prop::collection::vec((0..500_usize, 0..500_usize), 0..4),
     ) {
-        judge(&mutate(FICHARFIRM, &cuts, &lines));
+        check_text(&mutate(FICHARFIRM, &cuts, &lines));
     }
 
     #[test]
@@ -120,7 +120,7 @@ proptest! {
                 _ => row.to_owned(),
             })
             .collect();
-        judge(&rows.join("\n"));
+        check_text(&rows.join("\n"));
     }
 
     #[test]
@@ -132,7 +132,7 @@ proptest! {
         let flows: BTreeSet<_> = topology.flows.iter().collect();
         prop_assert_eq!(flows.len(), topology.flows.len());
         for budget in &topology.budgets {
-            prop_assert!(budget.may_be_away <= budget.machines);
+            prop_assert!(budget.max_unavailable <= budget.machines);
         }
     }
 

@@ -46,7 +46,7 @@ fn render(spec: &Spec, topology: &Topology) -> String {
         writeln!(
             out,
             "{:<9} {} of {}  {}",
-            budget.group, budget.may_be_away, budget.machines, budget.reason
+            budget.group, budget.max_unavailable, budget.machines, budget.reason
         )
         .unwrap();
     }

@@ -11,7 +11,7 @@ mod proxy;
 pub use environment::app_environment;
 pub use one_off::{one_off, outsider};
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
@@ -35,7 +35,7 @@ const QUADLETS: &str = "/etc/containers/systemd";
 pub const CONTAINERS: &str = "containers";
 
 /// What runs the application's image, and where it is built also what makes it.
-pub(super) fn podman(cx: &Cx<'_>) -> Vec<Resource> {
+pub(super) fn podman(cx: &RoleContext<'_>) -> Vec<Resource> {
     let mut out = Resources::of(CONTAINERS);
     let builds = cx.inputs.topology.builder().is_some_and(|m| m.name == cx.machine.name);
     // Named one by one, because nothing that is only recommended is installed.
@@ -51,7 +51,7 @@ pub(super) fn podman(cx: &Cx<'_>) -> Vec<Resource> {
     out.into_list()
 }
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     proxy::add(cx, &mut out)?;
@@ -140,7 +140,7 @@ fn parents_and_self(spec: &Spec) -> Vec<String> {
     all
 }
 
-fn probe(cx: &Cx<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
+fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
     let unit = format!("{}.service", process::unit_name(spec, name));
     let check = match process.port {
@@ -152,7 +152,7 @@ fn probe(cx: &Cx<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 
-pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     if cx.inputs.release.is_none() {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 //! A process of the application as a Quadlet: podman makes a systemd unit of it.
 
 use super::{ENV_FILE, USER, environment, host_path};
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Release;
 use crate::render::render;
@@ -17,7 +17,7 @@ pub(super) fn unit_name(spec: &Spec, process: &str) -> String {
 }
 
 pub(super) fn quadlet(
-    cx: &Cx<'_>,
+    cx: &RoleContext<'_>,
     name: &str,
     process: &Process,
     release: &Release,

@@ -1,7 +1,7 @@
 //! The proxy on each of the application's machines: before several MariaDB servers, of which one takes
 //! all writes and another one when it is gone; and behind the balancers, whose TLS ends here.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::Resources;
 use crate::render::render;
@@ -10,7 +10,7 @@ use andamio_manifest::AUTHORITY;
 use andamio_spec::topology::{Role, ports, public_process};
 use minijinja::{Value, context};
 
-pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+pub(super) fn add(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     let topology = cx.inputs.topology;
     let proxied = topology.is_database_proxied();
     let process = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);

@@ -1,7 +1,7 @@
 //! Certificates of the people's side: the instance's own, and one from an authority that speaks ACME.
 
 use super::ALIVE;
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, unit};
 use crate::render::render;
@@ -14,7 +14,7 @@ use andamio_spec::topology::Entry;
 use minijinja::context;
 
 /// What HAProxy shows to people, the best first: files, and folders of files.
-pub(super) fn certificates(cx: &Cx<'_>) -> &'static [&'static str] {
+pub(super) fn certificates(cx: &RoleContext<'_>) -> &'static [&'static str] {
     match cx.inputs.topology.entry {
         Entry::Plain => &[],
         Entry::Own => &[IDENTITY],
@@ -24,7 +24,7 @@ pub(super) fn certificates(cx: &Cx<'_>) -> &'static [&'static str] {
 }
 
 /// By which the authority knows the instance's account.
-pub(super) fn thumbprint<'a>(cx: &Cx<'a>) -> Option<&'a str> {
+pub(super) fn thumbprint<'a>(cx: &RoleContext<'a>) -> Option<&'a str> {
     let account = cx.inputs.secret(tls::ACCOUNT_SECRET);
     matches!(cx.inputs.topology.entry, Entry::Acme { .. })
         .then(|| account.lines().next()?.strip_prefix("# "))
@@ -32,14 +32,14 @@ pub(super) fn thumbprint<'a>(cx: &Cx<'a>) -> Option<&'a str> {
 }
 
 /// The folder that HAProxy reads at its start, for what an authority gives.
-pub(super) fn add_folder(cx: &Cx<'_>, out: &mut Resources) {
+pub(super) fn add_folder(cx: &RoleContext<'_>, out: &mut Resources) {
     if matches!(cx.inputs.topology.entry, Entry::Acme { .. }) {
         out.add(directory(ENTRY, 0o750, ("root", GROUP)));
     }
 }
 
 /// What gets the certificate and renews it, once HAProxy can answer for the name.
-pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+pub(super) fn add_renewal(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     let (Entry::Acme { domain }, Tls::Acme { directory, contact, roots }) =
         (&cx.inputs.topology.entry, &cx.inputs.environment.tls)
     else {
@@ -63,7 +63,7 @@ pub(super) fn add_renewal(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error>
 }
 
 /// Is there a certificate that people trust, and will there be the next one?
-pub(super) fn health(cx: &Cx<'_>) -> Option<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Option<Service> {
     matches!(cx.inputs.topology.entry, Entry::Acme { .. }).then(|| {
         let probe =
             |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1, unit: None };

@@ -3,7 +3,7 @@
 
 mod entry;
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
@@ -24,7 +24,7 @@ const ALIVE: u16 = 8404;
 /// The interface that carries a machine's address in a container of systemd-nspawn, and on most clouds.
 const INTERFACES: (&str, &str) = ("host0", "eth0");
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("balancer");
     let floating = cx.inputs.topology.floating_address();
     // The address goes with the proxy: without it keepalived stops and gives the address away, and
@@ -44,7 +44,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     Ok(out.into_list())
 }
 
-fn config(cx: &Cx<'_>) -> Result<String, Error> {
+fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let encrypted = topology.entry.is_encrypted();
@@ -82,7 +82,7 @@ fn config(cx: &Cx<'_>) -> Result<String, Error> {
     )
 }
 
-fn add_keepalived(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+fn add_keepalived(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     out.packages(&["keepalived"]);
     let others: Vec<String> = cx
         .inputs
@@ -125,7 +125,7 @@ fn priority(machine: &Machine) -> u32 {
     110_u32.saturating_sub(machine.index)
 }
 
-fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
+fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s, unit: None };
     // Through the whole of it, balancer and application, but for the people's side.
     let ready = cx.inputs.release.map_or("/", |_| &cx.inputs.spec.app.ready);
@@ -137,7 +137,7 @@ fn probes(cx: &Cx<'_>, deadline_s: u64) -> Vec<Probe> {
     probes
 }
 
-pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let concern = tls::concern(cx, Role::Balancer, haproxy::IDENTITY);
     let mut services = vec![Service::new("balancer", probes(cx, 5), concern)];
     services.extend(entry::health(cx));

@@ -2,7 +2,7 @@
 //!
 //! Written as `nft list` writes it, so that text and live rules can be compared line by line.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use andamio_spec::topology::{Flow, Peer, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 /// Sources of one port; `None` is everyone.
 type Sources = Option<BTreeSet<Ipv4Addr>>;
 
-pub(super) fn ruleset(cx: &Cx<'_>) -> String {
+pub(super) fn ruleset(cx: &RoleContext<'_>) -> String {
     let mut ports: BTreeMap<(Protocol, u16), (BTreeSet<&str>, Sources)> = BTreeMap::new();
     for flow in cx.inputs.topology.flows_to(&cx.machine.name) {
         let (services, sources) = ports
@@ -73,7 +73,7 @@ enum Source {
     Unknown,
 }
 
-fn source(cx: &Cx<'_>, flow: &Flow) -> Source {
+fn source(cx: &RoleContext<'_>, flow: &Flow) -> Source {
     match &flow.from {
         Peer::World => Source::Everyone,
         Peer::Operator if cx.is_local() => Source::Address(cx.inputs.topology.network.gateway()),

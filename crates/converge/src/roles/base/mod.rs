@@ -4,7 +4,7 @@ mod firewall;
 mod transfer;
 mod updates;
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, directory, file, strings, unit};
 use crate::render::render;
@@ -39,7 +39,7 @@ const PACKAGES: &[&str] = &[
     "unattended-upgrades",
 ];
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
     out.packages(PACKAGES);
     if cx.is_host() {
@@ -64,7 +64,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
 }
 
 /// Every machine by name, so that no name server is needed between them.
-fn hosts(cx: &Cx<'_>) -> String {
+fn hosts(cx: &RoleContext<'_>) -> String {
     let mut text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
     for machine in &cx.inputs.topology.machines {
         // Writing to a String cannot fail.
@@ -73,7 +73,7 @@ fn hosts(cx: &Cx<'_>) -> String {
     text
 }
 
-fn add_firewall(cx: &Cx<'_>, out: &mut Resources) {
+fn add_firewall(cx: &RoleContext<'_>, out: &mut Resources) {
     out.add(Kind::Firewall(Firewall { ruleset: firewall::ruleset(cx) }));
     // Those rules are live, and kept in a file; this brings them back at boot, before the network.
     // One transaction: there is no moment without rules.
@@ -88,7 +88,7 @@ fn add_firewall(cx: &Cx<'_>, out: &mut Resources) {
     out.unit(Unit { restart_on: vec![load, service], ..unit("andamio-firewall.service") });
 }
 
-fn add_ssh(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+fn add_ssh(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     let text = render(
         "sshd.conf",
         include_str!("sshd.conf"),

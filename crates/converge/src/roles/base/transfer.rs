@@ -1,13 +1,13 @@
 //! How much the machine sends to the outside: counted by the node every minute.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, file, unit};
 use crate::render::render;
 use andamio_manifest::Unit;
 use minijinja::context;
 
-pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+pub(super) fn add(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     let service = out.file(file(
         "/etc/systemd/system/andamio-transfer.service",
         render(
@@ -28,7 +28,7 @@ pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
 
 /// The environment's own addresses. Of its network here all but the host's, behind which everybody else is:
 /// a machine that is added changes nothing.
-fn inside(cx: &Cx<'_>) -> String {
+fn inside(cx: &RoleContext<'_>) -> String {
     let topology = cx.inputs.topology;
     if topology.network.base.is_unspecified() {
         let addresses = topology.machines.iter().map(|machine| machine.address.to_string());

@@ -1,6 +1,6 @@
 //! Security updates, in the environment's maintenance window and at no other time.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::render::render;
@@ -16,7 +16,7 @@ const APART: u16 = 7;
 /// Left at the window's end for the update itself.
 const LAST: u16 = 30;
 
-pub(super) fn add(cx: &Cx<'_>, out: &mut Resources) -> Result<(), Error> {
+pub(super) fn add(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     // One command that reads the file as apt does, and fails where apt would.
     out.file(File {
         validate: strings(&["/usr/bin/apt-config", "-c", "{}", "dump"]),

@@ -1,9 +1,9 @@
 //! HAProxy without root: what the balancer and the proxy on the application's machines share.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::machine::{NOLOGIN, Resources, file, strings, unit};
 use crate::tls;
-use andamio_manifest::{File, TakenUp, Unit};
+use andamio_manifest::{File, ReloadMethod, Unit};
 
 const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
 /// Certificate and key that it shows to other machines.
@@ -22,12 +22,12 @@ ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-default-server-options ssl-min-ver TLSv1.2";
 
 /// The package, which brings the account, and what it shows of itself.
-pub(super) fn begin(cx: &Cx<'_>, out: &mut Resources) {
+pub(super) fn begin(cx: &RoleContext<'_>, out: &mut Resources) {
     out.account(GROUP, ("/var/lib/haproxy", NOLOGIN), "/var/lib/haproxy");
     out.packages(&["haproxy"]);
     if tls::has_identity(cx.inputs.topology, cx.machine) {
         // A reload would forget which database takes the writes.
-        let taken_up = TakenUp::Haproxy(ADMIN.to_owned());
+        let taken_up = ReloadMethod::Haproxy(ADMIN.to_owned());
         tls::add_identity(cx, out, (IDENTITY, GROUP), taken_up);
     }
 }

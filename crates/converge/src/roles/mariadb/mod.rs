@@ -8,7 +8,7 @@
 pub mod galera;
 pub mod replica;
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file, sensitive, store, strings, unit};
@@ -19,7 +19,7 @@ use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
-    Resource, Store, TakenUp, Unit,
+    ReloadMethod, Resource, Store, Unit,
 };
 use andamio_spec::Topology;
 use andamio_spec::model::Layout;
@@ -52,7 +52,7 @@ pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKin
     if topology.with_role(Role::Mariadb).count() > 1 { both } else { &both[..1] }
 }
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("mariadb");
     out.account("mysql", ("/nonexistent", "/bin/false"), DATA);
     out.packages(&["mariadb-server", "mariadb-backup"]);
@@ -61,7 +61,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         ..store(DATA, 0o755, "mysql", &["mysql", "ibdata1", "grastate.dat"], UNIT)
     }));
     // Without a restart, also by Galera.
-    let taken_up = TakenUp::Reload(vec![UNIT.to_owned()]);
+    let taken_up = ReloadMethod::Reload(vec![UNIT.to_owned()]);
     tls::add_identity(cx, &mut out, (MARIADB_IDENTITY, "mysql"), taken_up);
     let config = out.file(File {
         validate: strings(&["/usr/sbin/mariadbd", "--defaults-file={}", "--help", "--verbose"]),
@@ -111,7 +111,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     Ok(out.into_list())
 }
 
-fn config(cx: &Cx<'_>) -> Result<File, Error> {
+fn config(cx: &RoleContext<'_>) -> Result<File, Error> {
     let layout = cx.machine.layout;
     let peers: Vec<String> = cx
         .inputs
@@ -155,7 +155,7 @@ fn config(cx: &Cx<'_>) -> Result<File, Error> {
 
 /// The application: everything on the project's own database and nothing anywhere else; and where
 /// there are several servers, what one needs on another.
-fn accounts(cx: &Cx<'_>) -> Vec<MariadbAccount> {
+fn accounts(cx: &RoleContext<'_>) -> Vec<MariadbAccount> {
     let inputs = cx.inputs;
     // `_` stands for any letter in the database part of a grant.
     let database = inputs.spec.project.name.replace('_', "\\_");
@@ -223,7 +223,7 @@ fn live_variables() -> BTreeMap<String, String> {
     .collect()
 }
 
-fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
+fn probe(cx: &RoleContext<'_>, deadline_s: u64) -> Probe {
     let status = if cx.machine.layout == Layout::Galera {
         BTreeMap::from([("wsrep_ready".to_owned(), "ON".to_owned())])
     } else {
@@ -233,7 +233,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
     Probe { name: "mariadb".to_owned(), check, deadline_s, unit: None }
 }
 
-pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let mut probes = vec![probe(cx, 5)];
     probes.extend(replication(cx.machine.layout));
     vec![Service::new("mariadb", probes, tls::concern(cx, Role::Mariadb, MARIADB_IDENTITY))]

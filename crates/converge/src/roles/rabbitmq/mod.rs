@@ -5,7 +5,7 @@
 //! mapper knows no TLS, so no machine asks another one's. At its start a member looks in its own, under its own name,
 //! whether it runs already.
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
@@ -16,7 +16,7 @@ use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, RABBITMQ_MEMBER, Rabbitmq, RabbitmqCluster,
-    RabbitmqUser, Resource, TakenUp, Unit,
+    RabbitmqUser, ReloadMethod, Resource, Unit,
 };
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
@@ -38,7 +38,7 @@ pub(super) const SECRETS: &[(&str, SecretKind)] = &[
     (COOKIE, SecretKind::Hex32),
 ];
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
     out.account("rabbitmq", (DATA, NOLOGIN), DATA);
     // Erlang's port mapper, which has no files.
@@ -50,10 +50,10 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     let holds = format!("mnesia/{}", member(&cx.machine.name));
     out.add(Kind::Store(store(DATA, 0o755, "rabbitmq", &[&holds], SERVER)));
     let values = values(cx);
-    tls::add_identity(cx, &mut out, (RABBITMQ_IDENTITY, "rabbitmq"), TakenUp::Alone);
+    tls::add_identity(cx, &mut out, (RABBITMQ_IDENTITY, "rabbitmq"), ReloadMethod::Alone);
     if cx.inputs.topology.with_role(Role::Rabbitmq).count() > 1 {
         let names = vec![cx.machine.name.clone(), "localhost".to_owned()];
-        tls::add_identity_for(names, &mut out, (RABBITMQ_MEMBER, "rabbitmq"), TakenUp::Alone);
+        tls::add_identity_for(names, &mut out, (RABBITMQ_MEMBER, "rabbitmq"), ReloadMethod::Alone);
     }
     let mut parts = vec![
         out.file(secret_file(
@@ -105,7 +105,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
     Ok(out.into_list())
 }
 
-fn values(cx: &Cx<'_>) -> Value {
+fn values(cx: &RoleContext<'_>) -> Value {
     let members: Vec<&Machine> = cx.inputs.topology.with_role(Role::Rabbitmq).collect();
     let clustered = members.len() > 1;
     let [a, b, c, d] = cx.machine.address.octets();
@@ -227,7 +227,7 @@ pub fn member(machine: &str) -> String {
     format!("rabbit@{machine}")
 }
 
-fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
+fn probe(cx: &RoleContext<'_>, deadline_s: u64) -> Probe {
     Probe {
         name: "rabbitmq".to_owned(),
         check: Check::Rabbitmq {
@@ -240,7 +240,7 @@ fn probe(cx: &Cx<'_>, deadline_s: u64) -> Probe {
     }
 }
 
-pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     vec![Service::new(
         "rabbitmq",
         vec![probe(cx, 5)],

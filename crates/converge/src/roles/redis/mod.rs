@@ -7,7 +7,7 @@ mod layout;
 
 pub use layout::{RedisNode, redis_nodes};
 
-use crate::cx::Cx;
+use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
@@ -17,8 +17,8 @@ use crate::roles::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, Resource,
-    TakenUp, Unit,
+    AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, ReloadMethod,
+    Resource, Unit,
 };
 use andamio_spec::topology::Role;
 use minijinja::context;
@@ -31,7 +31,7 @@ const ACCOUNT: &str = "app";
 pub(super) const SECRETS: &[(&str, SecretKind)] =
     &[(PASSWORD, SecretKind::Password), (APP_PASSWORD, SecretKind::Password)];
 
-pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
+pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("redis");
     out.account("redis", ("/var/lib/redis", NOLOGIN), "/var/lib/redis");
     out.packages(&["redis-server", "redis-tools"]);
@@ -49,7 +49,7 @@ pub(super) fn resources(cx: &Cx<'_>) -> Result<Vec<Resource>, Error> {
         .filter(|node| node.machine == cx.machine.name)
         .collect();
     let units = nodes.iter().map(|node| server(node.port)).collect();
-    tls::add_identity(cx, &mut out, (REDIS_IDENTITY, "redis"), TakenUp::Reload(units));
+    tls::add_identity(cx, &mut out, (REDIS_IDENTITY, "redis"), ReloadMethod::Reload(units));
     let maxmemory = maxmemory_bytes(cx, nodes.len());
     let alone = redis_nodes(cx.inputs.topology).len() == 1;
     for node in &nodes {
@@ -111,7 +111,7 @@ pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
     })
 }
 
-fn config(cx: &Cx<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error> {
+fn config(cx: &RoleContext<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error> {
     render(
         "redis.conf",
         include_str!("redis.conf"),
@@ -131,7 +131,7 @@ fn config(cx: &Cx<'_>, node: &RedisNode, maxmemory: u64) -> Result<String, Error
 
 /// 60 % of the machine for data: the rest is for the copy that a rewrite of the log makes, for
 /// clients' buffers and for the system. Shared by the machine's instances.
-fn maxmemory_bytes(cx: &Cx<'_>, instances: usize) -> u64 {
+fn maxmemory_bytes(cx: &RoleContext<'_>, instances: usize) -> u64 {
     let instances = u64::try_from(instances).unwrap_or(1).max(1);
     cx.memory_mib(60) / instances * (1 << 20)
 }
@@ -146,7 +146,7 @@ fn live_config(maxmemory: u64) -> BTreeMap<String, String> {
     ])
 }
 
-fn probe(cx: &Cx<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
+fn probe(cx: &RoleContext<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
     Probe {
         name: format!("redis-{}", node.port),
         check: Check::Redis {
@@ -158,7 +158,7 @@ fn probe(cx: &Cx<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
     }
 }
 
-pub(super) fn health(cx: &Cx<'_>) -> Vec<Service> {
+pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let nodes = redis_nodes(cx.inputs.topology);
     let probes = nodes.iter().filter(|node| node.machine == cx.machine.name);
     let probes = probes.map(|node| probe(cx, node, 5)).collect();

@@ -190,8 +190,8 @@ fn what_is_left_out_is_not_counted_and_too_much_is_named() {
     let folder = tree(&[("Containerfile", "FROM scratch\n"), ("data/big", ""), ("small", "")]);
     fs::File::create(folder.path().join("data/big")).unwrap().set_len(LIMIT + 1).unwrap();
     let failure = Context::read(folder.path(), folder.path(), &[]).err().unwrap();
-    assert_eq!(failure.fault.code, "context-size");
-    assert!(failure.fault.message.contains("data 512 MiB"), "{}", failure.fault.message);
+    assert_eq!(failure.error.code, "context-size");
+    assert!(failure.error.message.contains("data 512 MiB"), "{}", failure.error.message);
     fs::write(folder.path().join(".dockerignore"), "data/*").unwrap();
     assert_eq!(names(&read(&folder)), [".dockerignore", "Containerfile", "data", "small"]);
 }
@@ -223,5 +223,5 @@ fn a_containerfile_may_be_a_link() {
     assert_eq!(fs::read_to_string(there.path().join("Containerfile")).unwrap(), "FROM scratch\n");
     fs::remove_file(folder.path().join("docker/C")).unwrap();
     let failure = Context::read(folder.path(), folder.path(), &[]).err().unwrap();
-    assert!(failure.fault.message.contains("link to nothing"), "{}", failure.fault.message);
+    assert!(failure.error.message.contains("link to nothing"), "{}", failure.error.message);
 }

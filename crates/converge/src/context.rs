@@ -6,13 +6,13 @@ use andamio_spec::Place;
 use andamio_spec::topology::Machine;
 
 #[derive(Clone, Copy)]
-pub(crate) struct Cx<'a> {
+pub(crate) struct RoleContext<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
     pub(crate) machine: &'a Machine,
     pub(crate) phase: Phase,
 }
 
-impl Cx<'_> {
+impl RoleContext<'_> {
     /// The operator reaches machines of this host only over its own side of the bridge; elsewhere
     /// nobody knows from where an operator comes.
     pub(crate) fn is_local(&self) -> bool {

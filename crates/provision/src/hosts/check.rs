@@ -1,13 +1,13 @@
 //! What a server must be before anything is put on it.
 
-/// Asks a server about itself, as root; [`judge`] reads the answer. For a shell that is only just one: what is
+/// Asks a server about itself, as root; [`problems`] reads the answer. For a shell that is only just one: what is
 /// wrong may be that it is another system.
 pub const FACTS: &str = "echo uid $(id -u); echo machine $(uname -m); \
     (. /etc/os-release; echo system $ID $VERSION_ID; echo called $PRETTY_NAME) 2>/dev/null; \
     test -d /run/systemd/system && echo systemd; test -w /var/lib && test -w /usr && echo writable; \
     echo clock $(date +%s); echo free $(df -Pk /var/lib 2>/dev/null | tail -n 1)";
 
-/// For whom, and when, a server is judged.
+/// For whom, and when, a server is checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     pub user: &'a str,
@@ -26,7 +26,7 @@ const CLOCK_S: i64 = 3600;
 /// What stops Andamio on a server that answered [`FACTS`]; empty when nothing does. `complaint` is
 /// what it wrote to standard error.
 #[must_use]
-pub fn judge(look: &Look<'_>, answer: &str, complaint: &str) -> Vec<String> {
+pub fn problems(look: &Look<'_>, answer: &str, complaint: &str) -> Vec<String> {
     let fact = |name: &str| {
         answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::trim)
     };
@@ -126,7 +126,7 @@ mod tests {
                         systemd\nwritable\nclock 1800000100\nfree /dev/vda1 20000000 1000000 19000000 5% /\n";
 
     fn said(user: &str, answer: &str, complaint: &str) -> Vec<String> {
-        judge(&Look { user, now: NOW, is_new: true }, answer, complaint)
+        problems(&Look { user, now: NOW, is_new: true }, answer, complaint)
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             ]
         );
         let known = Look { user: "root", now: NOW, is_new: false };
-        assert_eq!(judge(&known, &GOOD.replace("19000000", "0"), ""), Vec::<String>::new());
+        assert_eq!(problems(&known, &GOOD.replace("19000000", "0"), ""), Vec::<String>::new());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What a person should know before saying yes.
 
-use super::{Input, Work, disk};
+use super::{Input, PlannedChanges, disk};
 use andamio_engine::Change;
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use std::collections::BTreeSet;
 
-pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<String> {
+pub(super) fn of(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -> Vec<String> {
     let mut notes = Vec::new();
     if input.live && changes.iter().any(moves_application) {
         notes.push(
@@ -35,7 +35,7 @@ pub(super) fn of(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Stri
     if !work.create.is_empty() {
         notes.extend(disk::overcommitted(input));
         for budget in
-            input.topology.budgets.iter().filter(|b| b.machines == 2 && b.may_be_away == 0)
+            input.topology.budgets.iter().filter(|b| b.machines == 2 && b.max_unavailable == 0)
         {
             notes.push(format!("{}: {}", budget.group, budget.reason));
         }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 /// A machine, and the unit on it that is its service; the ops machine has none.
 #[derive(Debug, Clone)]
-pub(super) struct Victim {
+pub(super) struct TargetMachine {
     pub(super) found: Found,
     pub(super) unit: Option<String>,
 }
@@ -18,7 +18,10 @@ pub(super) struct Victim {
 ///
 /// # Errors
 /// When none of the group runs.
-pub(super) async fn victim(instance: &Shared, target: Target) -> Result<Victim, Failure> {
+pub(super) async fn target_machine(
+    instance: &Shared,
+    target: Target,
+) -> Result<TargetMachine, Failure> {
     let role = target.role();
     let names: Vec<&str> = instance.topology.with_role(role).map(|m| m.name.as_str()).collect();
     let mut machines = Vec::new();
@@ -51,7 +54,7 @@ pub(super) async fn victim(instance: &Shared, target: Target) -> Result<Victim, 
             "run `andamio up`",
         )
     })?;
-    Ok(Victim { found, unit: unit(instance, target) })
+    Ok(TargetMachine { found, unit: unit(instance, target) })
 }
 
 async fn count(instance: &Shared, found: &Found, ask: &str) -> u64 {

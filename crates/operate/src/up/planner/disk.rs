@@ -32,7 +32,7 @@ pub(super) fn shrinking(input: &Input<'_>) -> Vec<Refused> {
 /// is not said: it changes, and a plan that was reviewed would not be the same any more.
 pub(super) fn overcommitted(input: &Input<'_>) -> Option<String> {
     let disks: u64 = input.topology.machines.iter().map(|m| m.disk_bytes).sum();
-    (disks > input.observed.ground.free_bytes).then(|| {
+    (disks > input.observed.shared.free_bytes).then(|| {
         format!(
             "disks may fill up to {} together, more than this host has free: a full host stops them all",
             format_bytes(disks)

@@ -1,8 +1,8 @@
 //! Plans of a cluster whose members serve, are down, or are away.
 
 use super::*;
-use crate::node::Said;
-use andamio_provision::{Found, Ground, Inventory};
+use crate::node::NodeReport;
+use andamio_provision::{Found, Inventory, SharedResources};
 use andamio_spec::Spec;
 
 const PROJECT: &str = include_str!("../../../../../andamio.toml");
@@ -54,17 +54,17 @@ impl World {
         let machines = topology.machines.iter().map(found).collect();
         let mut observed = Observed {
             inventory: Inventory { machines, surplus: Vec::new() },
-            ground: Ground { image: true, network: Vec::new(), free_bytes: u64::MAX },
+            shared: SharedResources { image: true, network: Vec::new(), free_bytes: u64::MAX },
             ..Observed::default()
         };
         for machine in &topology.machines {
-            observed.checks.insert(machine.name.clone(), Checked::Answered(Said::default()));
+            observed.checks.insert(machine.name.clone(), Checked::Answered(NodeReport::default()));
         }
         Self { spec, topology, observed }
     }
 
     fn says(&mut self, machine: &str, events: Vec<Event>) {
-        let said = Said { events, ..Said::default() };
+        let said = NodeReport { events, ..NodeReport::default() };
         self.observed.checks.insert(machine.to_owned(), Checked::Answered(said));
     }
 
@@ -74,23 +74,23 @@ impl World {
         self.observed.checks.remove(machine);
     }
 
-    fn judge(&self, limit: &[&str]) -> Judged {
-        self.judge_with(limit, &BTreeMap::new())
+    fn plan(&self, limit: &[&str]) -> Plan {
+        self.plan_with(limit, &BTreeMap::new())
     }
 
-    fn judge_with(&self, limit: &[&str], accept: &BTreeMap<String, String>) -> Judged {
-        self.judge_release(limit, accept, false)
+    fn plan_with(&self, limit: &[&str], accept: &BTreeMap<String, String>) -> Plan {
+        self.plan_release(limit, accept, false)
     }
 
-    fn judge_release(
+    fn plan_release(
         &self,
         limit: &[&str],
         accept: &BTreeMap<String, String>,
         release_changes: bool,
-    ) -> Judged {
+    ) -> Plan {
         let environments = &self.spec.environments;
         let limit: Vec<String> = limit.iter().map(|&name| name.to_owned()).collect();
-        judge(&Input {
+        plan(&Input {
             topology: &self.topology,
             environment: environments.iter().find(|e| e.name == self.topology.env).unwrap(),
             observed: &self.observed,
@@ -114,7 +114,7 @@ fn a_port_that_the_balancers_lose_is_asked_for() {
             "balancer-1",
             vec![event("file:/etc/haproxy/haproxy.cfg", Outcome::Changed, diff)],
         );
-        world.judge(&[]).report
+        world.plan(&[]).report
     };
     let moved = "-    server app-1 198.18.7.10:8080\n+    server app-1 198.18.7.10:8443 ssl verify required";
     assert!(plan(moved).changes[0].disrupts);
@@ -129,8 +129,8 @@ fn a_port_that_the_balancers_lose_is_asked_for() {
 
 #[test]
 fn nothing_to_do_is_nothing() {
-    let judged = World::new("prod").judge(&[]);
-    assert!(judged.report.empty && judged.work.clusters.is_empty());
+    let planned = World::new("prod").plan(&[]);
+    assert!(planned.report.empty && planned.work.clusters.is_empty());
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn members_that_serve_are_taken_one_by_one() {
     for name in ["mariadb-1", "mariadb-2", "mariadb-3"] {
         world.says(name, restart());
     }
-    let work = world.judge(&[]).work;
+    let work = world.plan(&[]).work;
     assert!(work.converge.iter().all(|name| work.rolling.contains(name)));
     let down = vec![
         event("unit:mariadb.service", Outcome::Changed, "- failed (failed)\n+ active"),
@@ -151,7 +151,7 @@ fn members_that_serve_are_taken_one_by_one() {
         event("file:/a", Outcome::Changed, "+ b"),
     ];
     world.says("mariadb-3", never);
-    let work = world.judge(&[]).work;
+    let work = world.plan(&[]).work;
     assert!(work.rolling.contains(&"mariadb-1".to_owned()));
     assert!(!work.rolling.iter().any(|n| n == "mariadb-2" || n == "mariadb-3"));
     assert_eq!(work.converge, ["mariadb-1", "mariadb-2", "mariadb-3"]);
@@ -162,11 +162,11 @@ fn the_majority_is_not_taken_away() {
     let mut world = World::new("prod");
     world.is_away("mariadb-3");
     world.says("mariadb-1", restart());
-    let judged = world.judge(&["mariadb-1"]);
-    assert_eq!(judged.report.refusals[0].code, "members");
-    assert!(judged.report.refusals[0].message.contains("mariadb-3 of mariadb is away"));
+    let planned = world.plan(&["mariadb-1"]);
+    assert_eq!(planned.report.refusals[0].code, "members");
+    assert!(planned.report.refusals[0].message.contains("mariadb-3 of mariadb is away"));
     // Brought back in the same plan, and before the other is touched.
-    assert!(world.judge(&[]).report.refusals.is_empty());
+    assert!(world.plan(&[]).report.refusals.is_empty());
 }
 
 #[test]
@@ -175,14 +175,14 @@ fn a_disk_grows_and_does_not_shrink() {
     let machine = world.topology.machine("redis-1").unwrap().clone();
     let index = world.topology.machines.iter().position(|m| m.name == machine.name).unwrap();
     world.observed.inventory.machines[index].disk_bytes = machine.disk_bytes + 1;
-    let judged = world.judge(&[]);
-    assert_eq!(judged.report.refusals[0].code, "disk-shrinks");
-    assert_eq!(judged.report.refusals[0].rule, "environments.dev.redis.disk");
-    assert!(world.judge(&["app-1"]).report.refusals.is_empty());
+    let planned = world.plan(&[]);
+    assert_eq!(planned.report.refusals[0].code, "disk-shrinks");
+    assert_eq!(planned.report.refusals[0].rule, "environments.dev.redis.disk");
+    assert!(world.plan(&["app-1"]).report.refusals.is_empty());
     // One without a disk of its own, or with a smaller one, is nothing to refuse.
     for has in [0, machine.disk_bytes - 1, machine.disk_bytes] {
         world.observed.inventory.machines[index].disk_bytes = has;
-        assert!(world.judge(&[]).report.refusals.is_empty());
+        assert!(world.plan(&[]).report.refusals.is_empty());
     }
 }
 
@@ -190,12 +190,12 @@ fn a_disk_grows_and_does_not_shrink() {
 fn a_cluster_can_be_wrong_while_its_machines_are_not() {
     let mut world = World::new("prod");
     let events = vec![event("redis:cluster", Outcome::Changed, "+ a copy was planned as a master")];
-    let said = Said { events, ..Said::default() };
+    let said = NodeReport { events, ..NodeReport::default() };
     world.observed.clusters.push((Group::Redis, "redis-1".to_owned(), said));
-    let judged = world.judge(&[]);
-    assert!(!judged.report.empty && judged.work.clusters.contains(&Group::Redis));
-    assert!(judged.work.converge.is_empty());
-    assert!(world.judge(&["app-1"]).report.empty);
+    let planned = world.plan(&[]);
+    assert!(!planned.report.empty && planned.work.clusters.contains(&Group::Redis));
+    assert!(planned.work.converge.is_empty());
+    assert!(world.plan(&["app-1"]).report.empty);
 }
 
 #[test]
@@ -205,14 +205,14 @@ fn money_is_a_refusal_that_can_be_overridden_and_a_limit_is_not() {
         environment.budget = Some(500);
         environment.limits.machines = Some(14);
     }
-    let codes = |judged: &Judged| -> Vec<String> {
-        judged.report.refusals.iter().map(|refusal| refusal.code.clone()).collect()
+    let codes = |planned: &Plan| -> Vec<String> {
+        planned.report.refusals.iter().map(|refusal| refusal.code.clone()).collect()
     };
-    let refused = world.judge(&[]);
+    let refused = world.plan(&[]);
     assert_eq!(codes(&refused), ["quota", "budget"]);
     assert_eq!(refused.report.refusals[0].rule, "environments.prod.limits.machines");
     let only_money = BTreeMap::from([("budget".to_owned(), "agreed with Marta".to_owned())]);
-    let accepted = world.judge_with(&[], &only_money);
+    let accepted = world.plan_with(&[], &only_money);
     assert_eq!(codes(&accepted), ["quota"]);
     assert_eq!(accepted.accepted[0].reason, "agreed with Marta");
     assert!(accepted.report.notes.iter().any(|note| note.contains("agreed with Marta")));
@@ -222,49 +222,49 @@ fn money_is_a_refusal_that_can_be_overridden_and_a_limit_is_not() {
 
 #[test]
 fn a_release_that_all_machines_run_is_noted_and_no_other() {
-    let judge = |world: &World, limit: &[&str], changes: bool| {
-        world.judge_release(limit, &BTreeMap::new(), changes)
+    let plan = |world: &World, limit: &[&str], changes: bool| {
+        world.plan_release(limit, &BTreeMap::new(), changes)
     };
     let mut world = World::new("prod");
-    assert!(!judge(&world, &[], false).work.note, "it is noted already");
-    let late = judge(&world, &[], true);
+    assert!(!plan(&world, &[], false).work.note, "it is noted already");
+    let late = plan(&world, &[], true);
     assert!(late.work.note && late.report.empty && !late.work.release, "{:?}", late.work);
     assert!(late.report.notes.iter().any(|note| note.contains("already")), "{:?}", late.report);
     let quadlet = "file:/etc/containers/systemd/ficharfirm-web.container";
     world.says("app-2", vec![event(quadlet, Outcome::Changed, "+ x")]);
-    assert!(judge(&world, &[], true).work.note, "app-2 is brought there");
-    assert!(!judge(&world, &["app-1"], true).work.note, "app-2 stays with another");
+    assert!(plan(&world, &[], true).work.note, "app-2 is brought there");
+    assert!(!plan(&world, &["app-1"], true).work.note, "app-2 stays with another");
     world.says("app-2", vec![event("file:/etc/hosts", Outcome::Changed, "+ x")]);
-    assert!(judge(&world, &["app-1"], true).work.note, "it differs in something else");
+    assert!(plan(&world, &["app-1"], true).work.note, "it differs in something else");
     world.is_away("app-3");
-    assert!(!judge(&world, &["app-1"], true).work.note, "nobody knows what app-3 runs");
+    assert!(!plan(&world, &["app-1"], true).work.note, "nobody knows what app-3 runs");
 }
 
 #[test]
 fn a_disk_that_became_read_only_is_a_restart() {
     let mut world = World::new("dev");
     world.observed.inventory.machines[0].read_only = true;
-    let judged = world.judge(&[]);
-    let machine = &judged.report.machines[0];
+    let planned = world.plan(&[]);
+    let machine = &planned.report.machines[0];
     assert_eq!(machine.action, MachineAction::Start);
     assert!(machine.note.contains("read-only"), "{}", machine.note);
     let only = std::slice::from_ref(&machine.name);
-    assert_eq!((&judged.work.restart[..], &judged.work.converge[..]), (only, only));
+    assert_eq!((&planned.work.restart[..], &planned.work.converge[..]), (only, only));
 }
 
 #[test]
 fn the_hosts_side_is_part_of_the_plan_where_machines_stand() {
     let mut world = World::new("dev");
-    world.observed.ground.network = vec!["the table is gone".to_owned()];
-    let judged = world.judge(&[]);
-    assert!(judged.work.network && !judged.report.empty && judged.report.question().is_none());
-    assert_eq!(judged.report.changes[0].diff, "- the table is gone");
+    world.observed.shared.network = vec!["the table is gone".to_owned()];
+    let planned = world.plan(&[]);
+    assert!(planned.work.network && !planned.report.empty && planned.report.question().is_none());
+    assert_eq!(planned.report.changes[0].diff, "- the table is gone");
     let silent = Checked::Silent { why: "no answer".to_owned(), hangs: true };
     world.observed.checks.insert("app-1".to_owned(), silent);
     // It may well be the network: nobody is restarted for that.
-    assert!(world.judge(&[]).work.restart.is_empty());
+    assert!(world.plan(&[]).work.restart.is_empty());
     for machine in &mut world.observed.inventory.machines {
         machine.state = MachineState::Missing;
     }
-    assert!(world.judge(&[]).report.changes.iter().all(|c| c.machine != "host"));
+    assert!(world.plan(&[]).report.changes.iter().all(|c| c.machine != "host"));
 }

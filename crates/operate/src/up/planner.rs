@@ -35,7 +35,7 @@ pub(super) struct Input<'a> {
 
 /// What has to be done, machine by machine.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct PlannedChanges {
     pub(super) image: bool,
     pub(super) network: bool,
     pub(super) create: Vec<String>,
@@ -55,9 +55,9 @@ pub(super) struct Work {
     pub(super) note: bool,
 }
 
-pub(super) struct Judged {
+pub(super) struct Plan {
     pub(super) report: PlanReport,
-    pub(super) work: Work,
+    pub(super) work: PlannedChanges,
     pub(super) accepted: Vec<Accepted>,
 }
 
@@ -65,8 +65,8 @@ const REPAIR: &str = "repair";
 /// What a change is of that is not a machine's.
 const HOST: &str = "host";
 
-pub(super) fn judge(input: &Input<'_>) -> Judged {
-    let mut work = Work::default();
+pub(super) fn plan(input: &Input<'_>) -> Plan {
+    let mut work = PlannedChanges::default();
     let mut machines = Vec::new();
     let mut changes = Vec::new();
     let wanted = |name: &str| input.limit.is_empty() || input.limit.iter().any(|l| l == name);
@@ -84,9 +84,9 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
     }
     let new_machines =
         !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
-    work.image = !work.create.is_empty() && !input.observed.ground.image;
-    work.network = !input.observed.ground.network.is_empty() || new_machines;
-    changes.extend(ground(input));
+    work.image = !work.create.is_empty() && !input.observed.shared.image;
+    work.network = !input.observed.shared.network.is_empty() || new_machines;
+    changes.extend(network_change(input));
     let has_role = |name: &String, role: Role| {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
@@ -139,13 +139,13 @@ pub(super) fn judge(input: &Input<'_>) -> Judged {
         refusals,
         notes,
     );
-    Judged { report, work, accepted }
+    Plan { report, work, accepted }
 }
 
 fn one(
     input: &Input<'_>,
     machine: &Machine,
-    work: &mut Work,
+    work: &mut PlannedChanges,
     changes: &mut Vec<Change>,
 ) -> MachineChange {
     let name = machine.name.clone();
@@ -206,7 +206,7 @@ fn one(
                 MachineAction::Start
             }
             Some(Checked::Silent { hangs: true, .. })
-                if !input.observed.ground.network.is_empty() =>
+                if !input.observed.shared.network.is_empty() =>
             {
                 "it is reached when its network on this host is mended".clone_into(&mut note);
                 work.converge.push(name.clone());
@@ -238,7 +238,7 @@ fn one(
 }
 
 /// What runs is what is live, also where an earlier run brought it and did not see it come up.
-fn runs_everywhere(input: &Input<'_>, work: &Work) -> bool {
+fn runs_everywhere(input: &Input<'_>, work: &PlannedChanges) -> bool {
     let differs = |event: &Event| match event {
         Event::Resource { resource, outcome, .. } => {
             matches!(outcome, Outcome::Changed | Outcome::Failed)
@@ -256,8 +256,8 @@ fn runs_everywhere(input: &Input<'_>, work: &Work) -> bool {
 }
 
 /// The host's side of the network, where machines stand that need it.
-fn ground(input: &Input<'_>) -> Option<Change> {
-    let differs = &input.observed.ground.network;
+fn network_change(input: &Input<'_>) -> Option<Change> {
+    let differs = &input.observed.shared.network;
     let stands = input.observed.inventory.machines.iter().any(|m| m.state != MachineState::Missing);
     (stands && !differs.is_empty()).then(|| Change {
         machine: HOST.to_owned(),
@@ -331,7 +331,7 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
 }
 
 /// What is not right with a cluster although each of its machines may be.
-fn clusters(input: &Input<'_>, work: &mut Work, changes: &mut Vec<Change>) {
+fn clusters(input: &Input<'_>, work: &mut PlannedChanges, changes: &mut Vec<Change>) {
     let group = |name: &String| input.topology.machine(name).map(|m| m.group);
     work.clusters.extend(work.converge.iter().filter_map(group));
     for (group, machine, said) in &input.observed.clusters {
@@ -346,9 +346,10 @@ fn clusters(input: &Input<'_>, work: &mut Work, changes: &mut Vec<Change>) {
 }
 
 /// A member that serves must not be restarted while as many are away as may be, and stay away.
-fn beyond_budget(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Refused> {
+fn beyond_budget(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -> Vec<Refused> {
     let mut refusals = Vec::new();
-    for budget in input.topology.budgets.iter().filter(|b| b.may_be_away > 0 && b.machines > 1) {
+    for budget in input.topology.budgets.iter().filter(|b| b.max_unavailable > 0 && b.machines > 1)
+    {
         let names: Vec<&str> =
             input.topology.group(budget.group).map(|m| m.name.as_str()).collect();
         let serves =
@@ -364,7 +365,7 @@ fn beyond_budget(input: &Input<'_>, work: &Work, changes: &[Change]) -> Vec<Refu
             planned && (changes.iter().any(of_unit) || work.restart.iter().any(|r| r == *name))
         };
         let next: Vec<&str> = names.iter().filter(restarts).copied().collect();
-        if u32::try_from(stay_away.len()).unwrap_or(u32::MAX) >= budget.may_be_away
+        if u32::try_from(stay_away.len()).unwrap_or(u32::MAX) >= budget.max_unavailable
             && !next.is_empty()
         {
             refusals.push(Refused {
