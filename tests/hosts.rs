@@ -3,7 +3,7 @@
 //! Proves the place `hosts` (the same convergence, no provisioning).
 
 use crate::purge;
-use crate::rack::Rack;
+use crate::rack::{Rack, SMALL};
 use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "hosts", need: Need::Machines, run: all };
@@ -16,7 +16,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         ("app", 1, ""),
         ("balancer", 1, ""),
     ];
-    let rack = steps.must("five bare servers are there", || Rack::start(&groups))?;
+    let rack = steps.must("five bare servers are there", || Rack::start(SMALL, &groups))?;
     steps.step("an unknown host key is shown and not accepted, also with -y: 6", || unknown(&rack));
     rack.declare("root", |_| true);
     steps.must("plan creates nothing and changes much, and has changed nothing itself", || {

@@ -1,20 +1,48 @@
-//! A project on bare servers, with the smallest application there is.
+//! A project on bare servers.
 
 use crate::purge::Broken;
 use andamio_remote::KeyPair;
 use andamio_testkit::sandbox::DEADLINE;
 use andamio_testkit::{Ended, Sandbox, Server, Servers, command, run};
+use serde_json::Value;
 use std::fs;
 
 /// Nobody else has this domain (RFC 2606).
 const DOMAIN: &str = "rack.example";
-const PROJECT: &str = "[project]\nname = \"rack\"\n\
-    [app]\nsource = \"app\"\nready = \"/v4/regions\"\ndomain = \"rack.example\"\n\
-    [app.processes]\n\
-    web = { command = [\"/program\", \"--listen\", \"0.0.0.0:8080\", \"--state\", \"/tmp\"], port = 8080 }\n";
+
+/// What runs on the servers. Its program is `/program` in an image without anything else.
+pub(crate) struct App {
+    program: &'static str,
+    /// Lines of `[app]`, and its processes.
+    toml: &'static str,
+    /// A path that it answers with 200.
+    ready: &'static str,
+    /// A one-off, and what it prints.
+    run: (&'static [&'static str], &'static str),
+}
+
+/// The smallest there is: it uses none of the services.
+pub(crate) const SMALL: App = App {
+    program: "linode-emulator",
+    toml: "[app.processes]\n\
+           web = { command = [\"/program\", \"--listen\", \"0.0.0.0:8080\", \"--state\", \"/tmp\"], port = 8080 }\n",
+    ready: "/v4/regions",
+    run: (&["/program", "--version"], "linode-emulator"),
+};
+
+/// One that uses all of them, and that drills can load.
+pub(crate) const FICHARFIRM: App = App {
+    program: "ficharfirm",
+    toml: "migrate = [\"/program\", \"migrate\"]\nsecrets = [\"SESSION_KEY\"]\n\
+           [app.processes]\nweb = { command = [\"/program\", \"web\"], port = 8080 }\n\
+           worker = { command = [\"/program\", \"worker\"], queue = \"sign\" }\n",
+    ready: "/readyz",
+    run: (&["/program", "migrate", "status"], ""),
+};
 
 pub(crate) struct Rack {
     pub(crate) sandbox: Sandbox,
+    app: App,
     servers: Servers,
     /// Of each server.
     groups: Vec<&'static str>,
@@ -23,7 +51,7 @@ pub(crate) struct Rack {
 
 impl Rack {
     /// Bare servers for that many machines of each group; what is said of a group goes into its table.
-    pub(crate) fn start(groups: &[(&'static str, usize, &str)]) -> Self {
+    pub(crate) fn start(app: App, groups: &[(&'static str, usize, &str)]) -> Self {
         let each = groups.iter().flat_map(|(group, count, _)| std::iter::repeat_n(*group, *count));
         let all: Vec<&'static str> = each.collect();
         let servers = Servers::start(u32::try_from(all.len()).unwrap());
@@ -33,13 +61,17 @@ impl Rack {
                 format!("{group} = {{ machines = {count}, size = \"1x1\"{more} }}\n")
             })
             .collect();
-        let toml = format!("{PROJECT}[environments.shop]\non = \"rack\"\ntls = \"test\"\n{tables}");
+        let toml = format!(
+            "[project]\nname = \"rack\"\n[app]\nsource = \"app\"\ndomain = \"{DOMAIN}\"\nready = \"{}\"\n{}\
+             [environments.shop]\non = \"rack\"\ntls = \"test\"\n{tables}",
+            app.ready, app.toml
+        );
         let sandbox = Sandbox::new("");
-        let app = sandbox.folder.join("app");
-        fs::create_dir(&app).unwrap();
-        fs::copy(run::built("linode-emulator"), app.join("program")).unwrap();
-        fs::write(app.join("Containerfile"), "FROM scratch\nCOPY program /program\n").unwrap();
-        Self { sandbox, servers, groups: all, toml }
+        let source = sandbox.folder.join("app");
+        fs::create_dir(&source).unwrap();
+        fs::copy(run::built(app.program), source.join("program")).unwrap();
+        fs::write(source.join("Containerfile"), "FROM scratch\nCOPY program /program\n").unwrap();
+        Self { sandbox, app, servers, groups: all, toml }
     }
 
     /// Writes the place; a server of a group that is not `known` has no key in it, or somebody else's.
@@ -92,8 +124,8 @@ impl Rack {
         assert_eq!(status["machines"].as_array().unwrap().len(), machines, "{status}");
         for (server, _) in self.of("balancer") {
             let line = format!(
-                "curl -sS --max-time 10 --resolve {DOMAIN}:443:{0} -o /dev/null -w '%{{http_code}}' -k https://{DOMAIN}/v4/regions",
-                server.address
+                "curl -sS --max-time 10 --resolve {DOMAIN}:443:{0} -o /dev/null -w '%{{http_code}}' -k https://{DOMAIN}{1}",
+                server.address, self.app.ready
             );
             let mut curl = std::process::Command::new("sh");
             curl.args(["-c", &line]);
@@ -106,10 +138,26 @@ impl Rack {
         let one = self.without_key(&["db", "shop", "--", "SELECT 40 + 2"]).expect(0).stdout;
         assert!(one.contains("42"), "{one}");
         assert!(self.on("app-1", "hostname").starts_with("server-"));
-        let words = ["run", "shop", "--", "/program", "--version"];
-        assert!(self.without_key(&words).expect(0).stdout.contains("linode-emulator"));
+        let (command, says) = self.app.run;
+        let words = [&["run", "shop", "--"], command].concat();
+        let ended = self.without_key(&words).expect(0);
+        assert!(ended.stdout.contains(says), "{ended}");
         let lines = self.without_key(&["logs", "shop", "-n", "5", "--all"]).expect(0).stdout;
         assert_eq!(lines.lines().count(), 5, "{lines}");
+    }
+
+    /// The `drill` object of one drill, whatever it came to.
+    pub(crate) fn drill(&self, target: &str, fault: &str) -> Value {
+        let words = ["drill", "shop", target, fault, "--rate", "50", "-y", "--json"];
+        let ended = self.without_key(&words);
+        let found = ended.lines().into_iter().find(|line| line["type"] == "drill");
+        found.unwrap_or_else(|| panic!("{ended}"))
+    }
+
+    /// How many of everything ficharfirm has, all of it unbroken.
+    pub(crate) fn records(&self) -> Value {
+        let ended = self.without_key(&["run", "shop", "--", "/program", "verify", "--json"]);
+        serde_json::from_str(&ended.expect(0).stdout).unwrap()
     }
 
     fn of(&self, wanted: &'static str) -> impl Iterator<Item = (&Server, &&'static str)> {

@@ -1,7 +1,7 @@
 //! Fifteen bare servers become production: all roles, Galera and the other clusters. Proves E3 on servers that exist.
 
 use crate::purge;
-use crate::rack::Rack;
+use crate::rack::{FICHARFIRM, Rack};
 use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ const GROUPS: [(&str, usize, &str); 6] = [
 ];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    let rack = steps.must("fifteen bare servers are there", || Rack::start(&GROUPS))?;
+    let rack = steps.must("fifteen bare servers are there", || Rack::start(FICHARFIRM, &GROUPS))?;
     rack.declare("root", |_| true);
     let begin = Instant::now();
     let mut events = Vec::new();
@@ -35,6 +35,22 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.must("the plan is empty, with the instance's own key alone", || rack.is_empty())?;
     steps.step("healthy, with a release, served over TLS by both balancers", || rack.serves(15));
     steps.step("db, exec, run and logs", || rack.is_usable());
+    let mut drills = serde_json::Map::new();
+    steps.step("drills of services: no acknowledged record is lost, and all is put back", || {
+        for target in ["app", "database", "cache", "queue"] {
+            for fault in ["stop", "process-kill"] {
+                let drill = rack.drill(target, fault);
+                assert_eq!(drill["lost"], 0, "{drill}");
+                let seen = ["longest_gap_ms", "failures", "requests", "passed"];
+                let seen = seen.map(|key| (key.to_owned(), drill[key].clone()));
+                drills.insert(format!("{target} {fault}"), seen.into_iter().collect());
+            }
+        }
+        rack.is_empty();
+    });
+    steps.figure("drills", drills);
+    let before = rack.records();
+    assert!(before["records"].as_u64() > Some(0), "{before}");
     let mut purged = serde_json::Map::new();
     steps.step("every package and part of one member of each cluster, one after the other", || {
         let groups = ["mariadb", "redis", "rabbitmq", "balancer", "app", "ops"];
@@ -42,6 +58,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert!(failures.is_empty(), "{failures:#?}");
     });
     steps.figure("purged_up_s", purged);
-    steps.step("served as before", || rack.serves(15));
+    steps.step("served as before, and no record is lost", || {
+        rack.serves(15);
+        assert_eq!(rack.records(), before);
+    });
     Ok(())
 }

@@ -236,7 +236,8 @@ pub(crate) enum Verb {
                             andamio drill prod --all\n\n\
                             The machine whose loss is felt most is broken: who takes the writes, who has the floating address. The\n\
                             load is the application's own: `seed` and `load` of its program, from the ops machine. It adds records\n\
-                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy."
+                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy.\n\
+                            Of servers that exist only services are broken: stop and process-kill."
     )]
     Drill {
         env: String,

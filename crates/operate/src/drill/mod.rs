@@ -195,13 +195,14 @@ pub fn check_supported(
 ) -> Result<(), Failure> {
     let refuse =
         |message: String, help: &str| Err(Failure::new(Kind::Refused, "drill", message, help));
-    if instance.local().is_err() {
+    let service = matches!(fault, FaultKind::Stop | FaultKind::ProcessKill);
+    if instance.local().is_err() && !service {
         return refuse(
             format!(
                 "{} is not on this host, and only machines here can be broken",
                 instance.name()
             ),
-            "rehearse the environment here: --on local",
+            "name a fault of a service (stop, process-kill), or rehearse the environment here: --on local",
         );
     }
     let machines = instance.topology.with_role(target.role()).count();
@@ -212,7 +213,6 @@ pub fn check_supported(
             "name another target",
         );
     }
-    let service = matches!(fault, FaultKind::Stop | FaultKind::ProcessKill);
     if target == Target::Ops && service {
         return refuse("the ops machine runs no service".to_owned(), "name a fault of the machine");
     }

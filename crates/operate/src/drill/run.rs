@@ -183,14 +183,13 @@ impl InjectedFault {
         let machine = topology.machine(name).ok_or_else(|| {
             ErrorReport::new("drill", format!("no machine {name}"), "run the same command again")
         })?;
-        let local = instance.local()?;
         let kind = match self.fault {
             FaultKind::Stop => return self.service(instance, broken, &["stop"]).await,
             FaultKind::ProcessKill => {
                 return self.service(instance, broken, &["kill", "--signal=KILL"]).await;
             }
             FaultKind::MachineKill => {
-                local.kill(name).await.map_err(|e| local_fault(&e))?;
+                instance.local()?.kill(name).await.map_err(|e| local_fault(&e))?;
                 instance.nodes.forget(name).await;
                 return Ok(());
             }
@@ -202,7 +201,7 @@ impl InjectedFault {
                 MachineFault::Partition(others.map(|m| m.address).collect())
             }
         };
-        local.injection(machine).inject(&kind).await.map_err(|e| local_fault(&e))
+        instance.local()?.injection(machine).inject(&kind).await.map_err(|e| local_fault(&e))
     }
 
     /// Undoes what only the fault's own opposite undoes; the rest is for the plan that follows.
