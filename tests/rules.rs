@@ -9,43 +9,6 @@ use toml::{Table, Value};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "rules", need: Need::Nothing, run: all };
 
-/// What each crate may import of its siblings (ARCHITECTURE.md). A crate that is missing here fails the
-/// test, so that a new one is thought about.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("spec", &[]),
-    ("https", &[]),
-    ("engine", &["spec", "https"]),
-    ("manifest", &["spec"]),
-    ("remote", &[]),
-    ("node", &["manifest", "engine", "https"]),
-    ("provision", &["spec", "engine", "https"]),
-    ("converge", &["spec", "manifest", "engine"]),
-    ("release", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
-    (
-        "operate",
-        &["spec", "engine", "manifest", "converge", "provision", "remote", "release", "secure"],
-    ),
-    ("secure", &["spec", "engine", "manifest", "converge", "provision", "remote"]),
-    (
-        "cli",
-        &[
-            "spec",
-            "engine",
-            "manifest",
-            "node",
-            "provision",
-            "converge",
-            "remote",
-            "release",
-            "operate",
-            "secure",
-            "console",
-        ],
-    ),
-    ("console", &["spec", "engine", "operate", "secure"]),
-    ("linode-emulator", &[]),
-    ("testkit", &["provision", "engine", "remote", "spec"]),
-];
 /// Crates that are a program, or test one, and so speak with a terminal.
 const OUTSIDE: &[&str] = &["cli", "testkit", "linode-emulator"];
 const READS_OUTSIDE: &[&str] = &[
@@ -66,7 +29,7 @@ const READS_OUTSIDE: &[&str] = &[
 const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
-    steps.step("crates import one way", one_way);
+    steps.step("crates import what ARCHITECTURE.md says", one_way);
     steps.step("only the command line reads the terminal, home and environment", nothing_outside);
     steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
     steps.step("every crate comes from the one registry", one_registry);
@@ -180,31 +143,36 @@ fn crates() -> BTreeMap<String, Table> {
     crates
 }
 
+/// Each crate imports what the table in ARCHITECTURE.md says, no more and no less: so that a new import is thought about,
+/// and the table is true.
 fn one_way() {
     let crates = crates();
     let package = |t: &Table| t["package"]["name"].as_str().unwrap().to_owned();
-    let room_of: BTreeMap<String, &str> =
-        crates.iter().map(|(member, t)| (package(t), member.as_str())).collect();
-    let mut wrong = Vec::new();
-    for (member, manifest) in &crates {
-        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| name == member) else {
-            wrong.push(format!("crates/{member} is not in the list of what may import what"));
-            continue;
-        };
-        // Tests of a crate may use more; what ships may not.
-        for section in ["dependencies", "build-dependencies"] {
-            let names = manifest.get(section).and_then(Value::as_table);
-            for name in names.into_iter().flat_map(Table::keys) {
-                match room_of.get(name) {
-                    Some(sibling) if !may.contains(sibling) => {
-                        wrong.push(format!("crates/{member} imports {sibling}"));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let folder_of: BTreeMap<String, &str> =
+        crates.iter().map(|(folder, t)| (package(t), folder.as_str())).collect();
+    // Tests of a crate may use more; what ships may not.
+    let imports = |manifest: &Table| -> BTreeSet<String> {
+        let sections = ["dependencies", "build-dependencies"].into_iter();
+        let tables = sections.filter_map(|name| manifest.get(name).and_then(Value::as_table));
+        let siblings = tables.flat_map(Table::keys).filter_map(|name| folder_of.get(name));
+        siblings.map(|&folder| folder.to_owned()).collect()
+    };
+    let is: BTreeMap<_, _> = crates.iter().map(|(name, t)| (name.clone(), imports(t))).collect();
+    assert_eq!(is, documented(), "left: what crates import; right: the table in ARCHITECTURE.md");
+}
+
+/// Rows of the table of crates: name, and what it imports.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(run::checkout().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("| crate | imports |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        let name = cells.next().unwrap().trim_matches('`').to_owned();
+        let imports = cells.next().unwrap().split(", ").filter(|name| *name != "–");
+        (name, imports.map(str::to_owned).collect())
+    };
+    rows.map(row).collect()
 }
 
 fn nothing_outside() {

@@ -1,4 +1,4 @@
-//! In which order machines are made true.
+//! How far a machine is made true, and whether that is noticed.
 
 use andamio_spec::topology::Role;
 use andamio_spec::{Group, Topology};
@@ -13,26 +13,6 @@ pub enum Phase {
     Base,
     /// Everything.
     App,
-}
-
-/// Names of machines in the order in which they are converged; those of one stage in parallel.
-/// Stages without machines are left out.
-#[must_use]
-pub fn stages(topology: &Topology) -> Vec<Vec<String>> {
-    [
-        &[Group::Mariadb, Group::Redis, Group::Rabbitmq][..],
-        &[Group::App],
-        // After the application, so that a balancer never begins without a backend.
-        &[Group::Balancer],
-        &[Group::Ops],
-    ]
-    .iter()
-    .map(|groups| {
-        let members = topology.machines.iter().filter(|machine| groups.contains(&machine.group));
-        members.map(|machine| machine.name.clone()).collect::<Vec<_>>()
-    })
-    .filter(|stage| !stage.is_empty())
-    .collect()
 }
 
 /// Whether users notice when a machine of this role restarts its service: the group's disruption

@@ -3,7 +3,6 @@
 use crate::common::{FICHARFIRM, Fixture};
 use andamio_converge::{
     Error, Inputs, Phase, app_environment, health, manifests, manifests_of, one_off, redis_nodes,
-    stages,
 };
 use andamio_manifest::{Kind, Manifest};
 use std::collections::BTreeSet;
@@ -216,15 +215,6 @@ fn name_servers_are_the_places_and_processes_follow() {
         restarts.collect::<Vec<_>>(),
         ["ficharfirm-web.service", "ficharfirm-worker.service"]
     );
-}
-
-#[test]
-fn data_machines_come_first() {
-    let dev = Fixture::new(FICHARFIRM, "dev");
-    let expected = vec![vec!["mariadb-1", "redis-1", "rabbitmq-1"], vec!["app-1"]];
-    assert_eq!(stages(&dev.topology), expected);
-    let prod = stages(&Fixture::new(FICHARFIRM, "prod").topology);
-    assert_eq!(prod.iter().map(Vec::len).collect::<Vec<_>>(), [9, 3, 2, 1]);
 }
 
 #[test]

@@ -211,14 +211,4 @@ impl Topology {
     pub fn budget(&self, group: Group) -> Option<&DisruptionBudget> {
         self.budgets.iter().find(|budget| budget.group == group)
     }
-
-    /// Names of the machines of a group, or of the one machine of this name; empty when there is
-    /// neither.
-    #[must_use]
-    pub fn select(&self, name: &str) -> Vec<&Machine> {
-        match Group::from_name(name) {
-            Some(group) => self.group(group).collect(),
-            None => self.machine(name).into_iter().collect(),
-        }
-    }
 }
