@@ -33,6 +33,12 @@ pub(super) fn is_probe(resource: &Resource) -> bool {
     matches!(resource.kind, andamio_manifest::Kind::Probe(_))
 }
 
+/// Without what another concern says of the machine already, with its reason: its name servers.
+pub(super) fn untold(differing: Vec<String>, machine: &str, told: &[Concern]) -> Vec<String> {
+    let names = told.iter().any(|c| c.code == "resolver" && c.subject == machine);
+    differing.into_iter().filter(|id| !(names && id == "file:/etc/resolv.conf")).collect()
+}
+
 /// A machine that differs.
 pub(super) fn concern(env: &str, machine: &str, differing: &[String]) -> Option<Concern> {
     if differing.is_empty() {

@@ -126,6 +126,7 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let (answers, mut concerns) = tokio::join!(join_all(asked), concerns(instance));
     let (mut machines, mut services, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     for (machine, (answers, traffic, differing)) in answers {
+        let differing = declared::untold(differing, &machine.name, &concerns);
         concerns.extend(declared::concern(&instance.topology.env, &machine.name, &differing));
         machines.push(machine);
         services.extend(answers);
