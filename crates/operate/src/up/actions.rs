@@ -37,16 +37,6 @@ pub(super) enum How {
     Restart,
 }
 
-impl How {
-    pub(super) fn verb(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Start => "start",
-            Self::Restart => "restart",
-        }
-    }
-}
-
 type Done<'a> = BoxFuture<'a, Result<Outcome, ErrorReport>>;
 
 impl Action for BuildImage {

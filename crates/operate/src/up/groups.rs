@@ -1,50 +1,44 @@
 //! In which order the machines of one group are made true: what is not serving at once, what is serving
 //! one by one, and what the cluster as a whole needs before, between and after.
 
-use super::actions::Converge;
-use super::cluster::{ConvergeCluster, EnsureReplication, Forget, GaleraStart};
+use super::operation::{Extent, Operation, OperationKind as Do};
 use super::planner::PlannedChanges;
-use crate::instance::Shared;
-use andamio_converge::{CONTAINERS, ClusterManifest};
-use andamio_engine::{Action, Step};
-use andamio_manifest::Manifest;
-use andamio_spec::Group;
 use andamio_spec::model::Layout;
-use std::sync::Arc;
+use andamio_spec::{Group, Topology};
 
-pub(super) struct Plan<'a> {
-    pub(super) instance: &'a Shared,
-    pub(super) work: &'a PlannedChanges,
-    pub(super) whole: &'a [Manifest],
-    pub(super) parts: &'a [ClusterManifest],
+pub(super) struct Groups<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) changes: &'a PlannedChanges,
+    /// Groups whose cluster is something of its own, beyond its machines.
+    pub(super) clusters: &'a [Group],
 }
 
-impl Plan<'_> {
-    /// Steps of a group that has data; answers what has to be done before the application.
-    pub(super) fn data(&self, group: Group, steps: &mut Vec<Step>) -> Vec<String> {
+impl Groups<'_> {
+    /// Operations of a group that has data; answers what has to be done before the application.
+    pub(super) fn data(&self, group: Group, all: &mut Vec<Operation>) -> Vec<String> {
         let members = self.members(group);
         let (rolling, fresh): (Vec<&String>, Vec<&String>) =
-            members.iter().partition(|name| self.work.rolling.contains(*name));
-        let mut before = self.before(group, &members, steps);
+            members.iter().partition(|name| self.changes.rolling.contains(*name));
+        let mut before = self.before(group, &members, all);
         let mut done = before.clone();
         let created = |name: &&&String| {
-            self.work.create.contains(**name) || self.work.emptied.contains(**name)
+            self.changes.create.contains(**name) || self.changes.emptied.contains(**name)
         };
         // A member without its data comes after those that have to forget its old name.
         let (new, old): (Vec<&String>, Vec<&String>) = fresh.iter().partition(created);
         for name in old {
-            done.push(self.converge(name, &before, steps));
+            done.push(self.converge(name, &before, all));
         }
         if group == Group::Rabbitmq && !new.is_empty() && new.len() < self.count(group) {
             let members = new.iter().map(|name| (*name).clone()).collect();
-            let action = Forget(Arc::clone(self.instance), members);
-            let step = Step::new("forget:rabbitmq", "forget members that are gone", action);
-            steps.push(step.after(done.clone()));
+            let title = "forget members that are gone";
+            let operation = Operation::new("forget:rabbitmq", title, Do::ForgetMembers(members));
+            all.push(operation.after(done.clone()));
             done.push("forget:rabbitmq".to_owned());
             before.clone_from(&done);
         }
         for name in new {
-            done.push(self.converge(name, &before, steps));
+            done.push(self.converge(name, &before, all));
             // Two that join at once disturb each other, and only one is copied to at a time.
             if self.layout(group) == Some(Layout::Galera) {
                 before.clone_from(&done);
@@ -52,155 +46,139 @@ impl Plan<'_> {
         }
         // The first of a group is mostly its leader, and goes last.
         for name in rolling.iter().rev() {
-            if let Some(last) = self.gate(group, &done, steps) {
+            if let Some(last) = self.gate(group, &done, all) {
                 done.push(last);
             }
-            let id = self.converge(name, &done, steps);
+            let id = self.converge(name, &done, all);
             // Also the restart of its machine waits for its turn.
             let machine = format!("machine:{name}");
-            if let Some(step) = steps.iter_mut().find(|step| step.id == machine) {
-                step.needs.extend(done.clone());
+            if let Some(operation) = all.iter_mut().find(|operation| operation.id == machine) {
+                operation.needs.extend(done.clone());
             }
             done.push(id);
         }
-        if self.work.clusters.contains(&group)
-            && let Some(action) = self.whole(group)
+        if self.changes.clusters.contains(&group)
+            && let Some(kind) = self.whole(group)
         {
             let id = format!("cluster:{group}");
-            let step = boxed(&id, format!("the {group} cluster as a whole"), action);
-            steps.push(step.after(done.clone()));
+            let operation = Operation::new(&id, format!("the {group} cluster as a whole"), kind);
+            all.push(operation.after(done.clone()));
             done.push(id);
         }
         done
     }
 
-    /// Steps of a group without data, after `after`.
-    pub(super) fn others(&self, group: Group, after: &[String], steps: &mut Vec<Step>) {
+    /// Operations of a group without data, after `after`.
+    pub(super) fn others(&self, group: Group, after: &[String], all: &mut Vec<Operation>) {
         let members = self.members(group);
         let (rolling, fresh): (Vec<&String>, Vec<&String>) =
-            members.iter().partition(|name| self.work.rolling.contains(*name));
+            members.iter().partition(|name| self.changes.rolling.contains(*name));
         let mut done = after.to_vec();
         if !after.is_empty() {
             // Meanwhile, and also when what it waits for fails.
             done.extend(
                 fresh
                     .iter()
-                    .filter_map(|name| self.prerequisites_of(name, steps))
+                    .filter_map(|name| self.prerequisites_of(name, all))
                     .collect::<Vec<_>>(),
             );
         }
         let after = done.clone();
         let after = after.as_slice();
-        done.extend(fresh.iter().map(|name| self.converge(name, after, steps)).collect::<Vec<_>>());
+        done.extend(fresh.iter().map(|name| self.converge(name, after, all)).collect::<Vec<_>>());
         for name in rolling {
-            let id = self.converge(name, &done, steps);
+            let id = self.converge(name, &done, all);
             done.push(id);
         }
     }
 
     fn members(&self, group: Group) -> Vec<String> {
         let of_group = |name: &&String| {
-            self.instance.topology.machine(name).is_some_and(|machine| machine.group == group)
+            self.topology.machine(name).is_some_and(|machine| machine.group == group)
         };
         let mut members: Vec<String> =
-            self.work.converge.iter().filter(of_group).cloned().collect();
+            self.changes.converge.iter().filter(of_group).cloned().collect();
         members.dedup();
         members
     }
 
     fn count(&self, group: Group) -> usize {
-        self.instance.topology.group(group).count()
+        self.topology.group(group).count()
     }
 
     fn layout(&self, group: Group) -> Option<Layout> {
-        self.instance.topology.group(group).next().map(|machine| machine.layout)
+        self.topology.group(group).next().map(|machine| machine.layout)
     }
 
-    fn converge(&self, name: &str, after: &[String], steps: &mut Vec<Step>) -> String {
+    fn converge(&self, name: &str, after: &[String], all: &mut Vec<Operation>) -> String {
         let id = format!("converge:{name}");
-        if let Some(manifest) = self.whole.iter().find(|m| m.machine == name) {
-            let mut needs = after.to_vec();
-            let machine = format!("machine:{name}");
-            needs.extend(if after.is_empty() {
-                steps.iter().any(|step| step.id == machine).then_some(machine)
-            } else {
-                self.prerequisites(name, steps)
-            });
-            let action = Converge(Arc::clone(self.instance), manifest.clone());
-            let step = Step::new(&id, format!("converge {name}"), action);
-            steps.push(step.on(name).after(needs));
-        }
+        let machine = format!("machine:{name}");
+        let mut needs = after.to_vec();
+        needs.extend(if after.is_empty() {
+            all.iter().any(|operation| operation.id == machine).then_some(machine)
+        } else {
+            self.prerequisites(name, all)
+        });
+        let kind = Do::Converge(Extent::Whole);
+        all.push(Operation::new(&id, format!("converge {name}"), kind).on(name).after(needs));
         id
     }
 
     /// What a new machine can be given while its service waits for others; answers what has to be done
     /// before anything else is.
-    fn prerequisites(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+    fn prerequisites(&self, name: &str, all: &mut Vec<Operation>) -> Option<String> {
         let machine = format!("machine:{name}");
-        if !steps.iter().any(|step| step.id == machine) {
+        if !all.iter().any(|operation| operation.id == machine) {
             return None;
         }
-        if self.work.create.iter().all(|created| created != name) {
+        if self.changes.create.iter().all(|created| created != name) {
             return Some(machine);
         }
-        self.prerequisites_of(name, steps)
+        self.prerequisites_of(name, all)
     }
 
-    /// What all roles of a machine stand on, as a step of its own; answers its id.
-    pub(super) fn prerequisites_of(&self, name: &str, steps: &mut Vec<Step>) -> Option<String> {
+    /// What all roles of a machine stand on, as an operation of its own; answers its id.
+    pub(super) fn prerequisites_of(&self, name: &str, all: &mut Vec<Operation>) -> Option<String> {
+        self.topology.machine(name)?;
         let (machine, id) = (format!("machine:{name}"), format!("prerequisites:{name}"));
-        if !steps.iter().any(|step| step.id == id) {
-            let mut manifest = self.whole.iter().find(|m| m.machine == name)?.clone();
-            manifest.resources.retain(|r| ["base", CONTAINERS].contains(&&*r.role));
-            let action = Converge(Arc::clone(self.instance), manifest);
-            let step = Step::new(&id, format!("install what {name} needs first"), action);
-            let new = steps.iter().any(|step| step.id == machine);
-            steps.push(step.on(name).after(new.then_some(machine)));
+        if !all.iter().any(|operation| operation.id == id) {
+            let title = format!("install what {name} needs first");
+            let operation = Operation::new(&id, title, Do::Converge(Extent::Prerequisites));
+            let new = all.iter().any(|operation| operation.id == machine);
+            all.push(operation.on(name).after(new.then_some(machine)));
         }
         Some(id)
     }
 
     /// What has to be found out before any member of the group is started.
-    fn before(&self, group: Group, members: &[String], steps: &mut Vec<Step>) -> Vec<String> {
+    fn before(&self, group: Group, members: &[String], all: &mut Vec<Operation>) -> Vec<String> {
         if members.is_empty() || self.layout(group) != Some(Layout::Galera) {
             return Vec::new();
         }
         let needs: Vec<String> =
-            members.iter().filter_map(|name| self.prerequisites(name, steps)).collect();
-        let of_group = |m: &&Manifest| {
-            self.instance.topology.machine(&m.machine).is_some_and(|m| m.group == group)
-        };
-        let manifests = self.whole.iter().filter(of_group).cloned().collect();
-        let action = GaleraStart(Arc::clone(self.instance), manifests);
+            members.iter().filter_map(|name| self.prerequisites(name, all)).collect();
         let id = "start:mariadb".to_owned();
-        steps.push(Step::new(&id, "find or begin the MariaDB cluster", action).after(needs));
+        let title = "find or begin the MariaDB cluster";
+        all.push(Operation::new(&id, title, Do::StartGalera).after(needs));
         vec![id]
     }
 
     /// Between two members that serve: the cluster is whole again. Where the cluster has no part of its
     /// own, a machine's own probe has seen to that.
-    fn gate(&self, group: Group, done: &[String], steps: &mut Vec<Step>) -> Option<String> {
+    fn gate(&self, group: Group, done: &[String], all: &mut Vec<Operation>) -> Option<String> {
         if done.is_empty() {
             return None;
         }
-        let action = self.whole(group)?;
-        let id = format!("gate:{group}-{}", steps.len());
-        let step = boxed(&id, format!("wait until the {group} cluster is whole"), action);
-        steps.push(step.after(done.to_vec()));
+        let kind = self.whole(group)?;
+        let id = format!("gate:{group}-{}", all.len());
+        let title = format!("wait until the {group} cluster is whole");
+        all.push(Operation::new(&id, title, kind).after(done.to_vec()));
         Some(id)
     }
 
-    fn whole(&self, group: Group) -> Option<Box<dyn Action>> {
-        let part = self.parts.iter().find(|part| part.group == group)?.clone();
-        let instance = Arc::clone(self.instance);
-        Some(if self.layout(group) == Some(Layout::Replica) {
-            Box::new(EnsureReplication(instance))
-        } else {
-            Box::new(ConvergeCluster(instance, part))
-        })
+    fn whole(&self, group: Group) -> Option<Do> {
+        let replicates = self.layout(group) == Some(Layout::Replica);
+        let kind = if replicates { Do::EnsureReplication } else { Do::ConvergeCluster(group) };
+        self.clusters.contains(&group).then_some(kind)
     }
-}
-
-fn boxed(id: &str, title: String, action: Box<dyn Action>) -> Step {
-    Step { id: id.to_owned(), machine: None, title, needs: Vec::new(), action }
 }

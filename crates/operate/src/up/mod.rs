@@ -2,12 +2,16 @@
 
 mod actions;
 mod cluster;
+mod executor;
 mod groups;
 pub(crate) mod manifest;
 mod observe;
+mod operation;
+mod order;
 mod planner;
 mod remedy;
-mod steps;
+#[cfg(test)]
+mod world;
 
 pub use observe::{Checked, Observed};
 
@@ -17,6 +21,7 @@ use andamio_converge::{Inputs, Phase, Release, manifests_of};
 use andamio_engine::{Accepted, PlanReport, Step};
 use andamio_manifest::Manifest;
 use andamio_provision::Provider;
+use andamio_spec::Group;
 use std::sync::Arc;
 
 /// A plan with everything that is needed to run it.
@@ -70,14 +75,22 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         own_machines: !matches!(instance.provider, Provider::Hosts(_)),
         accept: &instance.request.accept,
     });
-    let steps = steps::build(
+    let clusters: Vec<Group> = parts.iter().map(|part| part.group).collect();
+    let operations = order::operations(&order::Input {
+        topology: &instance.topology,
+        changes: &planned.work,
+        clusters: &clusters,
+        image: release.as_ref().map(|release| release.image.as_str()),
+        migrates: !instance.request.spec.app.migrate.is_empty(),
+    });
+    let executor = executor::Executor {
         instance,
-        &planned.work,
-        whole,
-        parts,
-        release.as_ref(),
-        context.map(Arc::new),
-    )?;
+        manifests: &whole,
+        clusters: &parts,
+        release: release.as_ref(),
+        context: context.map(Arc::new),
+    };
+    let steps = executor.steps(operations)?;
     Ok(Planned { report: planned.report, steps, release, accepted: planned.accepted })
 }
 

@@ -1,0 +1,114 @@
+//! From operations, which are data, to steps, which hold the live instance and what it is told.
+
+use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready};
+use super::cluster::{ConvergeCluster, EnsureReplication, Forget, GaleraStart};
+use super::operation::{Extent, Operation, OperationKind};
+use super::render;
+use crate::instance::Shared;
+use crate::release::{Build, Context};
+use crate::{Failure, Kind as FailureKind};
+use andamio_converge::{CONTAINERS, ClusterManifest, Phase, Release};
+use andamio_engine::{Action, Step};
+use andamio_manifest::{Kind, Manifest};
+use andamio_spec::Group;
+use std::sync::Arc;
+
+/// What operations are carried out with.
+pub(super) struct Executor<'a> {
+    pub(super) instance: &'a Shared,
+    /// One for each machine: all of it.
+    pub(super) manifests: &'a [Manifest],
+    pub(super) clusters: &'a [ClusterManifest],
+    pub(super) release: Option<&'a Release>,
+    pub(super) context: Option<Arc<Context>>,
+}
+
+impl Executor<'_> {
+    /// # Errors
+    /// When a manifest cannot be rendered, or an operation is about something that is not there.
+    pub(super) fn steps(&self, operations: Vec<Operation>) -> Result<Vec<Step>, Failure> {
+        operations.into_iter().map(|operation| self.step(operation)).collect()
+    }
+
+    fn step(&self, operation: Operation) -> Result<Step, Failure> {
+        let action = self.action(&operation)?;
+        let Operation { id, machine, title, needs, .. } = operation;
+        Ok(Step { id, machine, title, needs, action })
+    }
+
+    fn action(&self, operation: &Operation) -> Result<Box<dyn Action>, Failure> {
+        let instance = Arc::clone(self.instance);
+        let machine = || operation.machine.clone().ok_or_else(|| unknown(operation));
+        let release = || self.release.cloned().ok_or_else(|| unknown(operation));
+        Ok(match &operation.kind {
+            OperationKind::BuildMachineImage => Box::new(BuildImage(instance)),
+            OperationKind::MakeNetwork => Box::new(Network(instance)),
+            OperationKind::DeleteMachine => Box::new(Delete(instance, machine()?)),
+            OperationKind::CreateMachine => Box::new(Machine(instance, machine()?, How::Create)),
+            OperationKind::StartMachine => Box::new(Machine(instance, machine()?, How::Start)),
+            OperationKind::RestartMachine => Box::new(Machine(instance, machine()?, How::Restart)),
+            OperationKind::StartGalera => Box::new(GaleraStart(instance, self.databases())),
+            OperationKind::ForgetMembers(members) => Box::new(Forget(instance, members.clone())),
+            OperationKind::EnsureReplication => Box::new(EnsureReplication(instance)),
+            OperationKind::ConvergeCluster(group) => {
+                let cluster = self.clusters.iter().find(|cluster| cluster.group == *group);
+                let cluster = cluster.ok_or_else(|| unknown(operation))?;
+                Box::new(ConvergeCluster(instance, cluster.clone()))
+            }
+            OperationKind::Converge(extent) => {
+                Box::new(Converge(instance, self.manifest(operation, *extent)?))
+            }
+            OperationKind::BuildRelease { machines } => Box::new(Build {
+                instance,
+                release: release()?,
+                context: self.context.clone().ok_or_else(|| unknown(operation))?,
+                builder: machine()?,
+                machines: machines.clone(),
+            }),
+            OperationKind::MigrateDatabase => Box::new(Migrate(instance, machine()?, release()?)),
+            OperationKind::NoteRelease { machines } => {
+                Box::new(Live(instance, release()?, machines.clone()))
+            }
+            OperationKind::WaitUntilReady => {
+                Box::new(Ready(instance, self.manifests.iter().map(probes_of).collect()))
+            }
+        })
+    }
+
+    fn manifest(&self, operation: &Operation, extent: Extent) -> Result<Manifest, Failure> {
+        let of = |manifests: &[Manifest]| {
+            let is = |m: &&Manifest| operation.machine.as_ref() == Some(&m.machine);
+            manifests.iter().find(is).cloned().ok_or_else(|| unknown(operation))
+        };
+        if extent == Extent::BeforeMigration {
+            return of(&render(self.instance, self.release, Phase::Base)?);
+        }
+        let mut manifest = of(self.manifests)?;
+        if extent == Extent::Prerequisites {
+            manifest.resources.retain(|r| ["base", CONTAINERS].contains(&&*r.role));
+        }
+        Ok(manifest)
+    }
+
+    fn databases(&self) -> Vec<Manifest> {
+        let topology = &self.instance.topology;
+        let is_database = |m: &&Manifest| {
+            topology.machine(&m.machine).is_some_and(|machine| machine.group == Group::Mariadb)
+        };
+        self.manifests.iter().filter(is_database).cloned().collect()
+    }
+}
+
+/// What the machine is asked, as a part: its declared state stays what it is.
+fn probes_of(whole: &Manifest) -> Manifest {
+    let mut manifest = Manifest { part: true, generation: 0, ..whole.clone() };
+    manifest.resources.retain(|resource| matches!(resource.kind, Kind::Probe(_)));
+    manifest
+}
+
+/// A plan is made from what is declared; one that names something else is a mistake of Andamio's own.
+fn unknown(operation: &Operation) -> Failure {
+    let message =
+        format!("the operation `{}` is about something that is not declared", operation.id);
+    Failure::new(FailureKind::Failed, "operation", message, "run `andamio plan` again")
+}
