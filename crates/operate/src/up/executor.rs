@@ -13,6 +13,9 @@ use andamio_manifest::{Kind, Manifest};
 use andamio_spec::Group;
 use std::sync::Arc;
 
+pub(super) const REPORT: &str =
+    "this is a mistake in Andamio, and nothing was changed: report it, with the plan";
+
 /// What operations are carried out with.
 pub(super) struct Executor<'a> {
     pub(super) instance: &'a Shared,
@@ -110,5 +113,5 @@ fn probes_of(whole: &Manifest) -> Manifest {
 fn unknown(operation: &Operation) -> Failure {
     let message =
         format!("the operation `{}` is about something that is not declared", operation.id);
-    Failure::new(FailureKind::Failed, "operation", message, "run `andamio plan` again")
+    Failure::new(FailureKind::Failed, "operation", message, REPORT)
 }

@@ -1,6 +1,7 @@
 //! `plan` and `up`: what is live, what would change, and the steps that change it.
 
 mod actions;
+mod checker;
 mod cluster;
 mod executor;
 mod groups;
@@ -83,6 +84,11 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         image: release.as_ref().map(|release| release.image.as_str()),
         migrates: !instance.request.spec.app.migrate.is_empty(),
     });
+    let asked = planned.report.question().is_some();
+    checker::check(&operations, &planned.work, &instance.topology, asked).map_err(|why| {
+        let message = format!("a plan that must not be carried out: {why}");
+        Failure::new(Kind::Failed, "operation", message, executor::REPORT)
+    })?;
     let executor = executor::Executor {
         instance,
         manifests: &whole,

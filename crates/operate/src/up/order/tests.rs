@@ -12,6 +12,7 @@
 //! - `image`, `network`: they have to be made
 
 use super::{Input, Operation, operations};
+use crate::up::checker;
 use crate::up::world::{PROJECT, World, event, restart};
 use andamio_manifest::Outcome;
 use andamio_provision::MachineState;
@@ -86,6 +87,8 @@ fn told(scenario: &str) -> String {
         image: Some("shop:1"),
         migrates: true,
     });
+    let asked = planned.report.question().is_some();
+    checker::check(&ordered, &planned.work, &world.topology, asked).unwrap();
     text + &waves(&ordered)
 }
 
