@@ -33,8 +33,8 @@ fn render(status: &Status, output: &Output) -> String {
         .map(|m| {
             // As in the file: a machine's GB has 1024 MB.
             let memory = match (m.memory_bytes >> 20, m.memory_limit_bytes >> 20) {
-                // Of servers that exist already neither is known.
-                (0, 0) => "-".to_owned(),
+                // Of servers that exist already it is not known.
+                (0, _) if m.state == "running" => "-".to_owned(),
                 (used, limit) => format!("{used} of {limit} MB"),
             };
             let of = |used: Option<u64>, limit: Option<u64>, form: fn(u64) -> String| {
