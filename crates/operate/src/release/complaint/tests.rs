@@ -27,8 +27,8 @@ fn causes() {
             &format!("{step}setting \"RLIMIT_NOFILE\" limit: operation not permitted\n"),
             "build-permission",
         ),
-        ("wget: bad address 'deb.debian.org'\nError: exit status 1\n", "build-network"),
-        ("Temporary failure resolving 'deb.debian.org'\n", "build-network"),
+        ("wget: bad address 'mirror.example'\nError: exit status 1\n", "build-network"),
+        ("Temporary failure resolving 'mirror.example'\n", "build-network"),
         (
             "Error: creating build container: pinging container registry: dial tcp: lookup x: no such host\n",
             "build-network",
