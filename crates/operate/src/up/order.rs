@@ -40,6 +40,10 @@ pub(super) fn operations(input: &Input<'_>) -> Vec<Operation> {
         // What one machine was given, another one may have waited for, also one that nothing is done to.
         let title = "wait until all that serves is ready";
         all.push(Operation::new("ready", title, Do::WaitUntilReady).after(last));
+        // Nobody is sent to them any more, and their data is there until everything else is well.
+        for operation in all.iter_mut().filter(|o| o.kind == Do::DeleteMachine) {
+            operation.needs.push("ready".to_owned());
+        }
     }
     if input.changes.network {
         // Also machines that run may be reached only then.
