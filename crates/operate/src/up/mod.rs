@@ -11,8 +11,6 @@ mod operation;
 mod order;
 mod planner;
 mod remedy;
-#[cfg(test)]
-mod world;
 
 pub use observe::{Checked, Observed};
 
@@ -152,3 +150,6 @@ pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
     };
     Failure::new(Kind::Usage, "machine", format!("no machine `{name}`"), &help)
 }
+
+#[cfg(test)]
+mod world;
