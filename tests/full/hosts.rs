@@ -49,8 +49,11 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         rack.is_empty();
     });
     steps.figure("drills", drills);
-    let before = rack.records();
-    assert!(before["records"].as_u64() > Some(0), "{before}");
+    let before = steps.must("the drills have left records", || {
+        let records = rack.records();
+        assert!(records["records"].as_u64() > Some(0), "{records}");
+        records
+    })?;
     let mut purged = serde_json::Map::new();
     steps.step("every package and part of one member of each cluster, one after the other", || {
         let groups = ["mariadb", "redis", "rabbitmq", "balancer", "app", "ops"];

@@ -30,16 +30,26 @@ impl Executor<'_> {
     /// # Errors
     /// When a manifest cannot be rendered, or an operation is about something that is not there.
     pub(super) fn steps(&self, operations: Vec<Operation>) -> Result<Vec<Step>, Failure> {
-        operations.into_iter().map(|operation| self.step(operation)).collect()
+        let early = OperationKind::Converge(Extent::BeforeMigration);
+        let bases = if operations.iter().any(|operation| operation.kind == early) {
+            render(self.instance, self.release, Phase::Base)?
+        } else {
+            Vec::new()
+        };
+        operations.into_iter().map(|operation| self.step(operation, &bases)).collect()
     }
 
-    fn step(&self, operation: Operation) -> Result<Step, Failure> {
-        let action = self.action(&operation)?;
+    fn step(&self, operation: Operation, bases: &[Manifest]) -> Result<Step, Failure> {
+        let action = self.action(&operation, bases)?;
         let Operation { id, machine, title, needs, .. } = operation;
         Ok(Step { id, machine, title, needs, action })
     }
 
-    fn action(&self, operation: &Operation) -> Result<Box<dyn Action>, Failure> {
+    fn action(
+        &self,
+        operation: &Operation,
+        bases: &[Manifest],
+    ) -> Result<Box<dyn Action>, Failure> {
         let instance = Arc::clone(self.instance);
         let machine = || operation.machine.clone().ok_or_else(|| unknown(operation));
         let release = || self.release.cloned().ok_or_else(|| unknown(operation));
@@ -59,7 +69,7 @@ impl Executor<'_> {
                 Box::new(ConvergeCluster(instance, cluster.clone()))
             }
             OperationKind::Converge(extent) => {
-                Box::new(Converge(instance, self.manifest(operation, *extent)?))
+                Box::new(Converge(instance, self.manifest(operation, *extent, bases)?))
             }
             OperationKind::BuildRelease { machines } => Box::new(Build {
                 instance,
@@ -78,13 +88,18 @@ impl Executor<'_> {
         })
     }
 
-    fn manifest(&self, operation: &Operation, extent: Extent) -> Result<Manifest, Failure> {
+    fn manifest(
+        &self,
+        operation: &Operation,
+        extent: Extent,
+        bases: &[Manifest],
+    ) -> Result<Manifest, Failure> {
         let of = |manifests: &[Manifest]| {
             let is = |m: &&Manifest| operation.machine.as_ref() == Some(&m.machine);
             manifests.iter().find(is).cloned().ok_or_else(|| unknown(operation))
         };
         if extent == Extent::BeforeMigration {
-            return of(&render(self.instance, self.release, Phase::Base)?);
+            return of(bases);
         }
         let mut manifest = of(self.manifests)?;
         if extent == Extent::Prerequisites {
