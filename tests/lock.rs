@@ -2,7 +2,7 @@
 //! and one refusal, and a dead holder loses it by itself. Proves point 5 of the closing list (one
 //! ledger of runs) and the lock of E1.
 
-use andamio_engine::{Holder, Lock, LockError, Store};
+use andamio_engine::{Holder, Lock, LockError, LockRecord, Scope, Store};
 use andamio_testkit::wait::until;
 use andamio_testkit::{Abandoned, Need, Scenario, Steps};
 use std::process::Command;
@@ -51,7 +51,7 @@ pub(crate) async fn races(store: &Store) {
                 tokio::spawn(async move {
                     let holder = Holder::current(&format!("rival-{rival}"));
                     start.wait().await;
-                    let taken = Lock::take(&store, holder, "up race@local").await;
+                    let taken = take(&store, holder, "up race@local").await;
                     end.wait().await;
                     match taken {
                         Ok((lock, former)) => {
@@ -76,19 +76,27 @@ pub(crate) async fn races(store: &Store) {
     }
 }
 
+async fn take(
+    store: &Store,
+    holder: Holder,
+    purpose: &str,
+) -> Result<(Lock, Option<LockRecord>), LockError> {
+    Lock::take(store, Scope::Converge, holder, purpose, None).await
+}
+
 async fn dead_holder() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::directory(folder.path()).unwrap();
     // A process that has the same number as this one and began at another time.
     let mut holder = Holder::current("ana@there");
     holder.pid_start += 1;
-    let (lock, _) = Lock::take(&store, holder, "up dev@local").await.unwrap();
+    let (lock, _) = take(&store, holder, "up dev@local").await.unwrap();
     drop(lock);
-    let (lock, former) = Lock::take(&store, Holder::current("eva@here"), "down").await.unwrap();
+    let (lock, former) = take(&store, Holder::current("eva@here"), "down").await.unwrap();
     let former = former.expect("the dead holder");
     assert_eq!((former.holder.by.as_str(), former.purpose.as_str()), ("ana@there", "up dev@local"));
     lock.release().await.unwrap();
-    assert!(Lock::holder(&store).await.unwrap().is_none());
+    assert!(Lock::holder(&store, Scope::Converge).await.unwrap().is_none());
 }
 
 /// Whoever started the holder may take its time, or never look.
@@ -104,8 +112,8 @@ async fn zombie() {
     holder.pid_start = fields.split_whitespace().nth(19).unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::directory(folder.path()).unwrap();
-    drop(Lock::take(&store, holder, "up dev@local").await.unwrap());
-    let taken = Lock::take(&store, Holder::current("eva@here"), "down").await;
+    drop(take(&store, holder, "up dev@local").await.unwrap());
+    let taken = take(&store, Holder::current("eva@here"), "down").await;
     child.wait().unwrap();
     assert!(matches!(taken, Ok((_, Some(_)))), "a dead process holds the lock");
 }
@@ -113,13 +121,13 @@ async fn zombie() {
 async fn live_holder() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::directory(folder.path()).unwrap();
-    let (lock, _) = Lock::take(&store, Holder::current("ana@here"), "up dev@local").await.unwrap();
-    let Err(refused) = Lock::take(&store, Holder::current("eva@here"), "down").await else {
+    let (lock, _) = take(&store, Holder::current("ana@here"), "up dev@local").await.unwrap();
+    let Err(refused) = take(&store, Holder::current("eva@here"), "down").await else {
         panic!("two hold it");
     };
     let says = refused.to_string();
     assert!(says.contains("ana@here") && says.contains("up dev@local"), "{says}");
     lock.release().await.unwrap();
-    let again = Lock::take(&store, Holder::current("eva@here"), "down").await.unwrap();
+    let again = take(&store, Holder::current("eva@here"), "down").await.unwrap();
     again.0.release().await.unwrap();
 }

@@ -6,6 +6,7 @@ pub(crate) use words::{FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Parser)]
 #[command(
@@ -37,6 +38,10 @@ pub(crate) struct Global {
     /// Folder or s3://BUCKET of the state [default: .andamio beside andamio.toml]
     #[arg(long, global = true, value_name = "URL", env = "ANDAMIO_STATE", hide_env = true)]
     pub(crate) state: Option<String>,
+    /// Wait for a run that holds the lock, at most this long: 90s, 10m, 1h
+    #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "10m", value_parser = words::duration)]
+    pub(crate) wait: Option<Duration>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -75,6 +80,9 @@ pub(crate) enum Verb {
     )]
     Plan {
         env: String,
+        /// Of what the state says is wanted, without andamio.toml and the application's source
+        #[arg(long, conflicts_with = "render")]
+        as_recorded: bool,
         /// Write the plan to a file that `up --plan` takes
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -94,6 +102,9 @@ pub(crate) enum Verb {
     )]
     Up {
         env: String,
+        /// What the state says is wanted, without andamio.toml and the application's source
+        #[arg(long)]
+        as_recorded: bool,
         /// Do exactly what this plan says, or refuse when the live state has moved
         #[arg(long, value_name = "FILE", conflicts_with = "limit")]
         plan: Option<PathBuf>,

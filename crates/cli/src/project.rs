@@ -3,9 +3,10 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use andamio_engine::{Bucket, S3Config, Secret, StatePlace, Store};
+use andamio_operate::desired::Desired;
 use andamio_operate::init::Init;
 use andamio_operate::key::TeamKeys;
-use andamio_operate::{Failure, Request, SshAccess};
+use andamio_operate::{Failure, Instance, OpenMode, Request, SshAccess};
 use andamio_provision::linode::ApiConfig;
 use andamio_spec::{Finding, MAX_BYTES, Spec, StateUrl, parse};
 use std::env;
@@ -54,29 +55,87 @@ impl Project {
     }
 }
 
+/// Where what is declared comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// andamio.toml, or what the state records where there is no file and a state is named.
+    Any,
+    /// andamio.toml: something is built, or what is wanted changes.
+    File,
+    /// What the state records.
+    Recorded,
+}
+
+impl Source {
+    pub(crate) fn of(as_recorded: bool) -> Self {
+        if as_recorded { Self::Recorded } else { Self::File }
+    }
+}
+
 /// Everything a verb needs to know about `env`.
-pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
-    let (project, spec) = Project::valid(global)?;
-    let folder = project.folder();
-    let state = state(global.state.as_deref(), &spec, &folder)?;
+pub(crate) async fn request(global: &Global, env: &str, source: Source) -> Result<Request, Stop> {
     let (env, on) = match env.split_once('@') {
         // Every answer names an instance `env@place`, so it is taken as an argument too.
-        Some((env, place)) => (env.to_owned(), Some(place.to_owned())),
-        None => (env.to_owned(), None),
+        Some((env, place)) => (env, Some(place.to_owned())),
+        None => (env, None),
     };
     if let (Some(on), Some(other)) = (&on, &global.on)
         && on != other
     {
         return Err(Stop::usage(format!("{env}@{on} and --on {other} disagree"), "name one place"));
     }
+    let place = on.or_else(|| global.on.clone());
+    let no_file = find(global.file.as_deref()).is_err();
+    if let (Some(given), false, true) =
+        (&global.state, source == Source::File, source == Source::Recorded || no_file)
+    {
+        let state = state(Some(given), None, Path::new("."))?;
+        let store = Store::look(&state).map_err(Failure::from)?;
+        let instance = instance_of(&store, env, place.as_deref()).await?;
+        let recorded = Desired::recorded(&store.instance(&instance), &instance).await?;
+        let place = instance.split_once('@').map(|(_, place)| place.to_owned());
+        let (spec, text) = (recorded.spec()?, recorded.file);
+        return with(spec, text, (env, place), (PathBuf::from("."), state), true);
+    }
+    let (project, spec) = Project::valid(global)?;
+    let folder = project.folder();
+    let state = state(global.state.as_deref(), Some(&spec), &folder)?;
+    with(spec, project.text, (env, place), (folder, state), source == Source::Recorded)
+}
+
+/// The environment opened to look at it, or to do what changes nothing that is wanted.
+pub(crate) async fn look(global: &Global, env: &str) -> Result<Instance, Stop> {
+    let request = request(global, env, Source::Any).await?;
+    Ok(Instance::open(request, OpenMode::ReadOnly).await?)
+}
+
+/// Instances that a named state has, where there is no andamio.toml; `None` where there is one, or no state is named.
+pub(crate) async fn recorded_instances(global: &Global) -> Result<Option<Vec<String>>, Stop> {
+    let Some(given) = global.state.as_ref().filter(|_| find(global.file.as_deref()).is_err())
+    else {
+        return Ok(None);
+    };
+    let store = Store::look(&state(Some(given), None, Path::new("."))?).map_err(Failure::from)?;
+    Ok(Some(store.instances().await.map_err(Failure::from)?))
+}
+
+fn with(
+    spec: Spec,
+    text: String,
+    (env, place): (&str, Option<String>),
+    (folder, state): (PathBuf, StatePlace),
+    as_recorded: bool,
+) -> Result<Request, Stop> {
     let program = env::current_exe()
         .map_err(|e| Stop::failed("program", e, "run andamio by its full path"))?;
     let search = env::var_os("PATH").map(|p| env::split_paths(&p).collect()).unwrap_or_default();
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     Ok(Request {
         spec,
-        env,
-        place: on.or_else(|| global.on.clone()),
+        text,
+        as_recorded,
+        env: env.to_owned(),
+        place,
         identity: identity(&state, &folder),
         target: target.unwrap_or_else(|| folder.join("target")),
         project: folder,
@@ -89,11 +148,37 @@ pub(crate) fn request(global: &Global, env: &str) -> Result<Request, Stop> {
     })
 }
 
+/// The instance of that environment which has a state there.
+async fn instance_of(store: &Store, env: &str, place: Option<&str>) -> Result<String, Stop> {
+    let all = store.instances().await.map_err(Failure::from)?;
+    let fits = |name: &&String| match name.split_once('@') {
+        Some((of, at)) => of == env && place.is_none_or(|place| place == at),
+        None => false,
+    };
+    match all.iter().filter(fits).collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).clone()),
+        [] if all.is_empty() => Err(Stop::usage(
+            "there is no andamio.toml here, and the state is empty",
+            "change to your project, or name another state with --state",
+        )),
+        [] => {
+            let wanted = place.map_or(env.to_owned(), |place| format!("{env}@{place}"));
+            let help = format!("it has {}", all.join(", "));
+            Err(Stop::usage(format!("the state has no {wanted}"), &help))
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
+            let help = format!("name one: {}", names.join(", "));
+            Err(Stop::usage(format!("the state has {} of {env}", names.len()), &help))
+        }
+    }
+}
+
 /// What the verbs of `key` need to know.
 pub(crate) fn ring(global: &Global) -> Result<TeamKeys, Stop> {
     let (project, spec) = Project::valid(global)?;
     let folder = project.folder();
-    let state = state(global.state.as_deref(), &spec, &folder)?;
+    let state = state(global.state.as_deref(), Some(&spec), &folder)?;
     Ok(TeamKeys {
         store: Store::look(&state).map_err(Failure::from)?,
         identity: identity(&state, &folder),
@@ -165,8 +250,8 @@ fn read(file: &Path) -> Result<String, Stop> {
 }
 
 /// What the command line names, else what the file names, else the folder beside the file.
-fn state(given: Option<&str>, spec: &Spec, folder: &Path) -> Result<StatePlace, Stop> {
-    let text: &str = match (given, &spec.project.state) {
+fn state(given: Option<&str>, spec: Option<&Spec>, folder: &Path) -> Result<StatePlace, Stop> {
+    let text: &str = match (given, spec.and_then(|spec| spec.project.state.as_ref())) {
         (Some(path), _) if !path.contains("://") => return Ok(StatePlace::Folder(path.into())),
         (Some(url), _) => url,
         (None, Some(url)) => url,

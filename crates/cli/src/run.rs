@@ -1,31 +1,75 @@
-//! Running a plan under the instance's lock, with its record in the ledger and its events shown.
+//! A run as a person at a terminal sees it: questions, the plan, events, Ctrl-C, and how it ended.
 
+use crate::args::Global;
 use crate::exit::{Exit, Stop};
-use crate::output::{Output, Progress};
+use crate::output::{Output, Progress, plan as display};
 use crate::project::interactive;
 use crate::unlock::unlock;
-use andamio_engine::{
-    Accepted, Cancel, Events, Lock, RunOutcome, RunRecord, RunStatus, Step, now, run,
+use andamio_engine::{BoxFuture, Cancel, Event, RunStatus};
+use andamio_operate::plan::PlanReport;
+use andamio_operate::{
+    Approval, Ended, Failure, Instance, Kind, OpenMode, Reporter, Runner, hosts,
 };
-use andamio_operate::{Failure, Instance, OpenMode, hosts};
 use serde_json::json;
 use std::io::{BufRead, Write};
+use std::sync::Mutex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Takes the lock of the instance; says so when a dead holder had it.
-pub(crate) async fn lock(instance: &Instance, verb: &str, output: &Output) -> Result<Lock, Stop> {
-    let purpose = format!("{verb} {}", instance.name());
-    let store = instance.writable()?;
-    let (lock, former) = Lock::take(&store, instance.holder(), &purpose)
-        .await
-        .map_err(|e| Stop::from(Failure::from(e)))?;
-    if let Some(former) = former {
-        output.note(&format!(
-            "taking over the lock of {}, whose `{}` is gone",
-            former.holder.by, former.purpose
-        ));
+/// Whoever typed the command.
+pub(crate) struct Terminal<'a> {
+    output: &'a Output,
+    /// `-y`.
+    yes: bool,
+    wait: Option<std::time::Duration>,
+    /// The plan that was shown last, which is not shown again.
+    shown: Mutex<String>,
+}
+
+impl<'a> Terminal<'a> {
+    pub(crate) fn new(global: &Global, output: &'a Output) -> Self {
+        Self { output, yes: global.yes, wait: global.wait, shown: Mutex::default() }
     }
-    Ok(lock)
+
+    pub(crate) fn runner(&self) -> Runner<'_> {
+        Runner { approval: self, reporter: self, wait: self.wait }
+    }
+}
+
+impl Approval for Terminal<'_> {
+    fn ask<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { answer(question, self.yes) })
+    }
+}
+
+impl Reporter for Terminal<'_> {
+    fn note(&self, text: &str) {
+        self.output.note(text);
+    }
+
+    fn plan(&self, report: &PlanReport) {
+        if self.output.json || report.empty && report.refusals.is_empty() {
+            return;
+        }
+        if let Ok(mut shown) = self.shown.lock()
+            && *shown != report.id
+        {
+            shown.clone_from(&report.id);
+            self.output.note(&display(report, self.output.style));
+        }
+    }
+
+    fn attend<'a>(
+        &'a self,
+        events: UnboundedReceiver<Event>,
+        cancel: &'a Cancel,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let watcher = tokio::spawn(watch(cancel.clone(), signals()));
+            Progress::new(self.output).show(events, cancel).await;
+            watcher.abort();
+        })
+    }
 }
 
 /// Shows the person the servers whose host key nobody vouches for, before anything is said to them;
@@ -70,16 +114,17 @@ pub(crate) async fn verify_host_keys(
 
 /// Says what will happen and asks a person; without one the answer is no.
 pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Stop> {
+    answer(what, yes).map_err(Stop::from)
+}
+
+fn answer(what: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
     if !interactive() {
-        return Err(Stop::new(
-            Exit::Refused,
-            "no-terminal",
-            format!("{what} There is nobody to ask: this is no terminal"),
-            "run it again with -y to say yes",
-        ));
+        let message = format!("{what} There is nobody to ask: this is no terminal");
+        let help = "run it again with -y to say yes";
+        return Err(Failure::new(Kind::Refused, "no-terminal", message, help));
     }
     let mut err = std::io::stderr().lock();
     let _ = write!(err, "{what} Go on? [y/N] ");
@@ -89,57 +134,12 @@ pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Stop> {
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }
-    Err(Stop::new(Exit::Refused, "no", "nothing was changed", ""))
-}
-
-/// Runs the steps to the end, with ledger, events and Ctrl-C.
-pub(crate) async fn steps(
-    instance: &Instance,
-    verb: &str,
-    plan: &str,
-    steps: &[Step],
-    accepted: &[Accepted],
-    (lock, output): (&Lock, &Output),
-) -> Result<(RunOutcome, RunRecord), Stop> {
-    let signals = signals();
-    let record = instance.begin(verb, plan, accepted).await?;
-    let (events, receiver) = Events::new(&record.run);
-    let cancel = Cancel::under(lock.lease());
-    let watcher = tokio::spawn(watch(cancel.clone(), signals));
-    let mut progress = Progress::new(output);
-    let work = async {
-        let outcome = run(steps, &events, &cancel).await;
-        // The reporter ends when the last sender is gone.
-        drop(events);
-        outcome
-    };
-    let (outcome, ()) = tokio::join!(work, progress.show(receiver, &cancel));
-    watcher.abort();
-    let status = if outcome.failed > 0 {
-        RunStatus::Failed
-    } else if outcome.cancelled {
-        RunStatus::Cancelled
-    } else {
-        RunStatus::Ok
-    };
-    let ended = RunRecord {
-        ended: Some(now()),
-        status,
-        changed: outcome.changed,
-        message: outcome.error.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
-        ..record
-    };
-    let ended = instance.ledger().append(ended).await.map_err(Failure::from)?;
-    Ok((outcome, ended))
+    Err(Failure::new(Kind::Refused, "no", "nothing was changed", ""))
 }
 
 /// The last line of `--json`, and the verb's end.
-pub(crate) fn finish(
-    output: &Output,
-    record: &RunRecord,
-    outcome: &RunOutcome,
-    next: &[String],
-) -> Result<Exit, Stop> {
+pub(crate) fn finish(output: &Output, ended: &Ended, next: &[String]) -> Result<Exit, Stop> {
+    let Ended { outcome, record } = ended;
     let status = match record.status {
         RunStatus::Failed | RunStatus::Started => "failed",
         RunStatus::Cancelled => "cancelled",

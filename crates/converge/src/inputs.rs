@@ -31,6 +31,17 @@ pub struct Release {
     pub archive: String,
 }
 
+/// Where images wait on a machine until podman has them.
+pub const ARCHIVES: &str = "/var/lib/andamio/images";
+
+impl Release {
+    #[must_use]
+    pub fn new(id: &str, image: &str) -> Self {
+        let (id, image) = (id.to_owned(), image.to_owned());
+        Self { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
+    }
+}
+
 impl Inputs<'_> {
     /// Empty only before [`crate::secrets::check`] has refused the inputs.
     pub(crate) fn secret(&self, name: &str) -> &str {

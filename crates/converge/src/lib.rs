@@ -18,7 +18,7 @@ mod tls;
 
 pub use cluster::{ClusterManifest, parts};
 pub use error::Error;
-pub use inputs::{Inputs, Release};
+pub use inputs::{ARCHIVES, Inputs, Release};
 pub use phase::Phase;
 pub use roles::app::{CONTAINERS, ENV_FILE, app_environment, one_off, outsider};
 pub use roles::mariadb::{galera, replica};

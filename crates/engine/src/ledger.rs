@@ -89,6 +89,34 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The first entry of a run: what is meant to be done.
+    #[must_use]
+    pub fn begin(verb: &str, env: &str, place: &str, by: &str) -> Self {
+        Self {
+            v: 1,
+            run: crate::run_id(),
+            verb: verb.to_owned(),
+            env: env.to_owned(),
+            place: place.to_owned(),
+            by: by.to_owned(),
+            started: crate::now(),
+            ended: None,
+            status: RunStatus::Started,
+            plan: String::new(),
+            changed: 0,
+            message: String::new(),
+            accepted: Vec::new(),
+            prev_sha256: String::new(),
+            sha256: String::new(),
+        }
+    }
+
+    /// The last entry, or the only one of what is done in one go.
+    #[must_use]
+    pub fn end(self, status: RunStatus, changed: u32, message: &str) -> Self {
+        Self { ended: Some(crate::now()), status, changed, message: message.to_owned(), ..self }
+    }
+
     fn seal(&mut self, previous: &str) {
         previous.clone_into(&mut self.prev_sha256);
         self.sha256 = self.hash();

@@ -7,15 +7,13 @@
 mod event;
 mod ledger;
 mod lock;
-mod plan;
 mod run;
 mod step;
 mod store;
 
 pub use event::{Event, Events, State};
 pub use ledger::{Accepted, Ledger, LedgerError, RunRecord, RunStatus};
-pub use lock::{Holder, Lease, Lock, LockError, LockRecord};
-pub use plan::{Change, CostChange, MachineAction, MachineChange, PlanReport, Reason, Refused};
+pub use lock::{Holder, Lease, Lock, LockError, LockRecord, Scope, Wait};
 pub use run::{Cancel, RunOutcome, run};
 pub use step::{Action, BoxFuture, ErrorReport, Outcome, Step, StepContext};
 pub use store::{Bucket, S3Config, Secret, StatePlace, Store, StoreError};

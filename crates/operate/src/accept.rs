@@ -1,7 +1,8 @@
 //! Refusals that a person overrides, by name and with a reason that the ledger keeps.
 
+use crate::plan::Refused;
 use crate::{Failure, Kind};
-use andamio_engine::{Accepted, Refused};
+use andamio_engine::Accepted;
 use andamio_spec::Refusal;
 use std::collections::BTreeMap;
 

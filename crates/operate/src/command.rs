@@ -143,7 +143,7 @@ pub(crate) async fn app(
         )
     };
     let live = release::current(instance).await?.ok_or_else(none)?;
-    let release = Release { id: live.id, image: live.image, archive: String::new() };
+    let release = Release::new(&live.id, &live.image);
     let keys = [instance.secrets.ssh_public()];
     let argv = andamio_converge::one_off(&inputs(instance, Some(&release), &keys), command);
     let (machine, note) = one(instance, Role::App.as_str()).await?;

@@ -1,22 +1,42 @@
 //! `down`: removes an instance from this host, data included. Its ledger and secrets stay.
 
-use crate::failure::fault;
-use crate::instance::Shared;
-use crate::release;
-use crate::up::manifest;
-use crate::{Failure, Kind};
-use andamio_engine::{
-    Action, BoxFuture, ErrorReport, MachineAction, MachineChange, Outcome, PlanReport, Step,
-    StepContext,
-};
+use crate::desired::Desired;
+use crate::instance::Instance;
+use crate::plan::{MachineAction, MachineChange, Operation, OperationKind, PlanReport};
+use crate::runner::Prepared;
+use crate::up::executor::Executor;
+use crate::{Failure, Kind, OpenMode, Request};
 use andamio_provision::Provider;
 use std::sync::Arc;
 
-/// What would be removed, and the steps that do it.
+/// The plan under the lock, ready to be run.
+///
+/// # Errors
+/// As [`plan`], and when the state cannot be read.
+pub async fn prepare(request: &Request) -> Result<Prepared, Failure> {
+    // Nothing is made of what is to be removed.
+    let instance = Arc::new(Instance::open(request.clone(), OpenMode::ReadOnly).await?);
+    let report = plan(&instance)?;
+    let recorded = instance.desired.as_ref();
+    let release = recorded.and_then(Desired::release);
+    let desired = Desired::wanted(&instance, release.as_ref(), &[], false).instead_of(recorded);
+    let executor = Executor::bare(&instance);
+    let steps = executor.steps(report.operations.clone())?;
+    let question = (!report.empty).then(|| {
+        format!(
+            "This removes {} with {} machines and all their data.",
+            instance.name(),
+            report.machines.len()
+        )
+    });
+    Ok(Prepared { question, report, accepted: Vec::new(), desired, steps, instance })
+}
+
+/// What would be removed, and how.
 ///
 /// # Errors
 /// Where machines are not Andamio's to remove: says what stays.
-pub fn plan(instance: &Shared) -> Result<(PlanReport, Vec<Step>), Failure> {
+fn plan(instance: &Instance) -> Result<PlanReport, Failure> {
     if let Provider::Hosts(hosts) = &instance.provider {
         return Err(stays(instance, &hosts.place));
     }
@@ -30,33 +50,23 @@ pub fn plan(instance: &Shared) -> Result<(PlanReport, Vec<Step>), Failure> {
             note: "its disk is removed".to_owned(),
         })
         .collect();
-    let topology = &instance.topology;
-    let mut report = PlanReport::new(
-        &topology.env,
-        &topology.place,
-        machines,
-        Vec::new(),
-        None,
-        Vec::new(),
-        Vec::new(),
-    );
-    report.empty = !local.exists();
-    let mut steps: Vec<Step> = names
-        .iter()
-        .map(|name| {
-            let action = Destroy(Arc::clone(instance), name.clone());
-            Step::new(format!("delete:{name}"), format!("remove {name}"), action).on(name)
-        })
-        .collect();
-    if !report.empty {
-        let after: Vec<String> = steps.iter().map(|s| s.id.clone()).collect();
-        let rest = Step::new("instance", "remove network and folders", Rest(Arc::clone(instance)));
-        steps.push(rest.after(after));
+    let remove = |name: &String| {
+        let id = format!("delete:{name}");
+        Operation::new(id, format!("remove {name}"), OperationKind::DeleteMachine).on(name)
+    };
+    let mut operations: Vec<Operation> = names.iter().map(remove).collect();
+    if local.exists() {
+        let after: Vec<String> = operations.iter().map(|o| o.id.clone()).collect();
+        let title = "remove network and folders";
+        let rest = Operation::new("instance", title, OperationKind::RemoveEnvironment);
+        operations.push(rest.after(after));
     }
-    Ok((report, steps))
+    let (env, place) = (instance.topology.env.clone(), instance.topology.place.clone());
+    let report = PlanReport { env, place, machines, operations, ..PlanReport::default() };
+    Ok(report.sealed())
 }
 
-fn stays(instance: &Shared, place: &str) -> Failure {
+fn stays(instance: &Instance, place: &str) -> Failure {
     let machines: Vec<String> =
         instance.topology.machines.iter().map(|m| format!("{} ({})", m.name, m.address)).collect();
     let message = format!(
@@ -67,29 +77,4 @@ fn stays(instance: &Shared, place: &str) -> Failure {
     let help =
         "stop services with `andamio exec`, remove data by hand, or install the servers anew";
     Failure::new(Kind::Refused, "hosts", message, help)
-}
-
-struct Destroy(Shared, String);
-struct Rest(Shared);
-
-impl Action for Destroy {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
-        Box::pin(async move {
-            self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
-            Ok(Outcome::Changed(1))
-        })
-    }
-}
-
-impl Action for Rest {
-    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
-        Box::pin(async move {
-            for machine in &self.0.topology.machines {
-                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.error)?;
-            }
-            release::forget(&self.0).await.map_err(|f| f.error)?;
-            self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
-            Ok(Outcome::Changed(1))
-        })
-    }
 }

@@ -1,16 +1,15 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
+use crate::desired::Desired;
 use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
 use andamio_converge::secret_names;
-use andamio_engine::{
-    Accepted, ErrorReport, Holder, Ledger, RunRecord, RunStatus, Secret, StatePlace, Store, now,
-    run_id,
-};
+use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, Secret, StatePlace, Store};
 use andamio_provision::local::{
     Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
 };
 use andamio_provision::{Found, Inventory, MachineState, Provider};
+use andamio_spec::model::GroupSpec;
 use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
 use std::collections::BTreeMap;
@@ -29,6 +28,10 @@ pub struct Request {
     pub env: String,
     /// `--on`; else the environment's own place.
     pub place: Option<String>,
+    /// Text that `spec` was read from.
+    pub text: String,
+    /// What the state says is wanted, in place of `spec` and the application's source.
+    pub as_recorded: bool,
     /// Folder of `andamio.toml`.
     pub project: PathBuf,
     pub state: StatePlace,
@@ -68,11 +71,15 @@ pub struct Instance {
     pub environment: Environment,
     pub topology: Topology,
     pub store: Store,
+    /// What the state says is wanted.
+    pub desired: Option<Desired>,
     pub provider: Provider,
     pub secrets: Secrets,
     pub nodes: Nodes,
     /// `/etc/resolv.conf` of the machines, where this place says it: it follows the host's.
     pub resolver: Option<String>,
+    /// Counts of machines that stay as recorded, though the file starts with others: one remark each.
+    pub(crate) kept_counts: Vec<String>,
     /// Keys of the person that cannot be tried, and why.
     pub(crate) skipped_keys: Vec<String>,
 }
@@ -86,15 +93,30 @@ impl Instance {
     /// and when the host cannot do it.
     pub async fn open(mut request: Request, mode: OpenMode) -> Result<Self, Failure> {
         let make = mode != OpenMode::ReadOnly;
-        let environment = find(&request.spec, &request.env)?;
-        let place = request.place.clone().unwrap_or_else(|| environment.on.clone());
+        let declared = find(&request.spec, &request.env)?;
+        let place = request.place.clone().unwrap_or_else(|| declared.on.clone());
         let instance = format!("{}@{place}", request.env);
         let store = if make { Store::open(&request.state) } else { Store::look(&request.state) }?;
-        let shares = store.instance(&instance);
+        let store = store.instance(&instance);
+        let mut desired = Desired::newest(&store).await?;
+        if request.as_recorded {
+            let recorded = match desired {
+                Some(recorded) => recorded,
+                None => Desired::recorded(&store, &instance).await?,
+            };
+            (request.spec, request.text) = (recorded.spec()?, recorded.file.clone());
+            desired = Some(recorded);
+        }
+        let declared = find(&request.spec, &request.env)?;
+        if let Some(recorded) = &desired {
+            request.spec = request.spec.with_counts(&request.env, &recorded.counts);
+        }
+        let environment = find(&request.spec, &request.env)?;
+        let kept_counts = kept_counts(&declared, &environment);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {
                 let addresses = hosts::resolve(&request.spec, &place).await?;
-                let hosts = hosts::open(&request, &place, &addresses, &shares).await?;
+                let hosts = hosts::open(&request, &place, &addresses, &store).await?;
                 request.spec = request.spec.with_addresses(&place, &addresses);
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
@@ -107,7 +129,6 @@ impl Instance {
         let topology = topology::compute(&request.spec, &request.env, &place, network)
             .map_err(|e| Failure::error(Kind::Refused, "topology", &e, e.help()))?;
         hosts::check_topology(&provider, &topology)?;
-        let store = shares;
         let mut secrets = Secrets::load(&store, &request.identity).await?;
         let there = provider.observe(&topology);
         let stands = |found: &Found| found.state != MachineState::Missing;
@@ -143,10 +164,12 @@ impl Instance {
             environment,
             topology,
             store,
+            desired,
             provider,
             secrets,
             nodes,
             resolver,
+            kept_counts,
             skipped_keys,
         })
     }
@@ -217,34 +240,10 @@ impl Instance {
         Ledger::new(self.store.clone())
     }
 
-    /// The first record of a run: intent, before anything is done.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
-    pub async fn begin(
-        &self,
-        verb: &str,
-        plan: &str,
-        accepted: &[Accepted],
-    ) -> Result<RunRecord, Failure> {
-        let record = RunRecord {
-            v: 1,
-            run: run_id(),
-            verb: verb.to_owned(),
-            env: self.topology.env.clone(),
-            place: self.topology.place.clone(),
-            by: self.request.by.clone(),
-            started: now(),
-            ended: None,
-            status: RunStatus::Started,
-            plan: plan.to_owned(),
-            changed: 0,
-            message: String::new(),
-            accepted: accepted.to_vec(),
-            prev_sha256: String::new(),
-            sha256: String::new(),
-        };
-        Ok(self.ledger().append(record).await?)
+    /// The first entry of a run here.
+    #[must_use]
+    pub fn entry(&self, verb: &str) -> RunRecord {
+        RunRecord::begin(verb, &self.topology.env, &self.topology.place, &self.request.by)
     }
 }
 
@@ -287,6 +286,19 @@ pub(crate) async fn while_it_runs<T>(
             ))
         }
     }
+}
+
+fn kept_counts(declared: &Environment, used: &Environment) -> Vec<String> {
+    let both = declared.groups.iter().zip(&used.groups);
+    let differ = both.filter(|((_, declared), (_, used))| declared.machines != used.machines);
+    let differ = differ.map(|((group, declared), (_, used))| {
+        let GroupSpec { machines, max, .. } = declared;
+        let used = used.machines;
+        format!(
+            "{group} stays at {used} machines, as recorded: andamio.toml has {machines} to {max}"
+        )
+    });
+    differ.collect()
 }
 
 pub(crate) fn find(spec: &Spec, env: &str) -> Result<Environment, Failure> {

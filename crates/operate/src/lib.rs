@@ -1,14 +1,17 @@
 //! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
+mod approval;
 mod failure;
 mod instance;
 mod node;
+mod runner;
 mod secret;
 
 pub mod accept;
 pub mod attend;
 pub mod command;
 pub mod database;
+pub mod desired;
 pub mod down;
 pub mod drill;
 pub mod hosts;
@@ -16,11 +19,14 @@ pub mod init;
 pub mod key;
 pub mod linode;
 pub mod logs;
+pub mod plan;
 pub mod release;
 pub mod status;
 pub mod up;
 
+pub use approval::Approval;
 pub use failure::{Failure, Kind};
 pub use instance::{Instance, OpenMode, Request, SshAccess};
 pub use node::{NodeReport, Nodes};
+pub use runner::{Ended, Prepared, Reporter, Runner};
 pub use secret::{Secrets, new_identity, public_keys, recovery_key};

@@ -2,8 +2,8 @@
 //! andamio.toml. Nothing there is asked: what is live, Terraform's own plan shows.
 
 use crate::instance::find;
+use crate::plan::{Change, CostChange, PlanReport, Reason, Refused};
 use crate::{Failure, Kind, Request, accept};
-use andamio_engine::{Change, CostChange, PlanReport, Reason, Refused};
 use andamio_provision::linode::{self, ApiConfig, ApiError, Offers};
 use andamio_provision::terraform::{self, RenderError};
 use andamio_spec::price::{Prices, cost_at, month_of};
@@ -113,7 +113,16 @@ pub fn plan(request: &Request) -> Result<Terraform, Failure> {
     let (refusals, accepted) = accept::split(refusals(request, &env, place), &request.accept);
     notes.extend(accept::notes(&accepted));
     let changes = changes.into_iter().collect();
-    let report = PlanReport::new(&env.name, place, Vec::new(), changes, cost, refusals, notes);
+    let report = PlanReport {
+        env: env.name.clone(),
+        place: place.clone(),
+        changes,
+        cost,
+        refusals,
+        notes,
+        ..PlanReport::default()
+    };
+    let report = report.sealed();
     Ok(Terraform { report, file, text, overwrites })
 }
 

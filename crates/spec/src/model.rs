@@ -1,7 +1,7 @@
 //! `andamio.toml` after parsing: every default filled in, every value in base units.
 
 use crate::topology::Network;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -24,6 +24,21 @@ impl Spec {
             for host in machines {
                 if let Some(address) = addresses.get(&host.address) {
                     host.address = address.to_string();
+                }
+            }
+        }
+        spec
+    }
+
+    /// The same with other numbers of machines in some groups of an environment, each within the bounds that are
+    /// declared for it.
+    #[must_use]
+    pub fn with_counts(&self, env: &str, counts: &BTreeMap<Group, u32>) -> Self {
+        let mut spec = self.clone();
+        for environment in spec.environments.iter_mut().filter(|e| e.name == env) {
+            for (group, declared) in &mut environment.groups {
+                if let Some(count) = counts.get(group) {
+                    declared.machines = (*count).clamp(declared.machines, declared.max);
                 }
             }
         }
@@ -90,7 +105,7 @@ pub struct Environment {
 }
 
 /// A kind of machine. Declared order is start order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
     Mariadb,

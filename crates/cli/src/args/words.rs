@@ -3,6 +3,13 @@
 use clap::{Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// `90s`, `10m`, `1h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = andamio_spec::units::parse_duration(text);
+    seconds.map(Duration::from_secs).ok_or_else(|| "write it as 90s, 10m or 1h".to_owned())
+}
 
 #[derive(Subcommand)]
 pub(crate) enum SecretVerb {

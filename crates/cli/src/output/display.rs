@@ -1,7 +1,7 @@
 //! A plan for people.
 
 use super::Style;
-use andamio_engine::{CostChange, MachineAction, PlanReport, Reason};
+use andamio_operate::plan::{CostChange, MachineAction, PlanReport, Reason};
 
 /// The whole plan. A plan with nothing in it is one line.
 pub(crate) fn plan(report: &PlanReport, style: Style) -> String {

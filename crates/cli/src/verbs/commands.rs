@@ -4,9 +4,9 @@ use super::console::{connect, each, has_person};
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::project::request;
+use crate::project::look;
 use andamio_operate::attend::{Job, Work};
-use andamio_operate::{Instance, OpenMode, command, database};
+use andamio_operate::{command, database};
 use andamio_remote::quote;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) async fn ssh(
     machine: &str,
     words: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
+    let instance = look(global, env).await?;
     let work = match words {
         [] if has_person() => Work::Shell,
         // What comes on standard input is its script.
@@ -36,7 +36,7 @@ pub(crate) async fn exec(
     all: bool,
     words: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
+    let instance = look(global, env).await?;
     if all {
         let machines = command::machines(&instance, machine, true)?;
         let job = |machine| Job { machine, work: Work::Line(line(words)), note: None };
@@ -55,7 +55,7 @@ pub(crate) async fn run(
     env: &str,
     words: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::open(request(global, env)?, OpenMode::ReadOnly).await?);
+    let instance = Arc::new(look(global, env).await?);
     let job = command::in_app(&instance, words).await?;
     connect(output, &instance, &job, false).await
 }
@@ -66,7 +66,7 @@ pub(crate) async fn db(
     env: &str,
     sql: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
+    let instance = look(global, env).await?;
     let sql = if sql.is_empty() { None } else { Some(sql.join(" ")) };
     let job = database::job(&instance, sql.as_deref()).await?;
     connect(output, &instance, &job, true).await

@@ -1,7 +1,7 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, table};
-use crate::project::{Project, request};
+use crate::project::{Project, Source, recorded_instances, request};
 use andamio_engine::{RunRecord, RunStatus};
 use andamio_operate::{Failure, Instance, OpenMode, linode};
 use serde_json::json;
@@ -14,14 +14,17 @@ pub(crate) async fn history(
 ) -> Result<Exit, Stop> {
     let names: Vec<String> = match env {
         Some(env) => vec![env.to_owned()],
-        None => {
-            let (_, spec) = Project::valid(global)?;
-            spec.environments.iter().map(|e| e.name.clone()).collect()
-        }
+        None => match recorded_instances(global).await? {
+            Some(instances) => instances,
+            None => {
+                let (_, spec) = Project::valid(global)?;
+                spec.environments.iter().map(|e| e.name.clone()).collect()
+            }
+        },
     };
     let mut runs: Vec<RunRecord> = Vec::new();
     for name in names {
-        let request = request(global, &name)?;
+        let request = request(global, &name, Source::Any).await?;
         // Nothing has run there yet; what the others did is no less worth telling.
         if env.is_none() && linode::is_place(&request) {
             continue;

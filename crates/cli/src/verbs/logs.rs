@@ -2,7 +2,7 @@ use super::console::NO_READER;
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, harmless};
-use crate::project::request;
+use crate::project::{Source, request};
 use andamio_engine::now;
 use andamio_operate::logs::{Filter, Item, Line, Query, read};
 use andamio_operate::{Instance, OpenMode};
@@ -29,7 +29,7 @@ pub(crate) async fn logs(
             "write `andamio --file FILE logs ENV --follow`",
         ));
     }
-    let request = request(global, env)?;
+    let request = request(global, env, Source::Any).await?;
     let query = Query::new(filter, &request.spec, now())?;
     let instance = Instance::open(request, OpenMode::ReadOnly).await?;
     let (sender, items) = mpsc::channel(WAITING);

@@ -28,8 +28,9 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
     match &args.verb {
         Verb::Init => init::init(global, output),
         Verb::Check { explain } => check::check(global, output, *explain),
-        Verb::Plan { env, out, exit_code, render, accept } => {
+        Verb::Plan { env, as_recorded, out, exit_code, render, accept } => {
             let wanted = plan::Wanted {
+                as_recorded: *as_recorded,
                 out: out.as_deref(),
                 exit_code: *exit_code,
                 render: *render,
@@ -37,8 +38,10 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
             };
             plan::plan(global, output, env, &wanted).await
         }
-        Verb::Up { env, plan, limit, accept } => {
-            up::up(global, output, env, plan.as_deref(), limit, accept).await
+        Verb::Up { env, as_recorded, plan, limit, accept } => {
+            let wanted =
+                up::Wanted { as_recorded: *as_recorded, reviewed: plan.as_deref(), limit, accept };
+            up::up(global, output, env, &wanted).await
         }
         Verb::Down { env } => down::down(global, output, env).await,
         Verb::Status { env } => status::status(global, output, env).await,

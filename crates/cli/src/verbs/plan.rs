@@ -2,15 +2,16 @@ use super::up::prepare;
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, more, plan as display};
-use crate::project::request;
+use crate::project::{Source, request};
 use crate::run;
-use andamio_engine::PlanReport;
+use andamio_operate::plan::PlanReport;
 use andamio_operate::{Instance, OpenMode, accept, hosts, linode, up};
 use std::path::Path;
 use std::sync::Arc;
 
 /// What is wanted of a plan besides being shown.
 pub(crate) struct Wanted<'a> {
+    pub(crate) as_recorded: bool,
     pub(crate) out: Option<&'a Path>,
     pub(crate) exit_code: bool,
     pub(crate) render: bool,
@@ -23,7 +24,7 @@ pub(crate) async fn plan(
     env: &str,
     wanted: &Wanted<'_>,
 ) -> Result<Exit, Stop> {
-    let mut request = request(global, env)?;
+    let mut request = request(global, env, Source::of(wanted.as_recorded)).await?;
     request.accept = accept::parse(wanted.accept)?;
     if linode::is_place(&request) {
         let terraform = linode::plan(&request)?;
@@ -48,8 +49,10 @@ pub(crate) async fn plan(
             .await?;
     hosts::check(&look, &[], false).await?;
     let instance = Arc::new(look);
-    // So that a reviewed plan is the one that `up` makes.
-    prepare(&instance, output).await?;
+    if !wanted.as_recorded {
+        // So that a reviewed plan is the one that `up` makes.
+        prepare(&instance, output).await?;
+    }
     let planned = up::plan(&instance, &[]).await?;
     show(output, &planned.report, wanted, &format!("`andamio up {env}` does it."))
 }

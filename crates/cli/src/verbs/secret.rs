@@ -1,9 +1,9 @@
-use super::up::release_lock;
 use crate::args::{Global, SecretVerb};
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::project::request;
-use crate::run;
+use crate::project::{Source, request};
+use crate::run::Terminal;
+use andamio_engine::Scope;
 use andamio_operate::{Instance, OpenMode};
 use serde_json::json;
 use std::io::{IsTerminal, Read};
@@ -19,7 +19,7 @@ pub(crate) async fn secret(
         | SecretVerb::Rm { env, .. }
         | SecretVerb::Renew { env } => env,
     };
-    let request = request(global, env)?;
+    let request = request(global, env, Source::Any).await?;
     let look = Instance::open(request.clone(), OpenMode::ReadOnly).await?;
     if let SecretVerb::List { .. } = what {
         let names: Vec<&str> = look.secret_list();
@@ -42,9 +42,11 @@ pub(crate) async fn secret(
         _ => None,
     };
     let empty = value.as_ref().is_some_and(String::is_empty);
-    let lock = run::lock(&look, "secret", output).await?;
+    let terminal = Terminal::new(global, output);
+    let lock = terminal.runner().lock(&look, Scope::Converge, "secret").await?;
     let result = change(request, what, value).await;
-    release_lock(lock).await;
+    // A lock that cannot be given back ends with this process.
+    let _ = lock.release().await;
     result?;
     if output.json {
         output.document(&json!({ "v": 1, "type": "secret", "changed": true }));

@@ -1,14 +1,13 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, Style, table};
-use crate::project::request;
+use crate::project::look;
 use andamio_operate::status::{Concern, Severity, Status, Use, status as operate};
-use andamio_operate::{Instance, OpenMode};
 use andamio_spec::units::{format_bandwidth, format_bytes};
 use std::sync::Arc;
 
 pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
-    let instance = Arc::new(Instance::open(request(global, env)?, OpenMode::ReadOnly).await?);
+    let instance = Arc::new(look(global, env).await?);
     let status = operate(&instance).await?;
     if output.json {
         output.document(&status);
@@ -57,6 +56,14 @@ fn render(status: &Status, output: &Output) -> String {
     out.push_str(&table(&["MACHINE", "SERVICE", "STATE", "DETAIL"], &services));
     out.push('\n');
     out.push_str(&table(&["LIMIT", "USED", "OF"], &limits(status)));
+    for held in &status.locks {
+        let (by, purpose) = (&held.by, &held.purpose);
+        out.push_str(&format!("\n{by} works on `{purpose}` since {:.0}\n", held.since));
+    }
+    if let Some(wanted) = status.desired.as_ref().filter(|wanted| !wanted.enabled) {
+        let (by, written) = (&wanted.by, wanted.written);
+        out.push_str(&format!("\nnothing is wanted here: {by} took it down at {written:.0}\n"));
+    }
     for concern in &status.concerns {
         out.push_str(&format!("\n{}\n", concern_text(concern, style)));
     }

@@ -1,45 +1,52 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::project::request;
+use crate::project::look;
 use crate::run::confirm;
-use andamio_engine::{Lock, LockError};
-use andamio_operate::{Failure, Instance, OpenMode};
+use andamio_engine::{Lock, LockError, LockRecord, RunStatus, Scope};
+use andamio_operate::Failure;
 use serde_json::json;
 
 pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
-    let instance = Instance::open(request(global, env)?, OpenMode::ReadOnly).await?;
-    let held = match Lock::holder(&instance.store).await {
-        Err(LockError::Garbled(..)) => {
-            let question = format!(
-                "The record of the lock is damaged: nobody knows whether a run works on {}.",
+    let instance = look(global, env).await?;
+    let mut ended: Vec<LockRecord> = Vec::new();
+    for scope in Scope::ALL {
+        let question = match Lock::holder(&instance.store, scope).await {
+            Err(LockError::Garbled(..)) => Some(format!(
+                "The record of the lock `{}` is damaged: nobody knows whether a run works on {}.",
+                scope.as_str(),
                 instance.name()
-            );
-            confirm(&question, global.yes)?;
-            None
+            )),
+            held => held.map_err(Failure::from)?.map(|record| {
+                format!(
+                    "{} holds {} ({}) for `{}` since {}; its lock would be ended.",
+                    record.holder.by,
+                    instance.name(),
+                    scope.as_str(),
+                    record.purpose,
+                    record.since
+                )
+            }),
+        };
+        if let Some(question) = &question {
+            confirm(question, global.yes)?;
         }
-        held => held.map_err(Failure::from)?,
-    };
-    if let Some(record) = &held {
-        let question = format!(
-            "{} holds {} for `{}` since {}; its lock would be ended.",
-            record.holder.by,
-            instance.name(),
-            record.purpose,
-            record.since
-        );
-        confirm(&question, global.yes)?;
+        let Some(record) = Lock::force(&instance.store, scope).await.map_err(Failure::from)? else {
+            continue;
+        };
+        let said = format!("{} of {} for `{}`", scope.as_str(), record.holder.by, record.purpose);
+        let entry = instance.entry("unlock").end(RunStatus::Ok, 1, &said);
+        instance.ledger().append(entry).await.map_err(Failure::from)?;
+        if !output.json {
+            let (by, name) = (&record.holder.by, instance.name());
+            output.done(&format!("The lock of {by} on {name} is ended."));
+        }
+        ended.push(record);
     }
-    let ended = Lock::force(&instance.store).await.map_err(Failure::from)?;
     if output.json {
-        output.document(&json!({ "v": 1, "type": "unlock", "ended": ended }));
-        return Ok(Exit::Done);
+        output.document(&json!({ "v": 1, "type": "unlock", "ended": ended.first(), "all": ended }));
+    } else if ended.is_empty() {
+        output.done(&format!("{} is not locked.", instance.name()));
     }
-    output.done(&match ended {
-        Some(record) => {
-            format!("The lock of {} on {} is ended.", record.holder.by, instance.name())
-        }
-        None => format!("{} is not locked.", instance.name()),
-    });
     Ok(Exit::Done)
 }

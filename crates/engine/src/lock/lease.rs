@@ -73,7 +73,8 @@ impl Moment {
     }
 }
 
-fn uptime() -> Option<Duration> {
+/// Since the machine was started, time asleep included (proc_uptime(5)).
+pub(super) fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()
 }

@@ -17,6 +17,10 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What is written to learn the store's time.
+const CLOCK: &str = "clock.json";
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -245,6 +249,31 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// How long ago an object was written, by the store's own time: what the clocks of its users say does not matter. An
+    /// object beside the series is written to ask for it. `None` when the object is gone.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn age(&self, series: &str, number: u64) -> Result<Option<Duration>, StoreError> {
+        let written = match self.backend.head(&self.path(&key(series, number))).await {
+            Ok(meta) => meta.last_modified,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(self.read_error(key(series, number), source)),
+        };
+        let clock = self.path(CLOCK);
+        let asked = self.backend.put(&clock, b"{}".to_vec().into()).await;
+        asked.map_err(|source| self.write_error(CLOCK.to_owned(), source))?;
+        let now = self.backend.head(&clock).await;
+        let now = now.map_err(|source| self.read_error(CLOCK.to_owned(), source))?;
+        Ok(Some((now.last_modified - written).to_std().unwrap_or_default()))
+    }
+
+    /// Is it reached over a network?
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// Forgets objects of a series below `number`; only for what has no history to keep.

@@ -52,7 +52,7 @@ const OF_ONE_ACCOUNT: u32 = 4;
 ///
 /// # Errors
 /// When nothing is live, or the application's program has no `seed`.
-pub async fn accounts(instance: &Shared, rate: u32) -> Result<Vec<u8>, Failure> {
+pub(super) async fn accounts(instance: &Shared, rate: u32) -> Result<Vec<u8>, Failure> {
     let count = rate.div_ceil(OF_ONE_ACCOUNT).to_string();
     let words = ["seed", "--employees", &count].map(str::to_owned);
     let (found, argv, _) =
@@ -95,7 +95,7 @@ impl Load {
         let live = release::current(instance).await?.ok_or_else(|| {
             Failure::new(Kind::Failed, "release", "no release is live", "run `andamio up` first")
         })?;
-        let release = Release { id: live.id, image: live.image, archive: String::new() };
+        let release = Release::new(&live.id, &live.image);
         let url = instance.topology.url.clone();
         let (rate, seconds) = (rate.to_string(), seconds.to_string());
         let words = ["load", "--url", &url, "--rate", &rate, "--seconds", &seconds, "--json"];

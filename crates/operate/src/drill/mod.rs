@@ -3,17 +3,19 @@
 mod guard;
 mod load;
 mod run;
+mod steps;
 mod target;
 
 pub use guard::revert;
-pub use load::accounts;
-pub use run::drill;
+pub use steps::{Done, prepare};
 
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, up};
 use andamio_engine::ErrorReport;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
+use load::accounts;
+use run::drill;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use target::{TargetMachine, target_machine};
@@ -236,7 +238,7 @@ pub fn check_supported(
 ///
 /// # Errors
 /// When the environment is not as declared, or cannot be looked at.
-pub async fn check_whole(instance: &Shared) -> Result<(), Failure> {
+async fn check_whole(instance: &Shared) -> Result<(), Failure> {
     if up::plan(instance, &[]).await?.report.empty {
         return Ok(());
     }
@@ -247,7 +249,7 @@ pub async fn check_whole(instance: &Shared) -> Result<(), Failure> {
 
 /// # Errors
 /// Names the drills that did not keep their promise.
-pub fn verdict(drills: &[Drill]) -> Result<(), ErrorReport> {
+fn verdict(drills: &[Drill]) -> Result<(), ErrorReport> {
     let broken: Vec<String> = drills
         .iter()
         .filter(|drill| !drill.passed)

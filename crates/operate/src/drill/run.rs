@@ -5,8 +5,9 @@ use super::load::{Load, Measured, source};
 use super::{Drill, FaultKind, Promise, Target, TargetMachine, target_machine};
 use crate::failure::{fault as local_fault, remote_fault};
 use crate::instance::Shared;
+use crate::runner::recorded;
 use crate::{command, up};
-use andamio_engine::{Cancel, ErrorReport, Events, StepContext, run};
+use andamio_engine::{Cancel, ErrorReport, Events, RunRecord, StepContext};
 use andamio_provision::local::MachineFault;
 use andamio_remote::quote;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 ///
 /// # Errors
 /// When it cannot be broken or put back, or the load does not run: then nothing was measured.
-pub async fn drill(
+pub(super) async fn drill(
     instance: &Shared,
     target: Target,
     fault: FaultKind,
@@ -272,9 +273,13 @@ async fn restore(
         if let Some(refusal) = planned.report.refusals.first() {
             return Err(ErrorReport::new(&refusal.code, &refusal.message, &refusal.help));
         }
-        context.doing(&format!("{} steps until everything is back", planned.steps.len()));
-        let (events, _) = Events::new("");
-        last = run(&planned.steps, &events, &cancel).await.error;
+        let steps = planned.steps(instance, &planned.report).map_err(|f| f.error)?;
+        context.doing(&format!("{} steps until everything is back", steps.len()));
+        let record =
+            RunRecord { plan: planned.report.id.clone(), ..instance.entry("drill recovery") };
+        let (events, _) = Events::new(&record.run);
+        let ended = recorded(instance, record, &steps, &events, &cancel).await;
+        last = ended.map_err(|f| f.error)?.outcome.error;
         worked = true;
         cancel = context.cancel().clone();
         let _ = pause(BETWEEN, context).await;

@@ -7,9 +7,9 @@ pub use keys::{Locked, has_passphrase, locked, unlock};
 pub(crate) use keys::{Person, UNLOCK, person};
 pub(crate) use names::resolve;
 
-use crate::instance::{Instance, Request};
+use crate::instance::{Instance, Request, Shared};
 use crate::{Failure, Kind};
-use andamio_engine::{ErrorReport, Store};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext, Store};
 use andamio_provision::hosts::{FACTS, Hosts, Known, Look, problems};
 use andamio_provision::{Found, MachineState, Provider};
 use andamio_remote::{HostKey, RemoteError, Session, known, quote, shown};
@@ -154,32 +154,49 @@ async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), S
     Err(format!("{} ({}): {}", machine.name, machine.address, problems.join(", ")))
 }
 
-/// Leaves the instance's key on servers that it has not opened yet, and pins their host keys.
-///
-/// # Errors
-/// [`Kind::Host`] when a server takes no key, or the pins cannot be written.
-pub async fn install_key(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
-    let Provider::Hosts(hosts) = &instance.provider else { return Ok(()) };
+/// Servers that the instance's key does not open yet, or whose host key is not pinned.
+pub(crate) async fn lack_key(instance: &Instance, limit: &[String]) -> Vec<String> {
+    let Provider::Hosts(hosts) = &instance.provider else { return Vec::new() };
     let machines = wanted(instance, limit);
-    let work = machines.iter().map(|machine| async move {
-        let session =
-            instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
-        // Only the first identity is the instance's own.
-        if session.identity() > 0 {
-            leave_key(instance, machine, &session).await?;
-        }
-        Ok((machine.address, machine.host_key.clone()))
+    let asked = machines.iter().map(|machine| async move {
+        let session = instance.nodes.session(machine, PATIENCE).await;
+        let opened = session.is_ok_and(|session| session.identity() == 0);
+        (!opened || !hosts.is_pinned(machine.address)).then(|| machine.name.clone())
     });
-    let keys: Vec<(Ipv4Addr, String)> = all(instance, join_all(work).await)?;
-    if keys.iter().all(|(address, _)| hosts.is_pinned(*address)) {
-        return Ok(());
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// Step: leave the instance's key on these servers, and pin their host keys.
+pub(crate) struct InstallKey(pub(crate) Shared, pub(crate) Vec<String>);
+
+impl Action for InstallKey {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
+        Box::pin(async move {
+            let left = install_key(&self.0, &self.1).await.map_err(|failure| failure.error)?;
+            Ok(if left == 0 { Outcome::Ok } else { Outcome::Changed(left) })
+        })
     }
+}
+
+async fn install_key(instance: &Instance, machines: &[String]) -> Result<u32, Failure> {
+    let work = wanted(instance, machines).into_iter().map(|machine| async move {
+        let session =
+            instance.nodes.session(&machine, PATIENCE).await.map_err(|e| says(&machine, &e))?;
+        // Only the first identity is the instance's own.
+        let is_new = session.identity() > 0;
+        if is_new {
+            leave_key(instance, &machine, &session).await?;
+        }
+        Ok((machine.address, machine.host_key.clone(), is_new))
+    });
+    let keys: Vec<(Ipv4Addr, String, bool)> = all(instance, join_all(work).await)?;
+    let left = keys.iter().filter(|(_, _, is_new)| *is_new).count();
     let mut pins = Pins { v: 1, ..pins(&instance.store).await? };
-    pins.keys.extend(keys);
+    pins.keys.extend(keys.into_iter().map(|(address, key, _)| (address, key)));
     let body = serde_json::to_vec(&pins)
         .map_err(|e| Failure::error(Kind::Failed, "state", &e, "this is a fault of Andamio"))?;
     instance.store.append(PINS, body).await?;
-    Ok(())
+    Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
 async fn leave_key(

@@ -3,7 +3,7 @@
 use super::{Key, Member, TeamKeys, members, with, without};
 use crate::secret::{AgeIdentity, Recipients, Sealed, Secrets, public_keys, same};
 use crate::{Failure, Kind};
-use andamio_engine::{Holder, Ledger, Lock, RunRecord, RunStatus, Store, now, run_id};
+use andamio_engine::{Holder, Ledger, Lock, RunRecord, RunStatus, Scope, Store};
 use andamio_spec::parse;
 use std::fs;
 use std::io::Write;
@@ -132,7 +132,8 @@ impl TeamKeys {
             let one = async {
                 let store = self.store.instance(&name);
                 let purpose = format!("{verb} {name}");
-                let (lock, _) = Lock::take(&store, Holder::current(&self.by), &purpose).await?;
+                let holder = Holder::current(&self.by);
+                let (lock, _) = Lock::take(&store, Scope::Converge, holder, &purpose, None).await?;
                 // What was read before the lock may be old.
                 let secrets = match Sealed::newest(&store).await {
                     Ok(Some(sealed)) => sealed.open(&identity),
@@ -185,23 +186,7 @@ impl TeamKeys {
         let purpose = one.lock.purpose();
         let verb = purpose.rsplit_once(' ').map_or(purpose, |(verb, _)| verb);
         let (env, place) = one.name.split_once('@').unwrap_or((&one.name, "local"));
-        let record = RunRecord {
-            v: 1,
-            run: run_id(),
-            verb: verb.to_owned(),
-            env: env.to_owned(),
-            place: place.to_owned(),
-            by: self.by.clone(),
-            started: now(),
-            ended: Some(now()),
-            status: RunStatus::Ok,
-            plan: String::new(),
-            changed: 1,
-            message: String::new(),
-            accepted: Vec::new(),
-            prev_sha256: String::new(),
-            sha256: String::new(),
-        };
+        let record = RunRecord::begin(verb, env, place, &self.by).end(RunStatus::Ok, 1, "");
         Ledger::new(one.store.clone()).append(record).await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{Member, TeamKeys};
 use crate::secret::{Sealed, Secrets};
 use crate::{Kind, new_identity};
-use andamio_engine::{Holder, Lock, Store};
+use andamio_engine::{Holder, Lock, Scope, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,9 @@ async fn nothing_changes_when_one_instance_is_locked_or_unreadable() {
     team.secrets("dev@local", "ana", "one").await;
     team.secrets("prod@local", "ana", "two").await;
     let store = team.store().instance("prod@local");
-    let (lock, _) = Lock::take(&store, Holder::current("x@y"), "up prod@local").await.unwrap();
+    let holder = Holder::current("x@y");
+    let (lock, _) =
+        Lock::take(&store, Scope::Converge, holder, "up prod@local", None).await.unwrap();
     let failure = team.ring("ana").add(&bo).await.unwrap_err();
     assert_eq!((failure.kind, team.file().as_str()), (Kind::Locked, FILE));
     lock.release().await.unwrap();

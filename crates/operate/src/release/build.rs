@@ -6,21 +6,22 @@ use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
-use andamio_provision::Provider;
+use andamio_provision::{MachineState, Provider};
 use andamio_remote::{Session, Stream, quote};
+use andamio_spec::topology::Role;
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where images wait on a machine until podman has them.
-pub const ARCHIVES: &str = "/var/lib/andamio/images";
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Step: build a release on `builder` unless it is there, and put its archive on every other machine
-/// of `machines` that lacks the image.
-pub struct Build {
+/// Step: put a release's image on every machine of `machines` that lacks it, from any machine that has it; where
+/// none has, it is built on `builder` first.
+pub(crate) struct Build {
     pub(crate) instance: Shared,
     pub(crate) release: Release,
-    pub(crate) context: Arc<super::Context>,
+    /// The source; `None` where what is wanted was recorded, and only images count.
+    pub(crate) context: Option<Arc<super::Context>>,
     pub(crate) builder: String,
     pub(crate) machines: Vec<String>,
 }
@@ -35,21 +36,21 @@ impl Action for Build {
                 // Again: what the steps before took was not known when the run began.
                 local.check_room().map_err(|e| fault(&e))?;
             }
-            let builder = self.session(&self.builder).await?;
             let mut changed = 0;
-            if !has(&builder, &self.release).await? {
-                let machines = self.machines.iter().chain([&self.builder]).cloned().collect();
-                prune::prune(&self.instance, &self.release, machines).await;
-                context.doing(&format!("building {}", self.release.image));
-                let work = self.build(&builder, context);
-                while_it_runs(&self.instance, &self.builder, work).await?;
-                changed += 1;
-            }
-            for machine in self.machines.iter().filter(|m| **m != self.builder) {
+            let source = match self.holder().await? {
+                Some(holder) => holder,
+                None => {
+                    let builder = self.session(&self.builder).await?;
+                    self.build(&builder, context).await?;
+                    changed += 1;
+                    builder
+                }
+            };
+            for machine in &self.machines {
                 let session = self.session(machine).await?;
                 if !has(&session, &self.release).await? {
                     context.doing(&format!("copying {} to {machine}", self.release.image));
-                    let work = self.copy(&builder, &session);
+                    let work = self.copy(&source, &session);
                     while_it_runs(&self.instance, machine, work).await?;
                     changed += 1;
                 }
@@ -68,11 +69,48 @@ impl Build {
         self.instance.nodes.session(found, PATIENCE).await.map_err(|e| remote_fault(&e))
     }
 
+    /// Any machine that has the image: those that need it first, then the builder and all that run the application.
+    async fn holder(&self) -> Result<Option<Arc<Session>>, ErrorReport> {
+        let topology = &self.instance.topology;
+        let apps = topology.with_role(Role::App).map(|machine| &machine.name);
+        let inventory = self.instance.inventory();
+        let mut asked: Vec<&String> = Vec::new();
+        for name in self.machines.iter().chain([&self.builder]).chain(apps) {
+            let runs = inventory.get(name).is_some_and(|m| m.state == MachineState::Running);
+            if runs && !asked.contains(&name) {
+                asked.push(name);
+            }
+        }
+        let asked = asked.into_iter().map(|name| async move {
+            let session = self.session(name).await.ok()?;
+            has(&session, &self.release).await.is_ok_and(|has| has).then_some(session)
+        });
+        Ok(join_all(asked).await.into_iter().flatten().next())
+    }
+
     async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), ErrorReport> {
+        let Some(source) = &self.context else {
+            let message = format!("no machine has the image of release {}", self.release.id);
+            let help = "run `andamio up` in the project's folder: it builds what is there";
+            return Err(ErrorReport::new("no-image", message, help));
+        };
+        let machines = self.machines.iter().chain([&self.builder]).cloned().collect();
+        prune::prune(&self.instance, &self.release, machines).await;
+        context.doing(&format!("building {}", self.release.image));
+        let work = self.build_from(source, session, context);
+        while_it_runs(&self.instance, &self.builder, work).await
+    }
+
+    async fn build_from(
+        &self,
+        source: &super::Context,
+        session: &Session,
+        context: &StepContext<'_>,
+    ) -> Result<(), ErrorReport> {
         let mut said = Vec::new();
-        let script = script(&self.release.image, self.context.takes_target);
+        let script = script(&self.release.image, source.takes_target);
         let exit = session
-            .stream(&script, &self.context.archive, |stream, bytes| {
+            .stream(&script, &source.archive, |stream, bytes| {
                 if stream == Stream::Err {
                     said.extend_from_slice(bytes);
                     if let Some(line) = String::from_utf8_lossy(bytes).lines().last() {
@@ -87,7 +125,7 @@ impl Build {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&said);
-        let fault = complaint::fault(&said, &self.context, &self.builder);
+        let fault = complaint::fault(&said, source, &self.builder);
         Err(if fault.code == complaint::SPACE { prune::used(session, fault).await } else { fault })
     }
 

@@ -8,7 +8,8 @@ mod context;
 mod ignore;
 mod prune;
 
-pub use build::{ARCHIVES, Build, script};
+pub(crate) use build::Build;
+pub use build::script;
 pub use context::Context;
 pub use ignore::Ignore;
 
@@ -65,9 +66,9 @@ fn source(instance: &Instance) -> Option<PathBuf> {
 /// The release that a context becomes: named by its content.
 #[must_use]
 pub fn of(instance: &Instance, context: &Context) -> Release {
-    let id = context.digest.clone();
+    let id = &context.digest;
     let image = format!("localhost/{}:{id}", instance.request.spec.project.name);
-    Release { archive: format!("{ARCHIVES}/{id}.tar"), image, id }
+    Release::new(id, &image)
 }
 
 /// What is heard of a command that works.

@@ -1,9 +1,9 @@
 //! Old images: each machine keeps what is live, one release to go back to, and what is being deployed.
 
-use super::{ARCHIVES, SERIES, build::PATIENCE};
+use super::{SERIES, build::PATIENCE};
 use crate::Instance;
 use crate::instance::while_it_runs;
-use andamio_converge::Release;
+use andamio_converge::{ARCHIVES, Release};
 use andamio_engine::ErrorReport;
 use andamio_remote::{Session, quote};
 use futures_util::future::join_all;

@@ -3,6 +3,7 @@
 
 use crate::{Failure, Instance, Kind};
 use andamio_converge::{SecretKind, secret_names, secret_value_problem};
+use andamio_engine::RunStatus;
 use andamio_spec::suggest;
 
 impl Instance {
@@ -22,7 +23,7 @@ impl Instance {
         self.declared(name)?;
         self.fits(name, &value)?;
         self.secrets.set(name, Some(value));
-        self.save_secrets().await
+        self.save_secrets("secret set", name).await
     }
 
     /// Forgets a secret's value; the next `up` makes a new one up.
@@ -32,7 +33,7 @@ impl Instance {
     pub async fn remove_secret(&mut self, name: &str) -> Result<(), Failure> {
         self.declared(name)?;
         self.secrets.set(name, None);
-        self.save_secrets().await
+        self.save_secrets("secret rm", name).await
     }
 
     /// Makes every machine's own authority anew, and so what it signs; the instance's stays.
@@ -45,7 +46,7 @@ impl Instance {
             self.secrets.set(&secret.name, None);
         }
         self.secrets.complete(&wanted)?;
-        self.save_secrets().await
+        self.save_secrets("secret renew", "certificates").await
     }
 
     /// Can a process be given this value, beside the application's other ones?
@@ -68,10 +69,14 @@ impl Instance {
         })
     }
 
-    async fn save_secrets(&self) -> Result<(), Failure> {
+    /// The ledger says who changed what, and nothing of the value.
+    async fn save_secrets(&self, verb: &str, what: &str) -> Result<(), Failure> {
         let recipients =
             self.secrets.readers(&self.request.spec.project.team, &self.request.identity)?;
-        self.secrets.save(&self.store, &recipients).await
+        self.secrets.save(&self.store, &recipients).await?;
+        let entry = self.entry(verb).end(RunStatus::Ok, 1, what);
+        self.ledger().append(entry).await?;
+        Ok(())
     }
 
     /// Is it a secret of the application?

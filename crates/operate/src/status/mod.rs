@@ -7,17 +7,21 @@ mod limits;
 pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
+use crate::desired::Desired;
 use crate::instance::Shared;
 use crate::up::inputs;
-use crate::{Failure, release};
+use crate::{Failure, Instance, release};
 use andamio_converge::{Release, Service, health};
+use andamio_engine::{Lock, LockError, LockRecord, Scope};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};
 use andamio_provision::local::Room;
 use andamio_provision::{MachineState, Provider};
+use andamio_spec::Group;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug, Serialize)]
@@ -35,9 +39,30 @@ pub struct Status {
     pub machines: Vec<MachineStatus>,
     pub services: Vec<ServiceStatus>,
     pub limits: Limits,
+    /// What the state says is wanted; `null` where no run has recorded it.
+    pub desired: Option<Wanted>,
+    /// Who works there now.
+    pub locks: Vec<Held>,
     pub concerns: Vec<Concern>,
     /// Of the disk of this host that machines share; `null` at places elsewhere.
     pub host: Option<Room>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Wanted {
+    pub number: u64,
+    pub enabled: bool,
+    pub by: String,
+    pub written: Timestamp,
+    pub counts: BTreeMap<Group, u32>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Held {
+    pub scope: &'static str,
+    pub by: String,
+    pub purpose: String,
+    pub since: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +99,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// When the state cannot be read.
 pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let live = release::current(instance).await?;
-    let release = live.map(|l| Release { id: l.id, image: l.image, archive: String::new() });
+    let release = live.map(|l| Release::new(&l.id, &l.image));
     let keys = [instance.secrets.ssh_public()];
     let inputs = inputs(instance, release.as_ref(), &keys);
     let inventory = instance.inventory();
@@ -157,12 +182,32 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
         machines,
         services,
         limits,
+        desired: instance.desired.as_ref().map(wanted),
+        locks: locks(instance).await?,
         concerns,
         host: match &instance.provider {
             Provider::Local(local) => Some(local.room()),
             Provider::Hosts(_) => None,
         },
     })
+}
+
+fn wanted(desired: &Desired) -> Wanted {
+    let Desired { number, enabled, by, written, counts, .. } = desired.clone();
+    Wanted { number, enabled, by, written, counts }
+}
+
+async fn locks(instance: &Instance) -> Result<Vec<Held>, Failure> {
+    let asked = Scope::ALL.map(|scope| async move {
+        let record = Lock::holder(&instance.store, scope).await?;
+        let held = record.map(|record| {
+            let LockRecord { holder, purpose, since, .. } = record;
+            Held { scope: scope.as_str(), by: holder.by, purpose, since }
+        });
+        Ok::<_, LockError>(held)
+    });
+    let answers = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(answers.into_iter().flatten().collect())
 }
 
 async fn ask(

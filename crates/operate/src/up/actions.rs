@@ -5,7 +5,7 @@ use super::remedy::remedy;
 use crate::command;
 use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
-use crate::release::record;
+use crate::release;
 use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
@@ -22,6 +22,8 @@ const BOOT: Duration = Duration::from_secs(60);
 pub(super) struct BuildImage(pub(super) Shared);
 pub(super) struct Network(pub(super) Shared);
 pub(super) struct Delete(pub(super) Shared, pub(super) String);
+/// What is left of an environment without machines.
+pub(super) struct Remove(pub(super) Shared);
 pub(super) struct Machine(pub(super) Shared, pub(super) String, pub(super) How);
 pub(super) struct Converge(pub(super) Shared, pub(super) Manifest);
 pub(super) struct Migrate(pub(super) Shared, pub(super) String, pub(super) Release);
@@ -66,6 +68,19 @@ impl Action for Delete {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
+            Ok(Outcome::Changed(1))
+        })
+    }
+}
+
+impl Action for Remove {
+    fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
+        Box::pin(async move {
+            for machine in &self.0.topology.machines {
+                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.error)?;
+            }
+            release::forget(&self.0).await.map_err(|f| f.error)?;
+            self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })
     }
@@ -255,7 +270,7 @@ impl Action for Migrate {
 impl Action for Live {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            record(&self.0, &self.1, self.2.clone()).await.map_err(|f| f.error)?;
+            release::record(&self.0, &self.1, self.2.clone()).await.map_err(|f| f.error)?;
             Ok(Outcome::Ok)
         })
     }

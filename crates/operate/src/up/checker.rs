@@ -1,7 +1,7 @@
 //! What no plan may have, whatever made it: looked at before anything is done. Pure.
 
-use super::operation::{Extent, Operation, OperationKind};
 use super::planner::PlannedChanges;
+use crate::plan::operation::{Extent, Operation, OperationKind};
 use andamio_spec::Topology;
 use andamio_spec::topology::Role;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ fn together(
     order: &Order<'_>,
 ) -> Result<(), String> {
     let serving = |operation: &&Operation| {
-        operation.kind == OperationKind::Converge(Extent::Whole)
+        operation.kind == OperationKind::Converge { extent: Extent::Whole }
             && operation.machine.as_ref().is_some_and(|name| changes.rolling.contains(name))
     };
     let group = |operation: &Operation| {
@@ -65,7 +65,7 @@ fn without_image(
     let Some(build) = operations.iter().find(builds) else { return Ok(()) };
     let runs = |operation: &&Operation| {
         let machine = operation.machine.as_ref().and_then(|name| topology.machine(name));
-        operation.kind == OperationKind::Converge(Extent::Whole)
+        operation.kind == OperationKind::Converge { extent: Extent::Whole }
             && machine.is_some_and(|machine| machine.roles.contains(&Role::App))
     };
     match operations.iter().filter(runs).find(|o| !order.after(&o.id, &build.id)) {
@@ -114,7 +114,7 @@ mod tests {
     use crate::up::world::World;
 
     fn converge(machine: &str, needs: &[&str]) -> Operation {
-        let kind = OperationKind::Converge(Extent::Whole);
+        let kind = OperationKind::Converge { extent: Extent::Whole };
         let id = format!("converge:{machine}");
         let needs = needs.iter().map(|&id| id.to_owned());
         Operation::new(id, machine, kind).on(machine).after(needs)

@@ -1,10 +1,13 @@
 //! From operations, which are data, to steps, which hold the live instance and what it is told.
 
-use super::actions::{BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready};
+use super::actions::{
+    BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready, Remove,
+};
 use super::cluster::{ConvergeCluster, EnsureReplication, Forget, GaleraStart};
-use super::operation::{Extent, Operation, OperationKind};
 use super::render;
+use crate::hosts::InstallKey;
 use crate::instance::Shared;
+use crate::plan::operation::{Extent, Operation, OperationKind};
 use crate::release::{Build, Context};
 use crate::{Failure, Kind as FailureKind};
 use andamio_converge::{CONTAINERS, ClusterManifest, Phase, Release};
@@ -17,20 +20,25 @@ pub(super) const REPORT: &str =
     "this is a mistake in Andamio, and nothing was changed: report it, with the plan";
 
 /// What operations are carried out with.
-pub(super) struct Executor<'a> {
-    pub(super) instance: &'a Shared,
+pub(crate) struct Executor<'a> {
+    pub(crate) instance: &'a Shared,
     /// One for each machine: all of it.
-    pub(super) manifests: &'a [Manifest],
-    pub(super) clusters: &'a [ClusterManifest],
-    pub(super) release: Option<&'a Release>,
-    pub(super) context: Option<Arc<Context>>,
+    pub(crate) manifests: &'a [Manifest],
+    pub(crate) clusters: &'a [ClusterManifest],
+    pub(crate) release: Option<&'a Release>,
+    pub(crate) context: Option<Arc<Context>>,
 }
 
-impl Executor<'_> {
+impl<'a> Executor<'a> {
+    /// For operations that tell machines nothing.
+    pub(crate) fn bare(instance: &'a Shared) -> Self {
+        Self { instance, manifests: &[], clusters: &[], release: None, context: None }
+    }
+
     /// # Errors
     /// When a manifest cannot be rendered, or an operation is about something that is not there.
-    pub(super) fn steps(&self, operations: Vec<Operation>) -> Result<Vec<Step>, Failure> {
-        let early = OperationKind::Converge(Extent::BeforeMigration);
+    pub(crate) fn steps(&self, operations: Vec<Operation>) -> Result<Vec<Step>, Failure> {
+        let early = OperationKind::Converge { extent: Extent::BeforeMigration };
         let bases = if operations.iter().any(|operation| operation.kind == early) {
             render(self.instance, self.release, Phase::Base)?
         } else {
@@ -54,6 +62,9 @@ impl Executor<'_> {
         let machine = || operation.machine.clone().ok_or_else(|| unknown(operation));
         let release = || self.release.cloned().ok_or_else(|| unknown(operation));
         Ok(match &operation.kind {
+            OperationKind::InstallKey { machines } => {
+                Box::new(InstallKey(instance, machines.clone()))
+            }
             OperationKind::BuildMachineImage => Box::new(BuildImage(instance)),
             OperationKind::MakeNetwork => Box::new(Network(instance)),
             OperationKind::DeleteMachine => Box::new(Delete(instance, machine()?)),
@@ -61,20 +72,20 @@ impl Executor<'_> {
             OperationKind::StartMachine => Box::new(Machine(instance, machine()?, How::Start)),
             OperationKind::RestartMachine => Box::new(Machine(instance, machine()?, How::Restart)),
             OperationKind::StartGalera => Box::new(GaleraStart(instance, self.databases())),
-            OperationKind::ForgetMembers(members) => Box::new(Forget(instance, members.clone())),
+            OperationKind::ForgetMembers { members } => Box::new(Forget(instance, members.clone())),
             OperationKind::EnsureReplication => Box::new(EnsureReplication(instance)),
-            OperationKind::ConvergeCluster(group) => {
+            OperationKind::ConvergeCluster { group } => {
                 let cluster = self.clusters.iter().find(|cluster| cluster.group == *group);
                 let cluster = cluster.ok_or_else(|| unknown(operation))?;
                 Box::new(ConvergeCluster(instance, cluster.clone()))
             }
-            OperationKind::Converge(extent) => {
+            OperationKind::Converge { extent } => {
                 Box::new(Converge(instance, self.manifest(operation, *extent, bases)?))
             }
             OperationKind::BuildRelease { machines } => Box::new(Build {
                 instance,
                 release: release()?,
-                context: self.context.clone().ok_or_else(|| unknown(operation))?,
+                context: self.context.clone(),
                 builder: machine()?,
                 machines: machines.clone(),
             }),
@@ -82,6 +93,7 @@ impl Executor<'_> {
             OperationKind::NoteRelease { machines } => {
                 Box::new(Live(instance, release()?, machines.clone()))
             }
+            OperationKind::RemoveEnvironment => Box::new(Remove(instance)),
             OperationKind::WaitUntilReady => {
                 Box::new(Ready(instance, self.manifests.iter().map(probes_of).collect()))
             }

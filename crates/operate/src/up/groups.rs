@@ -1,8 +1,8 @@
 //! In which order the machines of one group are made true: what is not serving at once, what is serving
 //! one by one, and what the cluster as a whole needs before, between and after.
 
-use super::operation::{Extent, Operation, OperationKind as Do};
 use super::planner::PlannedChanges;
+use crate::plan::operation::{Extent, Operation, OperationKind as Do};
 use andamio_spec::model::Layout;
 use andamio_spec::{Group, Topology};
 
@@ -32,7 +32,7 @@ impl Groups<'_> {
         if group == Group::Rabbitmq && !new.is_empty() && new.len() < self.count(group) {
             let members = new.iter().map(|name| (*name).clone()).collect();
             let title = "forget members that are gone";
-            let operation = Operation::new("forget:rabbitmq", title, Do::ForgetMembers(members));
+            let operation = Operation::new("forget:rabbitmq", title, Do::ForgetMembers { members });
             all.push(operation.after(done.clone()));
             done.push("forget:rabbitmq".to_owned());
             before.clone_from(&done);
@@ -119,7 +119,7 @@ impl Groups<'_> {
         } else {
             self.prerequisites(name, all)
         });
-        let kind = Do::Converge(Extent::Whole);
+        let kind = Do::Converge { extent: Extent::Whole };
         all.push(Operation::new(&id, format!("converge {name}"), kind).on(name).after(needs));
         id
     }
@@ -143,7 +143,8 @@ impl Groups<'_> {
         let (machine, id) = (format!("machine:{name}"), format!("prerequisites:{name}"));
         if !all.iter().any(|operation| operation.id == id) {
             let title = format!("install what {name} needs first");
-            let operation = Operation::new(&id, title, Do::Converge(Extent::Prerequisites));
+            let operation =
+                Operation::new(&id, title, Do::Converge { extent: Extent::Prerequisites });
             let new = all.iter().any(|operation| operation.id == machine);
             all.push(operation.on(name).after(new.then_some(machine)));
         }
@@ -178,7 +179,7 @@ impl Groups<'_> {
 
     fn whole(&self, group: Group) -> Option<Do> {
         let replicates = self.layout(group) == Some(Layout::Replica);
-        let kind = if replicates { Do::EnsureReplication } else { Do::ConvergeCluster(group) };
+        let kind = if replicates { Do::EnsureReplication } else { Do::ConvergeCluster { group } };
         self.clusters.contains(&group).then_some(kind)
     }
 }

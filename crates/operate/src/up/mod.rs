@@ -1,35 +1,59 @@
-//! `plan` and `up`: what is live, what would change, and the steps that change it.
+//! `plan` and `up`: what is live, what would change, and the operations that change it.
 
 mod actions;
 mod checker;
 mod cluster;
-mod executor;
+pub(crate) mod executor;
 mod groups;
 pub(crate) mod manifest;
 mod observe;
-mod operation;
 mod order;
 mod planner;
 mod remedy;
 
 pub use observe::{Checked, Observed};
 
+use crate::desired::Desired;
 use crate::instance::Shared;
-use crate::{Failure, Instance, Kind, release};
-use andamio_converge::{Inputs, Phase, Release, manifests_of};
-use andamio_engine::{Accepted, PlanReport, Step};
+use crate::plan::{PlanReport, ReleaseChange};
+use crate::release::Context;
+use crate::runner::Prepared;
+use crate::{Failure, Instance, Kind, OpenMode, Request, hosts, release};
+use andamio_converge::{ClusterManifest, Inputs, Phase, Release, manifests_of};
+use andamio_engine::{Accepted, Step};
 use andamio_manifest::Manifest;
 use andamio_provision::Provider;
 use andamio_spec::Group;
 use std::sync::Arc;
 
-/// A plan with everything that is needed to run it.
+/// A plan, and what its operations are carried out with.
 pub struct Planned {
     pub report: PlanReport,
-    pub steps: Vec<Step>,
     pub release: Option<Release>,
     /// What the person overrode; the ledger keeps it.
     pub accepted: Vec<Accepted>,
+    /// What has to be recorded as wanted before the first step; `None` where that is recorded already.
+    pub desired: Option<Desired>,
+    manifests: Vec<Manifest>,
+    clusters: Vec<ClusterManifest>,
+    context: Option<Arc<Context>>,
+}
+
+impl Planned {
+    /// Steps that carry out a plan of this id: this one, or the same as it was read from a file.
+    ///
+    /// # Errors
+    /// When a manifest cannot be rendered, or an operation is about something that is not there.
+    pub fn steps(&self, instance: &Shared, plan: &PlanReport) -> Result<Vec<Step>, Failure> {
+        let executor = executor::Executor {
+            instance,
+            manifests: &self.manifests,
+            clusters: &self.clusters,
+            release: self.release.as_ref(),
+            context: self.context.clone(),
+        };
+        executor.steps(plan.operations.clone())
+    }
 }
 
 /// Looks at everything and plans. Changes nothing, here or on a machine.
@@ -39,16 +63,14 @@ pub struct Planned {
 pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
     check_limit(instance, limit)?;
     instance.secrets.check_authority()?;
-    let context = release::context(instance)?;
-    if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
-        return Err(Failure::new(
-            Kind::Failed,
-            "unprepared",
-            format!("the Containerfile copies {}, and it is not there", missing.display()),
-            "correct `prepare` in andamio.toml or the path in the Containerfile",
-        ));
-    }
-    let release = context.as_ref().map(|c| release::of(instance, c));
+    let (release, context) = wanted_release(instance)?;
+    let recorded = instance.desired.as_ref();
+    let as_recorded = recorded.filter(|_| instance.request.as_recorded);
+    let limit = match as_recorded {
+        // What was wanted only of some is not wanted of the others.
+        Some(recorded) if limit.is_empty() => &recorded.limit,
+        _ => limit,
+    };
     let whole = render(instance, release.as_ref(), Phase::App)?;
     let keys = [instance.secrets.ssh_public()];
     let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
@@ -75,27 +97,94 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         accept: &instance.request.accept,
     });
     let clusters: Vec<Group> = parts.iter().map(|part| part.group).collect();
-    let operations = order::operations(&order::Input {
+    let mut operations = order::operations(&order::Input {
         topology: &instance.topology,
         changes: &planned.work,
         clusters: &clusters,
         image: release.as_ref().map(|release| release.image.as_str()),
         migrates: !instance.request.spec.app.migrate.is_empty(),
     });
+    let machines = hosts::lack_key(instance, limit).await;
+    if !machines.is_empty() {
+        operations = order::after_key(machines, operations);
+    }
     let asked = planned.report.question().is_some();
     checker::check(&operations, &planned.work, &instance.topology, asked).map_err(|why| {
         let message = format!("a plan that must not be carried out: {why}");
         Failure::new(Kind::Failed, "operation", message, executor::REPORT)
     })?;
-    let executor = executor::Executor {
-        instance,
-        manifests: &whole,
-        clusters: &parts,
-        release: release.as_ref(),
-        context: context.map(Arc::new),
+    let desired = match as_recorded {
+        Some(_) => None,
+        None => Desired::wanted(instance, release.as_ref(), limit, true).instead_of(recorded),
     };
-    let steps = executor.steps(operations)?;
-    Ok(Planned { report: planned.report, steps, release, accepted: planned.accepted })
+    let mut report = planned.report;
+    report.operations = operations;
+    report.mark_disruptive();
+    report.notes.extend(instance.kept_counts.iter().cloned());
+    report.desired = Some(Desired::change(desired.as_ref(), recorded));
+    report.release = release
+        .as_ref()
+        .map(|to| ReleaseChange { from: live.map(|live| live.id), to: to.id.clone() });
+    Ok(Planned {
+        report: report.sealed(),
+        release,
+        accepted: planned.accepted,
+        desired,
+        manifests: whole,
+        clusters: parts,
+        context: context.map(Arc::new),
+    })
+}
+
+/// The plan under the lock, ready to be run; `reviewed` is one that somebody has agreed to.
+///
+/// # Errors
+/// As [`plan`], and when the reviewed plan was edited or is not what would be done now.
+pub async fn prepare(
+    request: &Request,
+    limit: &[String],
+    reviewed: Option<&PlanReport>,
+) -> Result<Prepared, Failure> {
+    let instance = Arc::new(Instance::open(request.clone(), OpenMode::Machines).await?);
+    let planned = plan(&instance, limit).await?;
+    if let Some(reviewed) = reviewed {
+        reviewed.still_holds(&planned.report)?;
+    }
+    // What is read from a file is what is run.
+    let report = reviewed.unwrap_or(&planned.report).clone();
+    let steps = planned.steps(&instance, &report)?;
+    let Planned { accepted, desired, .. } = planned;
+    Ok(Prepared { question: report.question(), instance, report, accepted, desired, steps })
+}
+
+/// What is to run, and its source: the recorded one has none.
+fn wanted_release(instance: &Instance) -> Result<(Option<Release>, Option<Context>), Failure> {
+    if let Some(recorded) = instance.desired.as_ref().filter(|_| instance.request.as_recorded) {
+        if !recorded.enabled {
+            return Err(not_wanted(instance, recorded));
+        }
+        return Ok((recorded.release(), None));
+    }
+    let context = release::context(instance)?;
+    if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
+        return Err(Failure::new(
+            Kind::Failed,
+            "unprepared",
+            format!("the Containerfile copies {}, and it is not there", missing.display()),
+            "correct `prepare` in andamio.toml or the path in the Containerfile",
+        ));
+    }
+    Ok((context.as_ref().map(|c| release::of(instance, c)), context))
+}
+
+fn not_wanted(instance: &Instance, recorded: &Desired) -> Failure {
+    let Desired { by, written, .. } = recorded;
+    Failure::new(
+        Kind::Refused,
+        "not-wanted",
+        format!("nothing is wanted of {}: {by} took it down at {written:.0}", instance.name()),
+        "bring it up with `andamio up` in the project's folder",
+    )
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.

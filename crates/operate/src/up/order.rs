@@ -1,8 +1,9 @@
 //! In which order changes are made: image, network, machines, data services, release, migration, application. Pure.
 
 use super::groups::Groups;
-use super::operation::{Extent, Operation, OperationKind as Do};
 use super::planner::PlannedChanges;
+use crate::plan::few;
+use crate::plan::operation::{Extent, Operation, OperationKind as Do};
 use andamio_spec::topology::Role;
 use andamio_spec::{Group, Topology};
 
@@ -56,6 +57,16 @@ pub(super) fn operations(input: &Input<'_>) -> Vec<Operation> {
     all
 }
 
+/// Nothing is done to servers before the instance's key opens those that it does not open yet.
+pub(super) fn after_key(machines: Vec<String>, mut all: Vec<Operation>) -> Vec<Operation> {
+    for operation in &mut all {
+        operation.needs.push("key".to_owned());
+    }
+    let title = format!("leave the environment's key on {}", few(&machines));
+    all.insert(0, Operation::new("key", title, Do::InstallKey { machines }));
+    all
+}
+
 fn changes(input: &Input<'_>) -> Vec<Operation> {
     let Input { topology, changes, .. } = *input;
     let mut all = machines(changes);
@@ -92,7 +103,11 @@ fn changes(input: &Input<'_>) -> Vec<Operation> {
             needs.extend(live.iter().cloned());
         }
         let title = format!("converge {name}");
-        all.push(Operation::new(&id, title, Do::Converge(Extent::Whole)).on(name).after(needs));
+        all.push(
+            Operation::new(&id, title, Do::Converge { extent: Extent::Whole })
+                .on(name)
+                .after(needs),
+        );
         live.push(id);
     }
     groups.others(Group::Balancer, &live, &mut all);
@@ -162,7 +177,8 @@ fn migrate(apps: &[&String], prepared: &[String], data: &[String], all: &mut Vec
     for name in apps {
         let (id, title) = (format!("prepare:{name}"), format!("prepare {name}"));
         let machine = planned([format!("machine:{name}")], all);
-        let operation = Operation::new(&id, title, Do::Converge(Extent::BeforeMigration));
+        let operation =
+            Operation::new(&id, title, Do::Converge { extent: Extent::BeforeMigration });
         all.push(operation.on(name).after(machine).after(prepared.to_vec()));
         needs.push(id);
     }

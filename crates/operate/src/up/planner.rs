@@ -7,7 +7,8 @@ mod notes;
 
 use super::observe::{Checked, Observed};
 use crate::accept;
-use andamio_engine::{Accepted, Change, MachineAction, MachineChange, PlanReport, Reason, Refused};
+use crate::plan::{Change, MachineAction, MachineChange, PlanReport, Reason, Refused};
+use andamio_engine::Accepted;
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
 use andamio_spec::topology::{Machine, Role};
@@ -130,16 +131,18 @@ pub(super) fn plan(input: &Input<'_>) -> Plan {
     let (refusals, accepted) = accept::split(refusals, input.accept);
     let mut notes = notes::of(input, &work, &changes);
     notes.extend(accept::notes(&accepted));
-    let report = PlanReport::new(
-        &input.topology.env,
-        &input.topology.place,
+    let (env, place) = (input.topology.env.clone(), input.topology.place.clone());
+    let report = PlanReport {
+        env,
+        place,
         machines,
         changes,
         cost,
         refusals,
         notes,
-    );
-    Plan { report, work, accepted }
+        ..PlanReport::default()
+    };
+    Plan { report: report.sealed(), work, accepted }
 }
 
 fn one(

@@ -1,7 +1,7 @@
 //! Declared disks against what machines have and what the host has left.
 
 use super::Input;
-use andamio_engine::Refused;
+use crate::plan::Refused;
 use andamio_spec::topology::Machine;
 use andamio_spec::units::format_bytes;
 

@@ -1,7 +1,7 @@
 //! The bill, before and after.
 
 use super::Input;
-use andamio_engine::CostChange;
+use crate::plan::CostChange;
 use andamio_provision::MachineState;
 use andamio_spec::price::cost_of;
 use andamio_spec::{Group, Refusal, check_budget, counts};

@@ -1,7 +1,7 @@
 //! What a person should know before saying yes.
 
 use super::{Input, PlannedChanges, disk};
-use andamio_engine::Change;
+use crate::plan::Change;
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use std::collections::BTreeSet;

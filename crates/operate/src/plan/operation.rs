@@ -1,23 +1,32 @@
-//! What a plan consists of: operations, which are data. Who carries them out is `executor.rs`.
+//! What a plan consists of: operations, which are data. Who carries them out is the executor.
 
 use andamio_spec::Group;
+use serde::{Deserialize, Serialize};
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Operation {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
     /// Unique in the plan: `machine:app-1`, `converge:mariadb-1`.
-    pub(super) id: String,
-    pub(super) kind: OperationKind,
+    pub id: String,
+    #[serde(flatten)]
+    pub kind: OperationKind,
     /// Whom it is done to, where that is one machine.
-    pub(super) machine: Option<String>,
+    pub machine: Option<String>,
     /// For people: `start app-1`.
-    pub(super) title: String,
+    pub title: String,
     /// Ids of operations that must have succeeded before.
-    pub(super) needs: Vec<String>,
+    pub needs: Vec<String>,
+    /// Users notice it.
+    pub disrupts: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OperationKind {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum OperationKind {
+    /// Leaves the instance's key on servers that it does not open yet.
+    InstallKey {
+        machines: Vec<String>,
+    },
     BuildMachineImage,
     MakeNetwork,
     DeleteMachine,
@@ -28,13 +37,19 @@ pub(super) enum OperationKind {
     /// Joins a live Galera cluster, or begins it on the member that has the last transaction.
     StartGalera,
     /// RabbitMQ's members whose disks are gone are struck off by one that is left.
-    ForgetMembers(Vec<String>),
+    ForgetMembers {
+        members: Vec<String>,
+    },
     /// Makes the cluster as a whole what it has to be, through any of its members.
-    ConvergeCluster(Group),
+    ConvergeCluster {
+        group: Group,
+    },
     /// Who of a replicating pair leads, and that the other copies it.
     EnsureReplication,
-    Converge(Extent),
-    /// On the operation's machine; the others get the image from there.
+    Converge {
+        extent: Extent,
+    },
+    /// On the operation's machine, unless a machine has the image; the others get it from there.
     BuildRelease {
         machines: Vec<String>,
     },
@@ -45,11 +60,14 @@ pub(super) enum OperationKind {
     },
     /// Asks every machine that runs for what it serves, and waits for it.
     WaitUntilReady,
+    /// Network, folders and records of an environment whose machines are gone.
+    RemoveEnvironment,
 }
 
 /// How much of a machine is converged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
     /// What all of its roles stand on.
     Prerequisites,
     /// All that a migration needs, and nothing of the processes.
@@ -58,20 +76,21 @@ pub(super) enum Extent {
 }
 
 impl Operation {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: impl Into<String>,
         title: impl Into<String>,
         kind: OperationKind,
     ) -> Self {
-        Self { id: id.into(), kind, machine: None, title: title.into(), needs: Vec::new() }
+        let (id, title) = (id.into(), title.into());
+        Self { id, kind, machine: None, title, needs: Vec::new(), disrupts: false }
     }
 
-    pub(super) fn on(mut self, machine: &str) -> Self {
+    pub(crate) fn on(mut self, machine: &str) -> Self {
         self.machine = Some(machine.to_owned());
         self
     }
 
-    pub(super) fn after(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn after(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.needs.extend(ids);
         self
     }

@@ -1,5 +1,11 @@
-//! A plan as data: what would happen, in the form of the contract. Its id is its hash.
+//! A plan as data: what would happen, and the operations that make it happen, in the form that is shown, kept in a file,
+//! and carried out. Its id is its hash.
 
+pub mod operation;
+
+pub use operation::{Operation, OperationKind};
+
+use crate::{Failure, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +23,7 @@ pub enum MachineAction {
 }
 
 /// The first of them by name, and how many more.
-fn few(names: &[String]) -> String {
+pub(crate) fn few(names: &[String]) -> String {
     const SHOWN: usize = 4;
     match names.split_at_checked(SHOWN) {
         Some((first, rest)) if !rest.is_empty() => {
@@ -77,7 +83,21 @@ pub struct Refused {
     pub help: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Numbers of recorded wanted states: the one that is, and the one that will be. 0: none is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredChange {
+    pub from: u64,
+    pub to: u64,
+}
+
+/// Ids of releases: the live one, where there is one, and the one that will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseChange {
+    pub from: Option<String>,
+    pub to: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
     pub v: u32,
     #[serde(rename = "type")]
@@ -93,37 +113,82 @@ pub struct PlanReport {
     /// One-line remarks: what this layout cannot promise, what will be lost.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What is done, and what has to be done before each. Carrying out the plan is carrying out these.
+    #[serde(default)]
+    pub operations: Vec<Operation>,
+    #[serde(default)]
+    pub desired: Option<DesiredChange>,
+    #[serde(default)]
+    pub release: Option<ReleaseChange>,
 }
 
 impl PlanReport {
-    /// Puts the parts together and computes `empty` and `id`.
+    /// Says of each operation whether users notice it.
+    pub(crate) fn mark_disruptive(&mut self) {
+        for operation in &mut self.operations {
+            let Some(name) = &operation.machine else { continue };
+            let unanswered =
+                |m: &MachineChange| m.name == *name && m.action == MachineAction::Unreachable;
+            let disrupts = |c: &Change| c.machine == *name && c.disrupts;
+            operation.disrupts = match operation.kind {
+                OperationKind::RestartMachine => self.machines.iter().any(unanswered),
+                OperationKind::Converge { extent: operation::Extent::Whole } => {
+                    self.changes.iter().any(disrupts)
+                }
+                _ => false,
+            };
+        }
+    }
+
+    /// Computes what follows from the rest: `empty`, and the id.
     #[must_use]
-    pub fn new(
-        env: &str,
-        place: &str,
-        machines: Vec<MachineChange>,
-        changes: Vec<Change>,
-        cost: Option<CostChange>,
-        refusals: Vec<Refused>,
-        notes: Vec<String>,
-    ) -> Self {
-        let idle = machines.iter().all(|m| m.action == MachineAction::None);
-        let mut plan = Self {
-            v: 1,
-            kind: "plan".to_owned(),
-            id: String::new(),
-            env: env.to_owned(),
-            place: place.to_owned(),
-            empty: idle && changes.is_empty(),
-            machines,
-            changes,
-            cost,
-            refusals,
-            notes,
-        };
-        let text = serde_json::to_vec(&plan).unwrap_or_default();
-        plan.id = hex::encode(&Sha256::digest(text)[..8]);
-        plan
+    pub fn sealed(mut self) -> Self {
+        let idle = self.machines.iter().all(|m| m.action == MachineAction::None);
+        self.v = 1;
+        "plan".clone_into(&mut self.kind);
+        let removes = |o: &Operation| o.kind == OperationKind::RemoveEnvironment;
+        self.empty = idle && self.changes.is_empty() && !self.operations.iter().any(removes);
+        self.id = self.hash();
+        self
+    }
+
+    /// Is it what was sealed? Another one was changed by hand.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.id == self.hash()
+    }
+
+    /// Is it, read from a file, what would be planned now?
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when it is not, or when it was changed by hand.
+    pub(crate) fn still_holds(&self, now: &Self) -> Result<(), Failure> {
+        if !self.is_whole() {
+            return Err(Failure::new(
+                Kind::Refused,
+                "edited-plan",
+                format!(
+                    "the plan is not what `plan --out` wrote: it does not match its id {}",
+                    self.id
+                ),
+                "write it again with `andamio plan --out`, and change andamio.toml for another plan",
+            ));
+        }
+        if self.id == now.id {
+            return Ok(());
+        }
+        let message = format!(
+            "the live state has moved: plan {} was reviewed, it would be {} now",
+            self.id, now.id
+        );
+        let help = "review it again with `andamio plan --out`";
+        Err(Failure::new(Kind::Refused, "stale-plan", message, help))
+    }
+
+    fn hash(&self) -> String {
+        let bare = Self { id: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&bare).unwrap_or_default();
+        hex::encode(&Sha256::digest(text)[..8])
     }
 
     /// What running it does to users and data, so that `up` asks first; `None` when it does nothing to them.
@@ -177,7 +242,18 @@ mod tests {
         };
         let machines = machines.iter().map(machine).collect();
         let changes = disrupting.iter().map(change).collect();
-        PlanReport::new("dev", "local", machines, changes, None, Vec::new(), Vec::new())
+        let (env, place) = ("dev".to_owned(), "local".to_owned());
+        PlanReport { env, place, machines, changes, ..PlanReport::default() }.sealed()
+    }
+
+    #[test]
+    fn a_plan_that_was_changed_by_hand_is_known() {
+        let plan = report(&[("app-1", MachineAction::Start)], &["unit:lab-web.service"]);
+        let text = serde_json::to_string(&plan).unwrap();
+        let read: PlanReport = serde_json::from_str(&text).unwrap();
+        assert!(read.is_whole());
+        let read: PlanReport = serde_json::from_str(&text.replace("app-1", "app-2")).unwrap();
+        assert!(!read.is_whole());
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! What is wanted of an environment, as the state keeps it: a numbered series, written by every run that changes it,
+//! before its first step. It makes a run possible without `andamio.toml` and without the application's source.
+
+use crate::plan::DesiredChange;
+use crate::{Failure, Instance, Kind};
+use andamio_converge::Release;
+use andamio_engine::{Store, Timestamp, now};
+use andamio_spec::{Finding, Group, Spec, parse};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+const SERIES: &str = "desired";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    pub v: u32,
+    /// Its place in the series; the name of the object says it.
+    #[serde(skip)]
+    pub number: u64,
+    /// The one that it was made from; 0 where none was recorded.
+    pub parent: u64,
+    /// `down` leaves nothing wanted, and keeps what was.
+    pub enabled: bool,
+    /// Text of `andamio.toml`, which was checked.
+    pub file: String,
+    /// Of the text.
+    pub sha256: String,
+    /// By process; empty where there is no application.
+    pub releases: BTreeMap<String, ReleaseName>,
+    /// Machines of each group.
+    pub counts: BTreeMap<Group, u32>,
+    /// Machines that the run stayed with; empty: all.
+    pub limit: Vec<String>,
+    /// `user@host`.
+    pub by: String,
+    pub written: Timestamp,
+    /// The command: `up dev@local`.
+    pub why: String,
+}
+
+/// A release, well enough to run it where its image is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseName {
+    pub id: String,
+    pub image: String,
+}
+
+impl Desired {
+    /// What is wanted now; `None` where no run has recorded it.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or holds something else.
+    pub async fn newest(store: &Store) -> Result<Option<Self>, Failure> {
+        let Some((number, body)) = store.newest(SERIES).await? else { return Ok(None) };
+        let desired: Self = serde_json::from_slice(&body).map_err(|e| {
+            let help = "restore that object from a copy of the state, or run `andamio up` from the project's folder \
+                        with the version that wrote it";
+            let message = format!("{SERIES} {number} in the state is not what this version wrote: {e}");
+            Failure::new(Kind::Failed, "state", message, help)
+        })?;
+        Ok(Some(Self { number, ..desired }))
+    }
+
+    /// The same, where nothing can be done without it.
+    ///
+    /// # Errors
+    /// As [`Self::newest`], and when there is none.
+    pub async fn recorded(store: &Store, instance: &str) -> Result<Self, Failure> {
+        Self::newest(store).await?.ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                "not-recorded",
+                format!("the state says nothing of what {instance} has to be"),
+                "run `andamio up` once in the project's folder; or name another state with --state",
+            )
+        })
+    }
+
+    /// The declaration that it was made from.
+    ///
+    /// # Errors
+    /// When this version does not take that text any more.
+    pub fn spec(&self) -> Result<Spec, Failure> {
+        let name = format!("{SERIES} {}", self.number);
+        let parsed = parse(&name, &self.file);
+        let wrong = parsed.findings.iter().find(|finding| finding.is_error());
+        match (wrong.map(Finding::to_string), parsed.spec) {
+            (None, Some(spec)) => Ok(spec),
+            (why, _) => Err(Failure::new(
+                Kind::Failed,
+                "recorded-file",
+                format!(
+                    "this version does not take the recorded file: {}",
+                    why.unwrap_or_default()
+                ),
+                "correct andamio.toml and run `andamio up` in the project's folder, or use the version that recorded it",
+            )),
+        }
+    }
+
+    /// What runs, where one image is all.
+    #[must_use]
+    pub fn release(&self) -> Option<Release> {
+        let name = self.releases.values().next()?;
+        Some(Release::new(&name.id, &name.image))
+    }
+
+    /// What a run leaves recorded that makes `release` and the instance's file real, on the machines of `limit`.
+    #[must_use]
+    pub fn wanted(
+        instance: &Instance,
+        release: Option<&Release>,
+        limit: &[String],
+        enabled: bool,
+    ) -> Self {
+        let name = |r: &Release| ReleaseName { id: r.id.clone(), image: r.image.clone() };
+        let file = instance.request.text.clone();
+        let processes = instance.request.spec.app.processes.keys();
+        let releases =
+            release.into_iter().flat_map(|r| processes.clone().map(|p| (p.clone(), name(r))));
+        let counts = instance.environment.groups.iter().map(|(group, of)| (*group, of.machines));
+        let verb = if enabled { "up" } else { "down" };
+        let mut limit = limit.to_vec();
+        limit.sort();
+        Self {
+            v: 1,
+            number: 0,
+            parent: instance.desired.as_ref().map_or(0, |former| former.number),
+            enabled,
+            sha256: hex::encode(Sha256::digest(&file)),
+            file,
+            releases: releases.collect(),
+            counts: counts.collect(),
+            limit,
+            by: instance.request.by.clone(),
+            written: now(),
+            why: format!("{verb} {}", instance.name()),
+        }
+    }
+
+    /// What has to be recorded for this to be wanted instead of `former`; `None` where that says it already. Who stays
+    /// with some machines takes back nothing that is wanted of the others.
+    #[must_use]
+    pub fn instead_of(mut self, former: Option<&Self>) -> Option<Self> {
+        let Some(former) = former else { return Some(self) };
+        let content =
+            |of: &Self| (of.enabled, of.sha256.clone(), of.releases.clone(), of.counts.clone());
+        if content(&self) != content(former) {
+            return Some(self);
+        }
+        if former.limit.is_empty() {
+            return None;
+        }
+        if !self.limit.is_empty() {
+            self.limit.extend(former.limit.iter().cloned());
+            self.limit.sort();
+            self.limit.dedup();
+        }
+        (self.limit != former.limit).then_some(self)
+    }
+
+    /// Makes it the newest. Somebody who recorded something else since it was planned is not overruled.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] then; otherwise when the state cannot be written.
+    pub async fn record(&self, store: &Store) -> Result<u64, Failure> {
+        let number = self.parent + 1;
+        let body = serde_json::to_vec_pretty(self).unwrap_or_default();
+        if store.create(SERIES, number, body).await? {
+            return Ok(number);
+        }
+        Err(Failure::new(
+            Kind::Refused,
+            "stale-plan",
+            format!("somebody recorded what is wanted (number {number}) since this was planned"),
+            "look at it with `andamio state show`, then run the same command again",
+        ))
+    }
+
+    /// Numbers before and after it is recorded.
+    #[must_use]
+    pub fn change(wanted: Option<&Self>, former: Option<&Self>) -> DesiredChange {
+        let from = former.map_or(0, |former| former.number);
+        DesiredChange { from, to: wanted.map_or(from, |wanted| wanted.parent + 1) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
