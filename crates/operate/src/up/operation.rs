@@ -27,8 +27,8 @@ pub(super) enum OperationKind {
     RestartMachine,
     /// Joins a live Galera cluster, or begins it on the member that has the last transaction.
     StartGalera,
-    /// RabbitMQ's members whose disks are gone are struck off by one that is left.
-    ForgetMembers(Vec<String>),
+    /// Members whose disks are gone are struck off by one that is left.
+    ForgetMembers(Group, Vec<String>),
     /// Makes the cluster as a whole what it has to be, through any of its members.
     ConvergeCluster(Group),
     /// Who of a replicating pair leads, and that the other copies it.
