@@ -1,6 +1,7 @@
 //! What a person should know before saying yes.
 
 use super::{Input, PlannedChanges, disk};
+use andamio_converge::HAPROXY_CONFIG;
 use andamio_engine::Change;
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
@@ -67,7 +68,7 @@ pub(super) fn moves_application(change: &Change) -> bool {
         servers.filter_map(|server| server.split_whitespace().nth(1)?.split(':').nth(1)).collect()
     };
     let (before, after): (BTreeSet<&str>, BTreeSet<&str>) = (ports('-'), ports('+'));
-    change.resource == "file:/etc/haproxy/haproxy.cfg"
+    change.resource.strip_prefix("file:") == Some(HAPROXY_CONFIG)
         && !before.is_empty()
         && !after.is_empty()
         && before != after
