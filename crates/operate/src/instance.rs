@@ -1,7 +1,7 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
-use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
+use crate::{Failure, Kind, Nodes, Secrets, hosts, machine_image, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{
     Accepted, ErrorReport, Holder, Ledger, RunRecord, RunStatus, Secret, StatePlace, Store, now,
@@ -336,6 +336,6 @@ fn local(
     let roots = Roots::default();
     let id = instance_id(&request.state.id(), instance);
     let network = allocate(&roots.data, &id, wanted, mode == OpenMode::Machines)?;
-    let image = Image::of(&roots);
+    let image = Image::of(&roots, &machine_image());
     Ok(Local { roots, id, network, image })
 }

@@ -1,6 +1,7 @@
 //! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
 mod failure;
+mod image;
 mod instance;
 mod node;
 mod secret;
@@ -21,6 +22,7 @@ pub mod status;
 pub mod up;
 
 pub use failure::{Failure, Kind};
+pub use image::recipe as machine_image;
 pub use instance::{Instance, OpenMode, Request, SshAccess};
 pub use node::{NodeReport, Nodes};
 pub use secret::{Secrets, new_identity, public_keys, recovery_key};
