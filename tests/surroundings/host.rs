@@ -1,7 +1,6 @@
 //! Bad days of the host.
 
 use super::{M, SOON, TOML, among, complains};
-use andamio_provision::local::Recipe;
 use andamio_testkit::{Ended, Sandbox, Steps, command, sandbox::DEADLINE};
 use std::process::Command;
 
@@ -41,7 +40,7 @@ pub(super) fn without_machines(steps: &mut Steps) {
         assert!(sandbox.leftovers("one").is_empty(), "{:?}", sandbox.leftovers("one"));
     });
     steps.step("a machine image that does not boot", || {
-        let digest = Recipe::digest();
+        let digest = andamio_operate::machine_image().digest();
         let hollow = format!(
             "i=/var/cache/andamio/images; mkdir -p $i; mount -t tmpfs none $i; cd $i; mkdir {digest}; cd {digest}; \
              mkdir -p etc usr/lib/systemd usr/sbin usr/bin var/lib/dpkg; touch etc/os-release usr/sbin/sshd var/lib/dpkg/status; \

@@ -3,8 +3,8 @@
 use crate::context;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
-use crate::roles::{mariadb, rabbitmq, redis};
-use andamio_manifest::{Kind, Manifest, Resource, VERSION};
+use crate::roles::table::table;
+use andamio_manifest::{Manifest, Resource, VERSION};
 use andamio_spec::Group;
 
 /// The cluster of one group.
@@ -21,8 +21,9 @@ pub struct ClusterManifest {
 /// the machines' own manifests, and made true after these.
 #[must_use]
 pub fn parts(inputs: &Inputs<'_>) -> Vec<ClusterManifest> {
-    let part = |group: Group, kind: Option<Kind>, each: bool| {
-        let kind = kind?;
+    let part = |group: Group| {
+        let cluster = table(group.role()).cluster.as_ref()?;
+        let kind = (cluster.whole)(inputs)?;
         let manifests = inputs.topology.group(group).map(|machine| Manifest {
             v: VERSION,
             machine: machine.name.clone(),
@@ -32,16 +33,7 @@ pub fn parts(inputs: &Inputs<'_>) -> Vec<ClusterManifest> {
             part: true,
             resources: vec![Resource::new(group.as_str(), kind.clone())],
         });
-        Some(ClusterManifest { group, manifests: manifests.collect(), each })
+        Some(ClusterManifest { group, manifests: manifests.collect(), each: cluster.each })
     };
-    let layout = inputs.topology.group(Group::Mariadb).next().map(|machine| machine.layout);
-    let replication = layout.and_then(mariadb::replication).map(Kind::Probe);
-    [
-        part(Group::Mariadb, replication, true),
-        part(Group::Redis, redis::cluster(inputs), false),
-        part(Group::Rabbitmq, rabbitmq::cluster(inputs), false),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    Group::ALL.into_iter().filter_map(part).collect()
 }

@@ -2,7 +2,8 @@
 //!
 //! Pure: no files, no clock, no randomness, no terminal, so the same inputs give the same bytes. A
 //! role is one folder below `roles/` and holds all that the system knows about it: packages, files,
-//! units, accounts, the secrets it needs, and how its health is asked.
+//! units, accounts, the secrets it needs, and how its health is asked. What others need of that is in
+//! its [`table`].
 
 mod cluster;
 mod context;
@@ -20,10 +21,16 @@ pub use cluster::{ClusterManifest, parts};
 pub use error::Error;
 pub use inputs::{ARCHIVES, Inputs, Release};
 pub use phase::Phase;
-pub use roles::app::{CONTAINERS, ENV_FILE, app_environment, one_off, outsider};
-pub use roles::mariadb::{galera, replica};
-pub use roles::rabbitmq::member as rabbitmq_member;
+pub use roles::app::{
+    CONTAINERS, ENV_FILE, QUADLETS, app_environment, one_off, outsider, process_unit,
+};
+pub use roles::base::RESOLVER;
+pub use roles::haproxy::CONFIG as HAPROXY_CONFIG;
+pub use roles::mariadb::{connections as mariadb_connections, galera, replica};
 pub use roles::redis::{RedisNode, redis_nodes};
+pub use roles::table::{
+    ClusterTable, DrillTable, Promise, RoleTable, Turn, table, tables, unit_fits,
+};
 pub use roles::{Service, health};
 pub use secret::{SecretKind, SecretSpec};
 pub use secrets::{secret_names, secret_value_problem};

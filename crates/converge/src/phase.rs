@@ -1,6 +1,5 @@
 //! How far a machine is made true, and whether that is noticed.
 
-use andamio_spec::topology::Role;
 use andamio_spec::{Group, Topology};
 
 /// How far a manifest goes. Migrations run between the two, so that new code never meets an old
@@ -15,17 +14,9 @@ pub enum Phase {
     App,
 }
 
-/// Whether users notice when a machine of this role restarts its service: the group's disruption
+/// Whether users notice when a machine of this group restarts its service: the group's disruption
 /// budget allows none to be away.
-pub(crate) fn disrupts(topology: &Topology, role: Role) -> bool {
-    let group = match role {
-        Role::Mariadb => Group::Mariadb,
-        Role::Redis => Group::Redis,
-        Role::Rabbitmq => Group::Rabbitmq,
-        Role::App => Group::App,
-        Role::Balancer => Group::Balancer,
-        Role::Base | Role::Ops => return false,
-    };
+pub(crate) fn disrupts(topology: &Topology, group: Group) -> bool {
     topology
         .budgets
         .iter()

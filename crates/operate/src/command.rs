@@ -53,6 +53,13 @@ pub async fn session(instance: &Instance, machine: &Found) -> Result<Arc<Session
     Ok(instance.nodes.session(machine, PATIENCE).await?)
 }
 
+/// What a shell command counts on a machine; 0 where it cannot be asked.
+pub(crate) async fn count(instance: &Instance, machine: &Found, command: &str) -> u64 {
+    let Ok(session) = session(instance, machine).await else { return 0 };
+    let Ok(output) = session.output(command, &[]).await else { return 0 };
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+}
+
 /// Runs a one-off in the application's image on a machine, and waits for it.
 pub(crate) async fn one_off(
     instance: &Shared,

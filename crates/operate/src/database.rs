@@ -2,13 +2,13 @@
 
 use crate::attend::{Job, Work};
 use crate::{Failure, Instance, Kind, command};
-use andamio_converge::{galera, replica};
+use andamio_converge::{galera, mariadb_connections, replica};
 use andamio_manifest::{GaleraState, ReplicaState};
 use andamio_provision::{Found, MachineState};
 use andamio_remote::quote;
 use andamio_spec::Group;
 use andamio_spec::model::Layout;
-use andamio_spec::topology::{Machine, ports};
+use andamio_spec::topology::Machine;
 use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -127,16 +127,8 @@ async fn look(instance: &Instance, found: &Found, layout: Layout) -> State {
         // A Galera member without a majority takes nothing, not even reads.
         Ok(false) if layout == Layout::Galera => State::Silent("is in no cluster"),
         Ok(false) => State::Reads,
-        Ok(true) => State::Writes(connections(instance, found).await),
+        Ok(true) => State::Writes(command::count(instance, found, &mariadb_connections()).await),
     }
-}
-
-/// Of the application: all members of a cluster could take writes, and the proxies lead to one.
-async fn connections(instance: &Instance, found: &Found) -> u64 {
-    let Ok(session) = command::session(instance, found).await else { return 0 };
-    let count = format!("ss -Htn state established 'sport = :{}' | wc -l", ports::MARIADB);
-    let Ok(output) = session.output(&count, &[]).await else { return 0 };
-    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
 }
 
 /// Who takes the writes; else who can be read. The first of equals.

@@ -2,7 +2,7 @@
 //! keys to them.
 
 use crate::desired::Desired;
-use crate::{Failure, Kind, Nodes, Secrets, hosts, new_identity};
+use crate::{Failure, Kind, Nodes, Secrets, hosts, machine_image, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, Secret, StatePlace, Store};
 use andamio_provision::local::{
@@ -348,6 +348,6 @@ fn local(
     let roots = Roots::default();
     let id = instance_id(&request.state.id(), instance);
     let network = allocate(&roots.data, &id, wanted, mode == OpenMode::Machines)?;
-    let image = Image::of(&roots);
+    let image = Image::of(&roots, &machine_image());
     Ok(Local { roots, id, network, image })
 }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod failure;
+mod image;
 mod instance;
 mod node;
 mod runner;
@@ -26,6 +27,7 @@ pub mod up;
 
 pub use approval::Approval;
 pub use failure::{Failure, Kind};
+pub use image::recipe as machine_image;
 pub use instance::{Instance, OpenMode, Request, SshAccess};
 pub use node::{NodeReport, Nodes};
 pub use runner::{Ended, Prepared, Reporter, Runner};

@@ -11,14 +11,7 @@ impl Group {
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mariadb => "mariadb",
-            Self::Redis => "redis",
-            Self::Rabbitmq => "rabbitmq",
-            Self::App => "app",
-            Self::Balancer => "balancer",
-            Self::Ops => "ops",
-        }
+        self.role().as_str()
     }
 
     #[must_use]

@@ -2,12 +2,15 @@
 
 pub(crate) mod app;
 mod balancer;
-mod base;
-mod haproxy;
+pub(crate) mod base;
+pub(crate) mod haproxy;
 pub(crate) mod mariadb;
+mod ops;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;
+pub(crate) mod table;
 
+use self::table::{table, tables};
 use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
@@ -36,21 +39,12 @@ impl Service {
 
 pub(crate) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut all = Vec::new();
-    for role in &cx.machine.roles {
+    for table in cx.machine.roles.iter().map(|role| table(*role)) {
         let has_containers = all.iter().any(|r: &Resource| r.role == app::CONTAINERS);
-        if matches!(role, Role::App | Role::Ops) && !has_containers {
+        if table.has_images && !has_containers {
             all.extend(app::podman(cx));
         }
-        all.extend(match role {
-            Role::Base => base::resources(cx)?,
-            Role::Mariadb => mariadb::resources(cx)?,
-            Role::Redis => redis::resources(cx)?,
-            Role::Rabbitmq => rabbitmq::resources(cx)?,
-            Role::App => app::resources(cx)?,
-            Role::Balancer => balancer::resources(cx)?,
-            // It builds the application's image, and sends a drill's load: nothing of it is in the path of a request.
-            Role::Ops => Vec::new(),
-        });
+        all.extend((table.resources)(cx)?);
     }
     // Last of all: a migration needs none of it.
     if cx.phase == Phase::App || !cx.machine.roles.contains(&Role::App) {
@@ -64,28 +58,10 @@ pub(crate) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
 #[must_use]
 pub fn health(inputs: &Inputs<'_>, machine: &Machine) -> Vec<Service> {
     let cx = RoleContext { inputs, machine, phase: Phase::App };
-    let of = |role: &Role| match role {
-        Role::Mariadb => mariadb::health(&cx),
-        Role::Redis => redis::health(&cx),
-        Role::Rabbitmq => rabbitmq::health(&cx),
-        Role::App => app::health(&cx),
-        Role::Balancer => balancer::health(&cx),
-        Role::Base | Role::Ops => Vec::new(),
-    };
-    machine.roles.iter().flat_map(of).collect()
+    machine.roles.iter().flat_map(|role| (table(*role).health)(&cx)).collect()
 }
 
 pub(crate) fn secrets(topology: &Topology) -> Vec<(&'static str, SecretKind)> {
-    let mut all = Vec::new();
-    let has = |role| topology.with_role(role).next().is_some();
-    if has(Role::Mariadb) {
-        all.extend_from_slice(mariadb::secrets(topology));
-    }
-    if has(Role::Redis) {
-        all.extend_from_slice(redis::SECRETS);
-    }
-    if has(Role::Rabbitmq) {
-        all.extend_from_slice(rabbitmq::SECRETS);
-    }
-    all
+    let there = tables().filter(|table| topology.with_role(table.role).next().is_some());
+    there.flat_map(|table| (table.secrets)(topology)).copied().collect()
 }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file, unit};
 use crate::render::render;
+use crate::roles::table::table;
 use crate::secret::{SecretKind, SecretSpec};
 use andamio_manifest::{
     AUTHORITY, Check, IDENTITIES, Kind, LATE_DAYS, PRIVATE_KEY, Probe, ReloadMethod, Resource,
@@ -52,17 +53,7 @@ pub(crate) fn secrets(topology: &Topology) -> Vec<SecretSpec> {
 
 /// Whether the machine shows others who it is.
 pub(crate) fn has_identity(topology: &Topology, machine: &Machine) -> bool {
-    machine.roles.iter().any(|role| role_has_identity(topology, *role))
-}
-
-fn role_has_identity(topology: &Topology, role: Role) -> bool {
-    match role {
-        Role::Mariadb | Role::Redis | Role::Rabbitmq => true,
-        // It asks the databases which of them may be written to, and ends the balancers' TLS.
-        Role::App => topology.is_database_proxied() || topology.entry.is_encrypted(),
-        Role::Balancer => topology.entry.is_encrypted(),
-        Role::Base | Role::Ops => false,
-    }
+    machine.roles.iter().any(|role| (table(*role).has_identity)(topology))
 }
 
 fn hosts(topology: &Topology, machine: &Machine) -> Vec<String> {
@@ -163,7 +154,7 @@ pub(crate) fn renewal(roles: &[Resource]) -> Result<Vec<Resource>, Error> {
 
 /// Will the certificate of a role's service hold for long? One of [`crate::Service::concerns`].
 pub(crate) fn concern(cx: &RoleContext<'_>, role: Role, path: &str) -> Option<Probe> {
-    role_has_identity(cx.inputs.topology, role).then(|| Probe {
+    (table(role).has_identity)(cx.inputs.topology).then(|| Probe {
         name: format!("certificate {path}"),
         check: Check::Certificate { path: path.to_owned(), days: LATE_DAYS },
         deadline_s: 1,

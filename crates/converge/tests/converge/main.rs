@@ -4,3 +4,4 @@ mod common;
 mod inputs;
 mod machines;
 mod other;
+mod roles;

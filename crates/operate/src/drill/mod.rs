@@ -11,6 +11,7 @@ pub use steps::{Done, prepare};
 
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, up};
+use andamio_converge::{DrillTable, Promise, table};
 use andamio_engine::ErrorReport;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
@@ -83,15 +84,6 @@ pub struct Drill {
     pub mended_at_s: f64,
 }
 
-/// What a fault may cost at most: the promise that a drill checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promise {
-    /// Longest time without any good answer, ms.
-    pub gap_ms: u64,
-    /// Whether requests may fail at all.
-    pub failures: bool,
-}
-
 impl Target {
     pub const ALL: [Self; 6] =
         [Self::App, Self::Database, Self::Cache, Self::Queue, Self::Balancer, Self::Ops];
@@ -110,14 +102,11 @@ impl Target {
     }
 
     fn role(self) -> Role {
-        match self {
-            Self::App => Role::App,
-            Self::Database => Role::Mariadb,
-            Self::Cache => Role::Redis,
-            Self::Queue => Role::Rabbitmq,
-            Self::Balancer => Role::Balancer,
-            Self::Ops => Role::Ops,
-        }
+        self.group().role()
+    }
+
+    fn table(self) -> &'static DrillTable {
+        &table(self.role()).drill
     }
 
     /// As on the command line.
@@ -134,16 +123,12 @@ impl Target {
     }
 
     /// What is promised of an environment whose groups have more than one machine.
-    #[must_use]
-    pub fn promise(self, fault: FaultKind) -> Promise {
-        let gap = |gap_ms| Promise { gap_ms, failures: true };
-        let none = Promise { gap_ms: 1000, failures: false };
-        match (self, fault) {
-            (Self::App, FaultKind::Stop) | (Self::Cache | Self::Queue | Self::Ops, _) => none,
-            (Self::App, _) => gap(1000),
-            (Self::Database, FaultKind::Partition) => gap(4000),
-            (Self::Database, _) => gap(3000),
-            (Self::Balancer, _) => gap(1500),
+    fn promise(self, fault: FaultKind) -> Promise {
+        let table = self.table();
+        match fault {
+            FaultKind::Stop => table.stopped,
+            FaultKind::Partition => table.parted.unwrap_or(table.otherwise),
+            _ => table.otherwise,
         }
     }
 }
@@ -218,7 +203,7 @@ pub fn check_supported(
     if target == Target::Ops && service {
         return refuse("the ops machine runs no service".to_owned(), "name a fault of the machine");
     }
-    if fault == FaultKind::Partition && (alone < 2 || matches!(target, Target::App | Target::Ops)) {
+    if fault == FaultKind::Partition && (alone < 2 || target.table().parted.is_none()) {
         return refuse(
             format!("no {} machine of {} talks to another one", target.as_str(), instance.name()),
             "name another fault",

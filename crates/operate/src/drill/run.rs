@@ -2,11 +2,12 @@
 
 use super::guard::Guard;
 use super::load::{Load, Measured, source};
-use super::{Drill, FaultKind, Promise, Target, TargetMachine, target_machine};
+use super::{Drill, FaultKind, Target, TargetMachine, target_machine};
 use crate::failure::{fault as local_fault, remote_fault};
 use crate::instance::Shared;
 use crate::runner::recorded;
 use crate::{command, up};
+use andamio_converge::Promise;
 use andamio_engine::{Cancel, ErrorReport, Events, RunRecord, StepContext};
 use andamio_provision::local::MachineFault;
 use andamio_remote::quote;
@@ -219,10 +220,7 @@ impl InjectedFault {
         if self.fault == FaultKind::Stop {
             self.service(instance, broken, &["start"]).await?;
         }
-        // MariaDB looks for room once a minute; RabbitMQ's records of accounts ended with the first write that
-        // failed, and do not come back by themselves. The others go on as soon as there is room.
-        let stands_still = matches!(self.target, Target::Database | Target::Queue);
-        if self.fault == FaultKind::FullDisk && stands_still {
+        if self.fault == FaultKind::FullDisk && self.target.table().stands_still {
             self.service(instance, broken, &["try-restart"]).await?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::repository::{Found, Process};
 use crate::key::Member;
+use andamio_converge::{Turn, table};
 use andamio_spec::Group;
 use std::fmt::Write;
 
@@ -54,14 +55,14 @@ fn write_all(out: &mut String, found: &Found, team: &[Member]) -> std::fmt::Resu
         out.push_str("# worker = { command = [\"app\", \"worker\"] }\n");
     }
     out.push_str("\n# One machine of each on this computer: `andamio up dev`.\n[environments.dev]\napp = { machines = 1 }\n");
-    let groups = [Group::Mariadb, Group::Redis, Group::Rabbitmq];
-    for group in groups {
+    let keeps_data = |group: &Group| table(group.role()).turn == Turn::Data;
+    for group in Group::ALL.into_iter().filter(keeps_data) {
         let off = if found.services.contains_key(&group) { "" } else { "# " };
         writeln!(out, "{off}{group} = {{ machines = 1 }}")?;
     }
     out.push_str("\n# An environment that survives the loss of any machine. `andamio up prod --on local` rehearses it here.\n");
     out.push_str("# [environments.prod]\n# app = { machines = 3 }\n");
-    for group in groups.iter().filter(|group| found.services.contains_key(group)) {
+    for group in Group::ALL.iter().filter(|g| keeps_data(g) && found.services.contains_key(g)) {
         writeln!(out, "# {group} = {{ machines = 3 }}")?;
     }
     out.push_str("# balancer = { machines = 2 }\n# ops = { machines = 1 }\n# tls = \"test\"\n# window = \"02:00..04:00 UTC\"       # when maintenance may interrupt\n");

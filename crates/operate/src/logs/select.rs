@@ -2,8 +2,8 @@
 
 use super::time::{EXAMPLES, moment};
 use crate::{Failure, Kind};
+use andamio_converge::{process_unit, tables, unit_fits};
 use andamio_remote::quote;
-use andamio_spec::topology::Role;
 use andamio_spec::{Spec, Topology, suggest};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -222,11 +222,11 @@ pub(super) fn units(
 ) -> Result<Vec<String>, Failure> {
     let shown = shown(spec, topology);
     if let Some((_, units)) = shown.iter().find(|(shown, _)| shown == name) {
-        let matching = |pattern: &String| match pattern.split_once('*') {
-            None => vec![pattern.clone()],
-            Some((begin, end)) => {
-                let fits = |unit: &&String| unit.starts_with(begin) && unit.ends_with(end);
-                known.iter().filter(fits).cloned().collect()
+        let matching = |pattern: &String| {
+            if pattern.contains('*') {
+                known.iter().filter(|unit| unit_fits(pattern, unit)).cloned().collect()
+            } else {
+                vec![pattern.clone()]
             }
         };
         return Ok(units.iter().flat_map(matching).collect());
@@ -255,18 +255,11 @@ fn shown(spec: &Spec, topology: &Topology) -> Vec<(String, Vec<String>)> {
         .app
         .processes
         .keys()
-        .map(|process| (process.clone(), vec![format!("{}-{process}.service", spec.project.name)]))
+        .map(|process| (process.clone(), vec![process_unit(spec, process)]))
         .collect();
-    for (role, name, units) in [
-        (Role::Mariadb, "mariadb", &["mariadb.service"][..]),
-        (Role::Redis, "redis", &["redis-server@*.service"]),
-        (Role::Rabbitmq, "rabbitmq", &["rabbitmq-server.service"]),
-        (Role::Balancer, "balancer", &["haproxy.service", "keepalived.service"]),
-        (Role::Balancer, "certificate", &["andamio-certificate.service"]),
-    ] {
-        if topology.with_role(role).next().is_some() {
-            all.push((name.to_owned(), units.iter().map(|&unit| unit.to_owned()).collect()));
-        }
+    let there = tables().filter(|table| topology.with_role(table.role).next().is_some());
+    for (name, units) in there.flat_map(|table| table.services) {
+        all.push(((*name).to_owned(), units.iter().map(|&unit| unit.to_owned()).collect()));
     }
     all
 }

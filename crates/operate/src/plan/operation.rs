@@ -36,8 +36,9 @@ pub enum OperationKind {
     RestartMachine,
     /// Joins a live Galera cluster, or begins it on the member that has the last transaction.
     StartGalera,
-    /// RabbitMQ's members whose disks are gone are struck off by one that is left.
+    /// Members whose disks are gone are struck off by one that is left.
     ForgetMembers {
+        group: Group,
         members: Vec<String>,
     },
     /// Makes the cluster as a whole what it has to be, through any of its members.

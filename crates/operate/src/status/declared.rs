@@ -2,7 +2,7 @@
 
 use super::{Concern, Severity};
 use crate::instance::Shared;
-use andamio_converge::{Phase, Release};
+use andamio_converge::{Phase, RESOLVER, Release};
 use andamio_manifest::{Event, Manifest, Outcome, Resource};
 use andamio_spec::Topology;
 use andamio_spec::topology::Role;
@@ -36,7 +36,10 @@ pub(super) fn is_probe(resource: &Resource) -> bool {
 /// Without what another concern says of the machine already, with its reason: its name servers.
 pub(super) fn untold(differing: Vec<String>, machine: &str, told: &[Concern]) -> Vec<String> {
     let names = told.iter().any(|c| c.code == "resolver" && c.subject == machine);
-    differing.into_iter().filter(|id| !(names && id == "file:/etc/resolv.conf")).collect()
+    differing
+        .into_iter()
+        .filter(|id| !(names && id.strip_prefix("file:") == Some(RESOLVER)))
+        .collect()
 }
 
 /// A machine that differs.

@@ -2,10 +2,9 @@
 
 use super::manifest;
 use super::remedy::remedy;
-use crate::command;
 use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
-use crate::release;
+use crate::{command, machine_image, release};
 use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
@@ -44,7 +43,8 @@ type Done<'a> = BoxFuture<'a, Result<Outcome, ErrorReport>>;
 impl Action for BuildImage {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            let built = self.0.local()?.image.build(|text| context.doing(text)).await;
+            let local = self.0.local()?;
+            let built = local.image.build(&machine_image(), |text| context.doing(text)).await;
             Ok(if built.map_err(|e| fault(&e))? { Outcome::Changed(1) } else { Outcome::Ok })
         })
     }

@@ -4,7 +4,7 @@
 use super::actions::Converge;
 use super::inputs;
 use crate::instance::Shared;
-use andamio_converge::{ClusterManifest, galera, rabbitmq_member, replica};
+use andamio_converge::{ClusterManifest, galera, replica};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
 use andamio_manifest::{GaleraState, Manifest, ReplicaState, Task};
 use andamio_provision::{Found, Inventory, MachineState};
@@ -25,7 +25,12 @@ pub(super) struct ConvergeCluster(pub(super) Shared, pub(super) ClusterManifest)
 /// Who of a replicating pair leads, and that the other copies it.
 pub(super) struct EnsureReplication(pub(super) Shared);
 /// Members whose disks are gone are struck off by one that is left.
-pub(super) struct Forget(pub(super) Shared, pub(super) Vec<String>);
+pub(super) struct Forget(
+    pub(super) Shared,
+    pub(super) Group,
+    pub(super) Vec<String>,
+    pub(super) Task,
+);
 
 fn found<'i>(inventory: &'i Inventory, name: &str) -> Result<&'i Found, ErrorReport> {
     let running = |found: &&Found| found.state == MachineState::Running;
@@ -156,16 +161,14 @@ fn describe(step: &replica::Move) -> String {
 impl Action for Forget {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
-            let Self(instance, gone) = self;
+            let Self(instance, group, gone, task) = self;
             let inventory = instance.inventory();
-            let members = gone.iter().map(|name| rabbitmq_member(name)).collect();
-            let task = Task::RabbitmqForget { members };
             let mut last = None;
-            let left = instance.topology.group(Group::Rabbitmq);
+            let left = instance.topology.group(*group);
             for machine in left.filter(|machine| !gone.contains(&machine.name)) {
                 context.doing(&format!("{} forgets {}", machine.name, gone.join(", ")));
                 let Ok(found) = found(&inventory, &machine.name) else { continue };
-                match instance.nodes.task::<()>(found, &task).await {
+                match instance.nodes.task::<()>(found, task).await {
                     Ok(()) => return Ok(Outcome::Changed(1)),
                     Err(fault) => last = Some(fault),
                 }

@@ -10,7 +10,7 @@ use crate::instance::Shared;
 use crate::plan::operation::{Extent, Operation, OperationKind};
 use crate::release::{Build, Context};
 use crate::{Failure, Kind as FailureKind};
-use andamio_converge::{CONTAINERS, ClusterManifest, Phase, Release};
+use andamio_converge::{CONTAINERS, ClusterManifest, Phase, Release, table};
 use andamio_engine::{Action, Step};
 use andamio_manifest::{Kind, Manifest};
 use andamio_spec::Group;
@@ -72,7 +72,11 @@ impl<'a> Executor<'a> {
             OperationKind::StartMachine => Box::new(Machine(instance, machine()?, How::Start)),
             OperationKind::RestartMachine => Box::new(Machine(instance, machine()?, How::Restart)),
             OperationKind::StartGalera => Box::new(GaleraStart(instance, self.databases())),
-            OperationKind::ForgetMembers { members } => Box::new(Forget(instance, members.clone())),
+            OperationKind::ForgetMembers { group, members } => {
+                let forget = table(group.role()).cluster.as_ref().and_then(|c| c.forget);
+                let forget = forget.ok_or_else(|| unknown(operation))?;
+                Box::new(Forget(instance, *group, members.clone(), forget(members)))
+            }
             OperationKind::EnsureReplication => Box::new(EnsureReplication(instance)),
             OperationKind::ConvergeCluster { group } => {
                 let cluster = self.clusters.iter().find(|cluster| cluster.group == *group);

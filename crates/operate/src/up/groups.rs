@@ -3,6 +3,7 @@
 
 use super::planner::PlannedChanges;
 use crate::plan::operation::{Extent, Operation, OperationKind as Do};
+use andamio_converge::table;
 use andamio_spec::model::Layout;
 use andamio_spec::{Group, Topology};
 
@@ -29,12 +30,13 @@ impl Groups<'_> {
         for name in old {
             done.push(self.converge(name, &before, all));
         }
-        if group == Group::Rabbitmq && !new.is_empty() && new.len() < self.count(group) {
+        let forgets = table(group.role()).cluster.as_ref().is_some_and(|c| c.forget.is_some());
+        if forgets && !new.is_empty() && new.len() < self.count(group) {
             let members = new.iter().map(|name| (*name).clone()).collect();
-            let title = "forget members that are gone";
-            let operation = Operation::new("forget:rabbitmq", title, Do::ForgetMembers { members });
+            let (id, title) = (format!("forget:{group}"), "forget members that are gone");
+            let operation = Operation::new(&id, title, Do::ForgetMembers { group, members });
             all.push(operation.after(done.clone()));
-            done.push("forget:rabbitmq".to_owned());
+            done.push(id);
             before.clone_from(&done);
         }
         for name in new {

@@ -4,6 +4,7 @@ use super::groups::Groups;
 use super::planner::PlannedChanges;
 use crate::plan::few;
 use crate::plan::operation::{Extent, Operation, OperationKind as Do};
+use andamio_converge::{Turn, table};
 use andamio_spec::topology::Role;
 use andamio_spec::{Group, Topology};
 
@@ -72,16 +73,20 @@ fn changes(input: &Input<'_>) -> Vec<Operation> {
     let mut all = machines(changes);
     let groups = Groups { topology, changes, clusters: input.clusters };
     let mut data = Vec::new();
-    for group in [Group::Mariadb, Group::Redis, Group::Rabbitmq] {
+    for group in of_turn(Turn::Data) {
         data.extend(groups.data(group, &mut all));
     }
-    groups.others(Group::Ops, &[], &mut all);
+    for group in of_turn(Turn::Beside) {
+        groups.others(group, &[], &mut all);
+    }
     let is_app = |name: &&String| {
         topology.machine(name).is_some_and(|machine| machine.roles.contains(&Role::App))
     };
     let apps: Vec<&String> = changes.converge.iter().filter(is_app).collect();
     if apps.is_empty() {
-        groups.others(Group::Balancer, &data, &mut all);
+        for group in of_turn(Turn::Entry) {
+            groups.others(group, &data, &mut all);
+        }
         all.extend(note(input, Vec::new()));
         return all;
     }
@@ -110,9 +115,15 @@ fn changes(input: &Input<'_>) -> Vec<Operation> {
         );
         live.push(id);
     }
-    groups.others(Group::Balancer, &live, &mut all);
+    for group in of_turn(Turn::Entry) {
+        groups.others(group, &live, &mut all);
+    }
     all.extend(note(input, live));
     all
+}
+
+fn of_turn(turn: Turn) -> impl Iterator<Item = Group> {
+    Group::ALL.into_iter().filter(move |group| table(group.role()).turn == turn)
 }
 
 /// What machines share, and whether they are there and run.
@@ -192,7 +203,7 @@ fn note(input: &Input<'_>, needs: Vec<String>) -> Option<Operation> {
     if !input.changes.note || input.image.is_none() {
         return None;
     }
-    let has_images = |roles: &[Role]| roles.contains(&Role::App) || roles.contains(&Role::Ops);
+    let has_images = |roles: &[Role]| roles.iter().any(|role| table(*role).has_images);
     let machines = input.topology.machines.iter().filter(|machine| has_images(&machine.roles));
     let mut machines: Vec<String> = machines.map(|machine| machine.name.clone()).collect();
     machines.sort();

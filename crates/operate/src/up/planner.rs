@@ -8,12 +8,14 @@ mod notes;
 use super::observe::{Checked, Observed};
 use crate::accept;
 use crate::plan::{Change, MachineAction, MachineChange, PlanReport, Reason, Refused};
+use andamio_converge::{QUADLETS, RoleTable, Turn, table, tables, unit_fits};
 use andamio_engine::Accepted;
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::MachineState;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{Currency, Environment, Group, Topology, check_limits, check_traffic, counts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 pub(super) struct Input<'a> {
     pub(super) topology: &'a Topology,
@@ -100,8 +102,10 @@ pub(super) fn plan(input: &Input<'_>) -> Plan {
     };
     work.release = touches_app && (input.release_changes || work.converge.iter().any(lacks_image));
     // An empty database needs its schema, whatever the release.
-    let mut without_data = work.create.iter().chain(&work.emptied);
-    let new_database = without_data.any(|m| has_role(m, Role::Mariadb));
+    let is_migrated = |name: &String| {
+        input.topology.machine(name).is_some_and(|m| m.roles.iter().any(|r| table(*r).is_migrated))
+    };
+    let new_database = work.create.iter().chain(&work.emptied).any(is_migrated);
     work.migrate = touches_app && (input.release_changes || new_database)
         || work.create.iter().any(|m| has_role(m, Role::App));
     if new_database && !touches_app {
@@ -158,7 +162,7 @@ fn one(
     let action = match state {
         MachineState::Missing => {
             let known = input.same_declaration.get(&name).copied().unwrap_or_default();
-            if known && matches!(machine.group, Group::Mariadb | Group::Redis | Group::Rabbitmq) {
+            if known && table(machine.group.role()).turn == Turn::Data {
                 "its disk is gone: what only it held is lost".clone_into(&mut note);
             }
             work.create.push(name.clone());
@@ -276,10 +280,6 @@ fn answered(input: &Input<'_>, machine: &str) -> bool {
     matches!(input.observed.checks.get(machine), Some(Checked::Answered(_)))
 }
 
-/// Units that are a machine's purpose; of the application its probes speak.
-const SERVICES: [&str; 4] =
-    ["unit:mariadb.", "unit:redis-server@", "unit:rabbitmq-server.", "unit:haproxy."];
-
 fn runs(input: &Input<'_>, machine: &str) -> bool {
     match input.observed.checks.get(machine) {
         Some(Checked::Answered(said)) => serves(&said.events),
@@ -295,7 +295,10 @@ fn serves(events: &[Event]) -> bool {
         if resource.starts_with("probe:") {
             return *outcome == Outcome::Ok;
         }
-        let service = SERVICES.iter().any(|unit| resource.starts_with(unit));
+        // Of the application its probes speak.
+        let service = resource.strip_prefix("unit:").is_some_and(|unit| {
+            tables().filter_map(RoleTable::unit).any(|pattern| unit_fits(pattern, unit))
+        });
         !service
             || *outcome == Outcome::Ok
             || *outcome == Outcome::Changed && !diff.lines().any(|line| line == "+ active")
@@ -394,7 +397,7 @@ fn of_release(project: &str, resource: &str) -> bool {
     let Some((kind, name)) = resource.split_once(':') else { return false };
     match kind {
         "image" => true,
-        "file" => name.starts_with("/etc/containers/systemd/"),
+        "file" => Path::new(name).starts_with(QUADLETS),
         "unit" => name.strip_prefix(project).is_some_and(|rest| rest.starts_with('-')),
         _ => false,
     }

@@ -3,10 +3,11 @@
 use super::observe::{Checked, Observed};
 use super::planner::{Input, Plan, plan};
 use crate::node::NodeReport;
+use andamio_converge::{Inputs, parts};
 use andamio_manifest::{Event, Outcome};
 use andamio_provision::{Found, Inventory, MachineState, SharedResources};
 use andamio_spec::topology::Machine;
-use andamio_spec::{Spec, Topology};
+use andamio_spec::{Environment, Group, Spec, Topology};
 use std::collections::BTreeMap;
 
 pub(super) const PROJECT: &str = include_str!("../../../../andamio.toml");
@@ -86,6 +87,25 @@ impl World {
         self.observed.checks.remove(machine);
     }
 
+    /// Groups whose cluster is something of its own.
+    pub(super) fn clusters(&self) -> Vec<Group> {
+        let inputs = Inputs {
+            spec: &self.spec,
+            topology: &self.topology,
+            environment: self.environment(),
+            secrets: &BTreeMap::new(),
+            release: None,
+            operator_keys: &[],
+            resolver: None,
+            generation: 0,
+        };
+        parts(&inputs).into_iter().map(|part| part.group).collect()
+    }
+
+    fn environment(&self) -> &Environment {
+        self.spec.environments.iter().find(|e| e.name == self.topology.env).unwrap()
+    }
+
     pub(super) fn plan(&self, limit: &[&str]) -> Plan {
         self.plan_with(limit, &BTreeMap::new())
     }
@@ -100,11 +120,10 @@ impl World {
         accept: &BTreeMap<String, String>,
         release_changes: bool,
     ) -> Plan {
-        let environments = &self.spec.environments;
         let limit: Vec<String> = limit.iter().map(|&name| name.to_owned()).collect();
         plan(&Input {
             topology: &self.topology,
-            environment: environments.iter().find(|e| e.name == self.topology.env).unwrap(),
+            environment: self.environment(),
             observed: &self.observed,
             same_declaration: &BTreeMap::new(),
             release_changes,

@@ -4,6 +4,7 @@
 use super::{LocalError, Roots, disk, tool};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,51 +12,20 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 const SUITE: &str = "trixie";
-/// Every role's packages, and what a bare machine needs. In one image because a shared lower layer
-/// costs nothing a machine, while installing costs minutes.
+/// What a bare machine needs, whatever its roles. All is in one image, because a shared lower layer costs nothing a
+/// machine, while installing costs minutes.
 const PACKAGES: &[&str] = &[
     "apt-utils",
-    "buildah",
-    "ca-certificates",
     "dbus",
-    "haproxy",
     "iproute2",
-    "keepalived",
     "libpam-systemd",
-    "logrotate",
-    "mariadb-backup",
-    "mariadb-server",
-    "netavark",
-    "nftables",
-    "openssh-server",
-    "podman",
     "procps",
-    "rabbitmq-server",
-    "redis-server",
-    "redis-tools",
     "systemd",
     "systemd-sysv",
-    "systemd-timesyncd",
     "udev",
-    "unattended-upgrades",
 ];
-/// Started only where a role asks for them.
-const OFF: &[&str] = &[
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "epmd.service",
-    "epmd.socket",
-    "haproxy.service",
-    "keepalived.service",
-    "mariadb.service",
-    "podman-auto-update.timer",
-    "podman.socket",
-    "rabbitmq-server.service",
-    "redis-server.service",
-    "unattended-upgrades.service",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-];
+/// Of these, and of what they depend on; nobody asks for them.
+const OFF: &[&str] = &["dpkg-db-backup.timer", "e2scrub_all.timer"];
 /// Make no sense in a container, or cost start time.
 const MASKED: &[&str] = &[
     "e2scrub_reap.service",
@@ -89,30 +59,45 @@ const ALONE: [&str; 10] = [
 ];
 
 /// How the image is made; its digest names the result.
-pub struct Recipe;
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// In one order, whoever names them first.
+    packages: BTreeSet<&'static str>,
+    off: BTreeSet<&'static str>,
+}
 
 impl Recipe {
-    /// Packages that are in the image.
+    /// `packages` are the roles', and `off` the units that these switch on: they start only where a role asks for them.
     #[must_use]
-    pub fn packages() -> &'static [&'static str] {
-        PACKAGES
+    pub fn of_roles(
+        packages: impl IntoIterator<Item = &'static str>,
+        off: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        Self {
+            packages: packages.into_iter().chain(PACKAGES.iter().copied()).collect(),
+            off: off.into_iter().chain(OFF.iter().copied()).collect(),
+        }
     }
 
     /// Digest of everything that decides what the image is.
     #[must_use]
-    pub fn digest() -> String {
-        hex::encode(&Sha256::digest(Self::arguments().join("\n"))[..8])
+    pub fn digest(&self) -> String {
+        hex::encode(&Sha256::digest(self.arguments().join("\n"))[..8])
     }
 
-    fn arguments() -> Vec<String> {
+    /// What mmdebstrap is told.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let joined =
+            |words: &BTreeSet<&str>, by| words.iter().copied().collect::<Vec<_>>().join(by);
         let mut arguments = vec![
             "--variant=minbase".to_owned(),
-            format!("--include={}", PACKAGES.join(",")),
+            format!("--include={}", joined(&self.packages, ",")),
             "--aptopt=APT::Install-Recommends \"false\"".to_owned(),
         ];
         arguments.extend(UNNEEDED.iter().map(|p| format!("--dpkgopt=path-exclude={p}")));
         for script in [
-            format!("chroot \"$1\" systemctl --quiet disable {}", OFF.join(" ")),
+            format!("chroot \"$1\" systemctl --quiet disable {}", joined(&self.off, " ")),
             format!("chroot \"$1\" systemctl --quiet mask {}", MASKED.join(" ")),
             "chroot \"$1\" systemctl --quiet enable systemd-networkd.service ssh.service".to_owned(),
             // The base role's file, which comes later, says the same. Without it the first login starts a service
@@ -137,8 +122,8 @@ pub struct Image {
 impl Image {
     /// Where the image is or will be.
     #[must_use]
-    pub fn of(roots: &Roots) -> Self {
-        Self { folder: roots.cache.join("images").join(Recipe::digest()) }
+    pub fn of(roots: &Roots, recipe: &Recipe) -> Self {
+        Self { folder: roots.cache.join("images").join(recipe.digest()) }
     }
 
     #[must_use]
@@ -146,11 +131,15 @@ impl Image {
         WHOLE.iter().all(|file| self.folder.join(file).exists())
     }
 
-    /// Builds it unless it is there; says what it is doing. Two builds at once: the second waits.
+    /// Builds it by its recipe unless it is there; says what it is doing. Two builds at once: the second waits.
     ///
     /// # Errors
     /// When the package mirror or the disk does not deliver.
-    pub async fn build(&self, mut doing: impl FnMut(&str)) -> Result<bool, LocalError> {
+    pub async fn build(
+        &self,
+        recipe: &Recipe,
+        mut doing: impl FnMut(&str),
+    ) -> Result<bool, LocalError> {
         let images = self.folder.parent().unwrap_or(Path::new("/")).to_owned();
         disk::make(&images, 0o755)?;
         let lock = lock(self.folder.with_extension("lock"), &mut doing).await?;
@@ -164,7 +153,7 @@ impl Image {
         let mut child = Command::new(tool::find(ALONE[0]))
             .args(&ALONE[1..])
             .env("PATH", tool::PATH)
-            .args(Recipe::arguments())
+            .args(recipe.arguments())
             .arg(&unfinished)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -7,9 +7,11 @@ mod environment;
 mod one_off;
 mod process;
 mod proxy;
+mod table;
 
 pub use environment::app_environment;
 pub use one_off::{one_off, outsider};
+pub(super) use table::TABLE;
 
 use crate::context::RoleContext;
 use crate::error::Error;
@@ -19,9 +21,9 @@ use crate::roles::base::RESOLVER;
 use crate::roles::{Service, haproxy};
 use crate::tls;
 use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
-use andamio_spec::Spec;
 use andamio_spec::model::Process;
 use andamio_spec::topology::{Role, ports};
+use andamio_spec::{Group, Spec};
 
 /// The application's variables on its machines, for processes and one-offs alike: a command line
 /// would show them to every process.
@@ -29,19 +31,23 @@ pub const ENV_FILE: &str = "/etc/andamio/app.env";
 /// User and group of every container, whatever the image says: never root, and the owner of files.
 pub(crate) const USER: &str = "10001";
 const FILES: &str = "/var/lib/andamio/files";
-const QUADLETS: &str = "/etc/containers/systemd";
+/// A file for each process, of which systemd makes its unit.
+pub const QUADLETS: &str = "/etc/containers/systemd";
 
 /// Name of the part of the role that needs no release: what the image is built with and runs on.
 pub const CONTAINERS: &str = "containers";
+
+/// What runs images, and last what makes one. Named one by one, because nothing that is only recommended is installed.
+pub(super) const CONTAINER_PACKAGES: &[&str] = &["podman", "crun", "netavark", "buildah"];
+/// Nobody asks for them.
+pub(super) const CONTAINER_UNITS: &[&str] = &["podman.socket", "podman-auto-update.timer"];
 
 /// What runs the application's image, and where it is built also what makes it.
 pub(super) fn podman(cx: &RoleContext<'_>) -> Vec<Resource> {
     let mut out = Resources::of(CONTAINERS);
     let builds = cx.inputs.topology.builder().is_some_and(|m| m.name == cx.machine.name);
-    // Named one by one, because nothing that is only recommended is installed.
-    let all = ["podman", "crun", "netavark", "buildah"];
-    out.packages(if builds { &all } else { &all[..3] });
-    out.off(&["podman.socket", "podman-auto-update.timer"]);
+    out.packages(if builds { CONTAINER_PACKAGES } else { &CONTAINER_PACKAGES[..3] });
+    out.off(CONTAINER_UNITS);
     out.file(file(
         "/etc/containers/containers.conf.d/10-andamio.conf",
         include_str!("containers.conf"),
@@ -51,7 +57,7 @@ pub(super) fn podman(cx: &RoleContext<'_>) -> Vec<Resource> {
     out.into_list()
 }
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     proxy::add(cx, &mut out)?;
@@ -108,8 +114,8 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
             enabled: None,
             restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()]
                 .concat(),
-            disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Role::App),
-            ..unit(&format!("{unit_name}.service"))
+            disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Group::App),
+            ..unit(&process_unit(spec, name))
         });
     }
     // All have been started by then, and get ready in parallel.
@@ -142,7 +148,7 @@ fn parents_and_self(spec: &Spec) -> Vec<String> {
 
 fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
-    let unit = format!("{}.service", process::unit_name(spec, name));
+    let unit = process_unit(spec, name);
     let check = match process.port {
         Some(port) => {
             Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready))
@@ -152,7 +158,13 @@ fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 
-pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
+/// What systemd calls a process of the application.
+#[must_use]
+pub fn process_unit(spec: &Spec, process: &str) -> String {
+    format!("{}.service", process::unit_name(spec, process))
+}
+
+fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     if cx.inputs.release.is_none() {
         return Vec::new();
     }

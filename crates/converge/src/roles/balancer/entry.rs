@@ -13,6 +13,9 @@ use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use minijinja::context;
 
+/// What gets the certificate.
+pub(super) const RUN: &str = "andamio-certificate.service";
+
 /// What HAProxy shows to people, the best first: files, and folders of files.
 pub(super) fn certificates(cx: &RoleContext<'_>) -> &'static [&'static str] {
     match cx.inputs.topology.entry {
@@ -55,7 +58,7 @@ pub(super) fn add_renewal(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(
     let values = context! { domain, directory, contact, roots };
     let service = render("certificate.service", include_str!("certificate.service"), values)?;
     let folder = "/etc/systemd/system";
-    restart_on.push(out.file(file(&format!("{folder}/andamio-certificate.service"), service)));
+    restart_on.push(out.file(file(&format!("{folder}/{RUN}"), service)));
     let timer = include_str!("certificate.timer");
     restart_on.push(out.file(file(&format!("{folder}/andamio-certificate.timer"), timer)));
     out.unit(Unit { restart_on, ..unit("andamio-certificate.timer") });
@@ -68,7 +71,7 @@ pub(super) fn health(cx: &RoleContext<'_>) -> Option<Service> {
         let probe =
             |name: &str, check| Probe { name: name.to_owned(), check, deadline_s: 1, unit: None };
         let certified = Check::Http(format!("http://127.0.0.1:{ALIVE}/certified"));
-        let run = Check::Run("andamio-certificate.service".to_owned());
+        let run = Check::Run(RUN.to_owned());
         let certified = vec![probe("certificate", certified)];
         Service::new("certificate", certified, Some(probe("certificate-run", run)))
     })

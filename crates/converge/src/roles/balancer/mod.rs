@@ -2,6 +2,9 @@
 //! address.
 
 mod entry;
+mod table;
+
+pub(super) use table::TABLE;
 
 use crate::context::RoleContext;
 use crate::error::Error;
@@ -11,6 +14,7 @@ use crate::render::render;
 use crate::roles::{Service, haproxy};
 use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
+use andamio_spec::Group;
 use andamio_spec::topology::{Machine, Role, ports, public_process};
 use minijinja::{Value, context};
 
@@ -21,10 +25,12 @@ const REQUESTS_PER_S: u32 = 500;
 const METRICS: u16 = 8405;
 /// Answered by the balancer itself, on loopback.
 const ALIVE: u16 = 8404;
+const KEEPALIVED: &[&str] = &["keepalived"];
+const KEEPALIVED_UNIT: &str = "keepalived.service";
 /// The interface that carries a machine's address in a container of systemd-nspawn, and on most clouds.
 const INTERFACES: (&str, &str) = ("host0", "eth0");
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("balancer");
     let floating = cx.inputs.topology.floating_address();
     // The address goes with the proxy: without it keepalived stops and gives the address away, and
@@ -32,7 +38,7 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let also: &[&str] = if floating.is_some() { &["Upholds=keepalived.service"] } else { &[] };
     haproxy::begin(cx, &mut out);
     entry::add_folder(cx, &mut out);
-    let disrupts = disrupts(cx.inputs.topology, Role::Balancer);
+    let disrupts = disrupts(cx.inputs.topology, Group::Balancer);
     haproxy::finish(&mut out, config(cx)?, also, disrupts);
     entry::add_renewal(cx, &mut out)?;
     if floating.is_some() {
@@ -83,7 +89,7 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
 }
 
 fn add_keepalived(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
-    out.packages(&["keepalived"]);
+    out.packages(KEEPALIVED);
     let others: Vec<String> = cx
         .inputs
         .topology
@@ -115,7 +121,7 @@ fn add_keepalived(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error
     out.unit(Unit {
         restart_on: vec![unit_file],
         reload_on: vec![config],
-        ..unit("keepalived.service")
+        ..unit(KEEPALIVED_UNIT)
     });
     Ok(())
 }
@@ -132,12 +138,12 @@ fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let mut probes =
         vec![probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}{ready}")))];
     if cx.inputs.topology.floating_address().is_some() {
-        probes.push(probe("keepalived", Check::Unit("keepalived.service".to_owned())));
+        probes.push(probe("keepalived", Check::Unit(KEEPALIVED_UNIT.to_owned())));
     }
     probes
 }
 
-pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
+fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let concern = tls::concern(cx, Role::Balancer, haproxy::IDENTITY);
     let mut services = vec![Service::new("balancer", probes(cx, 5), concern)];
     services.extend(entry::health(cx));

@@ -1,8 +1,11 @@
 //! What every machine has: who may log in, what may reach it, its names, its logs, its updates.
 
 mod firewall;
+mod table;
 mod transfer;
 mod updates;
+
+pub(super) use table::TABLE;
 
 use crate::context::RoleContext;
 use crate::error::Error;
@@ -28,7 +31,7 @@ const SYSCTLS: &[(&str, &str)] = &[
 ];
 
 /// Follows the host's, which may be on another network than yesterday.
-pub(super) const RESOLVER: &str = "/etc/resolv.conf";
+pub const RESOLVER: &str = "/etc/resolv.conf";
 
 const PACKAGES: &[&str] = &[
     "ca-certificates",
@@ -39,7 +42,7 @@ const PACKAGES: &[&str] = &[
     "unattended-upgrades",
 ];
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
     out.packages(PACKAGES);
     if cx.is_host() {

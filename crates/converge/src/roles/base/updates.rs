@@ -16,15 +16,18 @@ const APART: u16 = 7;
 /// Left at the window's end for the update itself.
 const LAST: u16 = 30;
 
+/// Debian's own schedule is in nobody's window; its service only waits for a shutdown, with 20 MB of Python.
+pub(super) const OFF: &[&str] =
+    &["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"];
+
 pub(super) fn add(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error> {
     // One command that reads the file as apt does, and fails where apt would.
     out.file(File {
         validate: strings(&["/usr/bin/apt-config", "-c", "{}", "dump"]),
         ..file("/etc/apt/apt.conf.d/60andamio", include_str!("apt.conf"))
     });
-    // Debian's own schedule is in nobody's window; its service only waits for a shutdown, with 20 MB
-    // of Python. Not masked: a running timer that is masked counts as failed.
-    out.off(&["apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"]);
+    // Not masked: a running timer that is masked counts as failed.
+    out.off(OFF);
     out.file(file("/etc/systemd/system/andamio-updates.service", include_str!("updates.service")));
     let position = cx.inputs.topology.machines.iter().position(|m| m.name == cx.machine.name);
     let position = u16::try_from(position.unwrap_or(0)).unwrap_or(0);

@@ -5,7 +5,9 @@ use crate::machine::{NOLOGIN, Resources, file, strings, unit};
 use crate::tls;
 use andamio_manifest::{File, ReloadMethod, Unit};
 
-const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
+pub(super) const PACKAGES: &[&str] = &["haproxy"];
+pub(super) const UNIT: &str = "haproxy.service";
+pub const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
 /// Certificate and key that it shows to other machines.
 pub(super) const IDENTITY: &str = "/etc/haproxy/identity.pem";
 /// Where it is administered, by root and its own account.
@@ -24,7 +26,7 @@ ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 /// The package, which brings the account, and what it shows of itself.
 pub(super) fn begin(cx: &RoleContext<'_>, out: &mut Resources) {
     out.account(GROUP, ("/var/lib/haproxy", NOLOGIN), "/var/lib/haproxy");
-    out.packages(&["haproxy"]);
+    out.packages(PACKAGES);
     if tls::has_identity(cx.inputs.topology, cx.machine) {
         // A reload would forget which database takes the writes.
         let taken_up = ReloadMethod::Haproxy(ADMIN.to_owned());
@@ -43,5 +45,5 @@ pub(super) fn finish(out: &mut Resources, config: String, also: &[&str], disrupt
     let text = format!("{head}{}", include_str!("unit.conf"));
     let unit_file = out.file(file("/etc/systemd/system/haproxy.service.d/10-andamio.conf", text));
     let restart_on = vec![unit_file];
-    out.unit(Unit { restart_on, reload_on, disrupts, ..unit("haproxy.service") });
+    out.unit(Unit { restart_on, reload_on, disrupts, ..unit(UNIT) });
 }

@@ -7,6 +7,9 @@
 
 pub mod galera;
 pub mod replica;
+mod table;
+
+pub(super) use table::TABLE;
 
 use crate::context::RoleContext;
 use crate::error::Error;
@@ -21,15 +24,16 @@ use andamio_manifest::{
     AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
     ReloadMethod, Resource, Store, Unit,
 };
-use andamio_spec::Topology;
 use andamio_spec::model::Layout;
 use andamio_spec::topology::{Role, ports};
+use andamio_spec::{Group, Topology};
 use minijinja::context;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const UNIT: &str = "mariadb.service";
 const DATA: &str = "/var/lib/mysql";
+const PACKAGES: &[&str] = &["mariadb-server", "mariadb-backup"];
 /// As Debian's package does it when it is installed, without the server's configuration, which names what is not
 /// there yet.
 const INIT: [&str; 6] = [
@@ -47,15 +51,15 @@ const REPLICATION_ACCOUNT: &str = "replication";
 const REPLICATION: &str = "mariadb_replication_password";
 
 /// A replica and a Galera joiner log in to another server.
-pub(super) fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKind)] {
+fn secrets(topology: &Topology) -> &'static [(&'static str, SecretKind)] {
     let both = &[(PASSWORD, SecretKind::Password), (REPLICATION, SecretKind::Password)];
     if topology.with_role(Role::Mariadb).count() > 1 { both } else { &both[..1] }
 }
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("mariadb");
     out.account("mysql", ("/nonexistent", "/bin/false"), DATA);
-    out.packages(&["mariadb-server", "mariadb-backup"]);
+    out.packages(PACKAGES);
     out.add(Kind::Store(Store {
         init: strings(&INIT),
         ..store(DATA, 0o755, "mysql", &["mysql", "ibdata1", "grastate.dat"], UNIT)
@@ -81,7 +85,7 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     }
     out.unit(Unit {
         restart_on,
-        disrupts: disrupts(cx.inputs.topology, Role::Mariadb),
+        disrupts: disrupts(cx.inputs.topology, Group::Mariadb),
         ..unit(UNIT)
     });
     out.add(Kind::Probe(probe(cx, 120)));
@@ -233,14 +237,27 @@ fn probe(cx: &RoleContext<'_>, deadline_s: u64) -> Probe {
     Probe { name: "mariadb".to_owned(), check, deadline_s, unit: None }
 }
 
-pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
+fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let mut probes = vec![probe(cx, 5)];
     probes.extend(replication(cx.machine.layout));
     vec![Service::new("mariadb", probes, tls::concern(cx, Role::Mariadb, MARIADB_IDENTITY))]
 }
 
+/// Whether servers of a pair lead and copy.
+fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
+    let layout = inputs.topology.with_role(Role::Mariadb).next()?.layout;
+    replication(layout).map(Kind::Probe)
+}
+
+/// A command that counts the application's connections: all members of a cluster could take writes, and the proxies
+/// lead to one, which has nearly all of them.
+#[must_use]
+pub fn connections() -> String {
+    format!("ss -Htn state established 'sport = :{}' | wc -l", ports::MARIADB)
+}
+
 /// That a server of a pair leads or copies; asked only when both have been told which.
-pub(crate) fn replication(layout: Layout) -> Option<Probe> {
+fn replication(layout: Layout) -> Option<Probe> {
     let check = Check::Replication { socket: SOCKET.to_owned() };
     let name = "replication".to_owned();
     (layout == Layout::Replica).then_some(Probe { name, check, deadline_s: 30, unit: None })

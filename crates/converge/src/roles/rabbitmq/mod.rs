@@ -5,6 +5,10 @@
 //! mapper knows no TLS, so no machine asks another one's. At its start a member looks in its own, under its own name,
 //! whether it runs already.
 
+mod table;
+
+pub(super) use table::TABLE;
+
 use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
@@ -16,8 +20,9 @@ use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
     AUTHORITY, Check, Kind, Probe, RABBITMQ_IDENTITY, RABBITMQ_MEMBER, Rabbitmq, RabbitmqCluster,
-    RabbitmqUser, ReloadMethod, Resource, Unit,
+    RabbitmqUser, ReloadMethod, Resource, Task, Unit,
 };
+use andamio_spec::Group;
 use andamio_spec::topology::{Machine, Role, ports};
 use minijinja::{Value, context};
 use serde_json::json;
@@ -30,20 +35,22 @@ const PASSWORD: &str = "rabbitmq_app_password";
 const COOKIE: &str = "rabbitmq_erlang_cookie";
 /// Also the account's home.
 const DATA: &str = "/var/lib/rabbitmq";
+const PACKAGES: &[&str] = &["rabbitmq-server"];
 const SERVER: &str = "rabbitmq-server.service";
+const EPMD: &str = "epmd.socket";
 const MANAGEMENT: &str = "127.0.0.1:15672";
-pub(super) const SECRETS: &[(&str, SecretKind)] = &[
+const SECRETS: &[(&str, SecretKind)] = &[
     (ADMIN_PASSWORD, SecretKind::Password),
     (PASSWORD, SecretKind::Password),
     (COOKIE, SecretKind::Hex32),
 ];
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("rabbitmq");
     out.account("rabbitmq", (DATA, NOLOGIN), DATA);
     // Erlang's port mapper, which has no files.
     out.account("epmd", ("/run/epmd", NOLOGIN), "/run/epmd");
-    out.packages(&["rabbitmq-server"]);
+    out.packages(PACKAGES);
     // What a server that was purged leaves has nothing of it.
     out.add(directory("/etc/rabbitmq", 0o755, ("rabbitmq", "rabbitmq")));
     // Its package makes an empty `mnesia`.
@@ -94,10 +101,10 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         "/etc/systemd/system/epmd.socket.d/10-andamio.conf",
         render("epmd-socket.conf", include_str!("epmd-socket.conf"), values)?,
     ));
-    out.unit(Unit { restart_on: vec![socket], ..unit("epmd.socket") });
+    out.unit(Unit { restart_on: vec![socket], ..unit(EPMD) });
     out.unit(Unit {
         restart_on: parts,
-        disrupts: disrupts(cx.inputs.topology, Role::Rabbitmq),
+        disrupts: disrupts(cx.inputs.topology, Group::Rabbitmq),
         ..unit(SERVER)
     });
     out.add(Kind::Probe(probe(cx, 120)));
@@ -208,7 +215,7 @@ fn accounts(inputs: &Inputs<'_>) -> Rabbitmq {
 }
 
 /// The cluster of all of them; nothing where there is only one.
-pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
+fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
     let members: Vec<String> =
         inputs.topology.with_role(Role::Rabbitmq).map(|machine| member(&machine.name)).collect();
     (members.len() > 1).then(|| {
@@ -221,9 +228,13 @@ pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
     })
 }
 
+/// Members whose data is gone are struck off.
+fn forget(machines: &[String]) -> Task {
+    Task::RabbitmqForget { members: machines.iter().map(|name| member(name)).collect() }
+}
+
 /// A machine's name among the members.
-#[must_use]
-pub fn member(machine: &str) -> String {
+fn member(machine: &str) -> String {
     format!("rabbit@{machine}")
 }
 
@@ -240,7 +251,7 @@ fn probe(cx: &RoleContext<'_>, deadline_s: u64) -> Probe {
     }
 }
 
-pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
+fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     vec![Service::new(
         "rabbitmq",
         vec![probe(cx, 5)],

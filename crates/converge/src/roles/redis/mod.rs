@@ -4,8 +4,10 @@
 //! between members; `app`, without administration.
 
 mod layout;
+mod table;
 
 pub use layout::{RedisNode, redis_nodes};
+pub(super) use table::TABLE;
 
 use crate::context::RoleContext;
 use crate::error::Error;
@@ -20,6 +22,7 @@ use andamio_manifest::{
     AUTHORITY, Check, Kind, Probe, REDIS_IDENTITY, Redis, RedisCluster, RedisMember, ReloadMethod,
     Resource, Unit,
 };
+use andamio_spec::Group;
 use andamio_spec::topology::Role;
 use minijinja::context;
 use sha2::{Digest, Sha256};
@@ -27,14 +30,17 @@ use std::collections::BTreeMap;
 
 const PASSWORD: &str = "redis_password";
 const APP_PASSWORD: &str = "redis_app_password";
+const PACKAGES: &[&str] = &["redis-server", "redis-tools"];
+/// Debian's own instance, which takes the port of the first of these.
+const OFF: &[&str] = &["redis-server.service"];
 const ACCOUNT: &str = "app";
-pub(super) const SECRETS: &[(&str, SecretKind)] =
+const SECRETS: &[(&str, SecretKind)] =
     &[(PASSWORD, SecretKind::Password), (APP_PASSWORD, SecretKind::Password)];
 
-pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
+fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("redis");
     out.account("redis", ("/var/lib/redis", NOLOGIN), "/var/lib/redis");
-    out.packages(&["redis-server", "redis-tools"]);
+    out.packages(PACKAGES);
     // As the package makes it.
     out.add(directory("/var/lib/redis", 0o750, ("redis", "redis")));
     let unit_file = out.file(file(
@@ -42,8 +48,7 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         include_str!("unit.conf"),
     ));
     out.add(Kind::File(file("/etc/redis/repair.sh", include_str!("repair.sh"))));
-    // Debian's own instance, which takes the port of the first of these.
-    out.off(&["redis-server.service"]);
+    out.off(OFF);
     let nodes: Vec<RedisNode> = redis_nodes(cx.inputs.topology)
         .into_iter()
         .filter(|node| node.machine == cx.machine.name)
@@ -65,7 +70,7 @@ pub(super) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             restart_on: vec![config, unit_file.clone()],
-            disrupts: disrupts(cx.inputs.topology, Role::Redis),
+            disrupts: disrupts(cx.inputs.topology, Group::Redis),
             ..unit(&server(port))
         });
         out.add(Kind::Redis(Redis {
@@ -93,7 +98,7 @@ fn server(port: u16) -> String {
 }
 
 /// The cluster of all of them; nothing where there is only one.
-pub(crate) fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
+fn cluster(inputs: &Inputs<'_>) -> Option<Kind> {
     let nodes = redis_nodes(inputs.topology);
     let address = |address: std::net::Ipv4Addr, port: u16| format!("{address}:{port}");
     (nodes.len() > 1).then(|| {
@@ -158,7 +163,7 @@ fn probe(cx: &RoleContext<'_>, node: &RedisNode, deadline_s: u64) -> Probe {
     }
 }
 
-pub(super) fn health(cx: &RoleContext<'_>) -> Vec<Service> {
+fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     let nodes = redis_nodes(cx.inputs.topology);
     let probes = nodes.iter().filter(|node| node.machine == cx.machine.name);
     let probes = probes.map(|node| probe(cx, node, 5)).collect();

@@ -16,7 +16,6 @@ use crate::up::checker;
 use crate::up::world::{PROJECT, World, event, restart};
 use andamio_manifest::Outcome;
 use andamio_provision::MachineState;
-use andamio_spec::model::Layout;
 use andamio_spec::{Group, Topology};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -79,7 +78,7 @@ fn told(scenario: &str) -> String {
     for refused in &planned.report.refusals {
         writeln!(text, "refused: {}", refused.message).unwrap();
     }
-    let clusters = clusters(&world.topology);
+    let clusters = world.clusters();
     let ordered = operations(&Input {
         topology: &world.topology,
         changes: &planned.work,
@@ -97,15 +96,6 @@ fn machines(topology: &Topology, words: &[&str]) -> Vec<String> {
         return topology.machines.iter().map(|machine| machine.name.clone()).collect();
     }
     words.iter().map(|&word| word.to_owned()).collect()
-}
-
-/// As `andamio_converge::parts` has them.
-fn clusters(topology: &Topology) -> Vec<Group> {
-    let several = |group: Group| topology.group(group).count() > 1;
-    let replicates = topology.group(Group::Mariadb).any(|m| m.layout == Layout::Replica);
-    let mut groups: Vec<Group> = replicates.then_some(Group::Mariadb).into_iter().collect();
-    groups.extend([Group::Redis, Group::Rabbitmq].into_iter().filter(|group| several(*group)));
-    groups
 }
 
 /// A line for each operation, by when it may begin at the earliest, with what it waits for.

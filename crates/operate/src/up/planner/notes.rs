@@ -2,6 +2,7 @@
 
 use super::{Input, PlannedChanges, disk};
 use crate::plan::Change;
+use andamio_converge::HAPROXY_CONFIG;
 use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use std::collections::BTreeSet;
@@ -67,7 +68,7 @@ pub(super) fn moves_application(change: &Change) -> bool {
         servers.filter_map(|server| server.split_whitespace().nth(1)?.split(':').nth(1)).collect()
     };
     let (before, after): (BTreeSet<&str>, BTreeSet<&str>) = (ports('-'), ports('+'));
-    change.resource == "file:/etc/haproxy/haproxy.cfg"
+    change.resource.strip_prefix("file:") == Some(HAPROXY_CONFIG)
         && !before.is_empty()
         && !after.is_empty()
         && before != after
