@@ -1,8 +1,10 @@
 //! One run: every resource in order, observed, compared, changed and observed again.
 
+mod settle;
+
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
-use crate::machine::Machine;
+use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
 use crate::resource::{Resource as Kinded, Say, probe};
@@ -17,13 +19,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A wait longer than this says again what it waits for: silence never lasts five seconds.
 const REMIND: Duration = Duration::from_secs(3);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Says what differs, changes nothing.
-    Check,
-    Apply,
-}
 
 /// Takes the events of a run. `Break`: nobody listens any more; the resource at work is finished,
 /// and no other is begun.
@@ -107,7 +102,7 @@ impl Run<'_, '_> {
             }
             self.finish(resource, done, ms(begin));
         }
-        machine.settle().await
+        settle::settle(&mut machine).await
     }
 
     async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {

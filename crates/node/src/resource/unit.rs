@@ -1,15 +1,12 @@
 //! systemd units: enabled, masked, running, and restarted when what they read has changed.
 
-pub(crate) mod stamp;
-
 use super::{Resource, Say};
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
+use crate::machine::stamp::Stamp;
 use crate::machine::systemd::{self, Systemd};
-use crate::machine::{Machine, journal};
-use crate::run::Mode;
+use crate::machine::{Machine, Mode, journal};
 use andamio_manifest::Unit;
-use stamp::Stamp;
 
 /// How a running unit takes what has changed.
 #[derive(Debug, PartialEq, Eq)]
