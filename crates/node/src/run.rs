@@ -1,5 +1,6 @@
 //! One run: every resource in order, observed, compared, changed and observed again.
 
+mod drive;
 mod settle;
 
 use crate::diff::Diff;
@@ -7,18 +8,14 @@ use crate::failure::{Failure, Result};
 use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
-use crate::resource::{Resource as Kinded, Say, probe};
+use crate::resource::{Resource as Kinded, probe};
 use crate::secret::Mask;
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
+use drive::channel;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-/// A wait longer than this says again what it waits for: silence never lasts five seconds.
-const REMIND: Duration = Duration::from_secs(3);
+use std::time::Instant;
 
 /// Takes the events of a run. `Break`: nobody listens any more; the resource at work is finished,
 /// and no other is begun.
@@ -60,6 +57,13 @@ struct Done {
     outcome: Outcome,
     diff: Diff,
     message: String,
+    confirm: Option<String>,
+}
+
+impl Done {
+    fn new(outcome: Outcome, diff: Diff, message: String) -> Self {
+        Self { outcome, diff, message, confirm: None }
+    }
 }
 
 impl Run<'_, '_> {
@@ -69,7 +73,7 @@ impl Run<'_, '_> {
         let _lock = match mode {
             Mode::Check => None,
             Mode::Apply => {
-                let lock = ownership::lock(|doing| self.started("node", doing)).await?;
+                let lock = ownership::lock(|doing| self.started("node", &doing, true)).await?;
                 if !manifest.part {
                     ownership::claim(&manifest)?;
                 }
@@ -90,7 +94,7 @@ impl Run<'_, '_> {
             machine.current = (resource.id(), resource.role.clone());
             let done = if mode == Mode::Apply && failed_roles.contains(&*resource.role) {
                 let message = format!("something before it in role {} failed", resource.role);
-                Done { outcome: Outcome::Skipped, diff: Diff::default(), message }
+                Done::new(Outcome::Skipped, Diff::default(), message)
             } else {
                 self.dispatch(resource, &mut machine).await
             };
@@ -133,7 +137,7 @@ impl Run<'_, '_> {
                     self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
                 let (outcome, message) =
                     result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
-                Done { outcome, diff: Diff::default(), message }
+                Done::new(outcome, Diff::default(), message)
             }
         }
     }
@@ -146,11 +150,12 @@ impl Run<'_, '_> {
     ) -> Done {
         let mut shown = Diff::default();
         match self.converge(resource, item, machine, &mut shown).await {
-            Ok(None) => Done { outcome: Outcome::Ok, diff: shown, message: String::new() },
-            Ok(Some(message)) => Done { outcome: Outcome::Changed, diff: shown, message },
-            Err(failure) => {
-                Done { outcome: Outcome::Failed, diff: shown, message: failure.to_string() }
-            }
+            Ok(None) => Done::new(Outcome::Ok, shown, String::new()),
+            Ok(Some(message)) => Done {
+                confirm: item.unconfirmed(machine),
+                ..Done::new(Outcome::Changed, shown, message)
+            },
+            Err(failure) => Done::new(Outcome::Failed, shown, failure.to_string()),
         }
     }
 
@@ -200,47 +205,6 @@ impl Run<'_, '_> {
         Ok(Some(message))
     }
 
-    /// Polls `work` to its end and passes on what it says; repeats it when it takes long. With `left`
-    /// that is the answer as soon as nobody listens: for what only waits.
-    async fn drive<T>(
-        &mut self,
-        id: &str,
-        mut doing: String,
-        (announce, mut left): (bool, Option<T>),
-        mut lines: UnboundedReceiver<String>,
-        work: impl Future<Output = T>,
-    ) -> T {
-        let begin = Instant::now();
-        if announce {
-            self.started(id, doing.clone());
-        }
-        let mut work = std::pin::pin!(work);
-        let mut remind = tokio::time::interval(REMIND);
-        remind.reset();
-        loop {
-            tokio::select! {
-                biased;
-                Some(line) = lines.recv() => {
-                    doing = line;
-                    self.started(id, doing.clone());
-                    remind.reset();
-                }
-                result = &mut work => return result,
-                _ = remind.tick() => {
-                    self.started(id, format!("{doing} ({} s)", begin.elapsed().as_secs()));
-                    if left.is_some() && self.stopped() && let Some(left) = left.take() {
-                        return left;
-                    }
-                }
-            }
-        }
-    }
-
-    fn started(&mut self, id: &str, doing: String) {
-        let doing = self.mask.hide(doing);
-        self.send(Event::Started { v: VERSION, resource: id.to_owned(), doing });
-    }
-
     fn finish(&mut self, resource: &Resource, done: Done, ms: u64) {
         let count = match done.outcome {
             Outcome::Ok => &mut self.report.ok,
@@ -257,6 +221,8 @@ impl Run<'_, '_> {
             diff,
             message,
             disrupts: done.diff.disrupts,
+            down: done.diff.down,
+            confirm: done.confirm,
             ms,
         });
     }
@@ -270,11 +236,6 @@ impl Run<'_, '_> {
     fn stopped(&mut self) -> bool {
         self.gone || self.hangup.happened()
     }
-}
-
-fn channel() -> (Say, UnboundedReceiver<String>) {
-    let (sender, receiver) = unbounded_channel();
-    (Say(sender), receiver)
 }
 
 fn ms(begin: Instant) -> u64 {

@@ -35,7 +35,7 @@ pub(crate) struct Machine {
     roles: BTreeSet<String>,
     /// The resource at work and its role.
     pub(crate) current: (String, String),
-    /// Token of a change of the firewall that this run has sent to the operator.
+    /// Token of the change of the firewall that this run has made; it goes to the operator.
     pub(crate) unconfirmed: Option<String>,
     /// Certificates whose services are told at the end of the run.
     pub(crate) untold: Vec<ServiceCertificate>,

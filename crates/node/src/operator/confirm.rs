@@ -28,7 +28,7 @@ pub enum Reverted {
     Undone,
 }
 
-/// Confirms a change: its token came back in the event's message as `confirm:TOKEN`.
+/// Confirms a change: its token came in the event, as `confirm`.
 ///
 /// # Errors
 /// When no such change waits: it was undone before, or the token is wrong.

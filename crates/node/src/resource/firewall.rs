@@ -72,9 +72,12 @@ impl Resource for Firewall {
         }
         disk::write(Path::new(SOURCE), self.ruleset.as_bytes(), 0o600)?;
         Applied::note(&self.ruleset).await?;
-        let message = format!("confirm:{token}");
         machine.unconfirmed = Some(token);
-        Ok(message)
+        Ok(String::new())
+    }
+
+    fn unconfirmed(&self, machine: &Machine) -> Option<String> {
+        machine.unconfirmed.clone()
     }
 
     fn doing(&self) -> String {

@@ -85,7 +85,7 @@ pub(crate) async fn wait(
         }
         if told != failure.to_string() {
             told = failure.to_string();
-            say.say(format!("waiting for {}: {told}", probe.name));
+            say.waits_for(format!("{}: {told}", probe.name));
         }
         tokio::time::sleep(INTERVAL).await;
     }

@@ -42,6 +42,7 @@ impl Resource for Unit {
             Some(true) if !up(&state) => {
                 diff.minus(format!("{} ({})", state.active, state.sub));
                 diff.plus("active");
+                diff.down = true;
             }
             // Also one that fails and is started again and again: it takes what another one needs.
             Some(false) if !rests(&state) => {
@@ -139,6 +140,7 @@ fn absent(
         }
         if let Some(true) = declared.running {
             diff.plus("active");
+            diff.down = true;
         }
     } else {
         return Err(Failure::new(match &*state.load {

@@ -84,6 +84,8 @@ mod tests {
             diff: String::new(),
             message: String::new(),
             disrupts: false,
+            down: false,
+            confirm: None,
             ms: 0,
         }
     }

@@ -19,6 +19,8 @@ pub(super) fn event(resource: &str, outcome: Outcome, diff: &str) -> Event {
         diff: diff.to_owned(),
         message: String::new(),
         disrupts: false,
+        down: false,
+        confirm: None,
         ms: 0,
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn turn(locks: &[&str], say: &Say) -> Result<()> {
             )));
         }
         if said != holder {
-            say.say(format!("waiting for {holder}, which has the lock of apt and dpkg"));
+            say.waits_for(format!("{holder}, which has the lock of apt and dpkg"));
             said = holder;
         }
         tokio::time::sleep(LOOK).await;
