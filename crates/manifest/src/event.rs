@@ -16,6 +16,24 @@ pub enum Outcome {
     Skipped,
 }
 
+/// What a failure comes from, where more than its words is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Another program has had the lock of apt and dpkg for too long.
+    PackageLock,
+    PackageMirror,
+    DiskFull,
+    ReadOnlyDisk,
+    /// Another program has the service's port.
+    PortTaken,
+    /// podman cannot read its list of images.
+    ImageStore,
+    Dpkg,
+    /// The service answers, and does not know who asks.
+    LockedOut,
+}
+
 /// A line of the node's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -41,6 +59,8 @@ pub enum Event {
         /// Why it failed, with the remedy where one is known.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// True when making it so interrupts the service that users see.
         #[serde(default)]
         disrupts: bool,
@@ -81,7 +101,9 @@ mod tests {
             {"type":"done","v":1,"ok":1,"changed":1,"failed":0,"skipped":0,"ms":9}"#;
         let read: Vec<Event> = old.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         let Event::Started { waits: false, .. } = &read[0] else { panic!("{:?}", read[0]) };
-        let Event::Resource { down: false, confirm: None, disrupts: true, .. } = &read[1] else {
+        let Event::Resource { down: false, confirm: None, cause: None, disrupts: true, .. } =
+            &read[1]
+        else {
             panic!("{:?}", read[1]);
         };
         assert!(matches!(&read[2], Event::Done(report) if report.changed == 1));

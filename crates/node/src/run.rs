@@ -10,7 +10,7 @@ use crate::operator::hangup::Hangup;
 use crate::ownership;
 use crate::resource::{Resource as Kinded, probe};
 use crate::secret::Mask;
-use andamio_manifest::{Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
+use andamio_manifest::{Cause, Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
 use drive::channel;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -57,12 +57,17 @@ struct Done {
     outcome: Outcome,
     diff: Diff,
     message: String,
+    cause: Option<Cause>,
     confirm: Option<String>,
 }
 
 impl Done {
     fn new(outcome: Outcome, diff: Diff, message: String) -> Self {
-        Self { outcome, diff, message, confirm: None }
+        Self { outcome, diff, message, cause: None, confirm: None }
+    }
+
+    fn failed(diff: Diff, failure: &Failure) -> Self {
+        Self { cause: failure.cause(), ..Self::new(Outcome::Failed, diff, failure.to_string()) }
     }
 }
 
@@ -135,9 +140,10 @@ impl Run<'_, '_> {
                 let left = Err(Failure::new("the operator went away"));
                 let result =
                     self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
-                let (outcome, message) =
-                    result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
-                Done::new(outcome, Diff::default(), message)
+                match result {
+                    Ok((outcome, message)) => Done::new(outcome, Diff::default(), message),
+                    Err(failure) => Done::failed(Diff::default(), &failure),
+                }
             }
         }
     }
@@ -155,7 +161,7 @@ impl Run<'_, '_> {
                 confirm: item.unconfirmed(machine),
                 ..Done::new(Outcome::Changed, shown, message)
             },
-            Err(failure) => Done::new(Outcome::Failed, shown, failure.to_string()),
+            Err(failure) => Done::failed(shown, &failure),
         }
     }
 
@@ -220,6 +226,7 @@ impl Run<'_, '_> {
             outcome: done.outcome,
             diff,
             message,
+            cause: done.cause,
             disrupts: done.diff.disrupts,
             down: done.diff.down,
             confirm: done.confirm,

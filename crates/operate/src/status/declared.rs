@@ -83,6 +83,7 @@ mod tests {
             outcome,
             diff: String::new(),
             message: String::new(),
+            cause: None,
             disrupts: false,
             down: false,
             confirm: None,

@@ -169,15 +169,15 @@ impl Action for Converge {
                 });
             }
             let failed = said.events.iter().find_map(|event| match event {
-                Event::Resource { resource, outcome: Came::Failed, message, .. } => {
-                    Some(format!("{resource} on {}: {message}", manifest.machine))
+                Event::Resource { resource, outcome: Came::Failed, message, cause, .. } => {
+                    Some((format!("{resource} on {}: {message}", manifest.machine), *cause))
                 }
                 _ => None,
             });
-            let message = failed.unwrap_or_else(|| {
-                format!("{} was interrupted before it was done", manifest.machine)
+            let (message, cause) = failed.unwrap_or_else(|| {
+                (format!("{} was interrupted before it was done", manifest.machine), None)
             });
-            let help = remedy(&message, &instance.topology.env, &manifest.machine);
+            let help = remedy(cause, &instance.topology.env, &manifest.machine);
             Err(ErrorReport::new("converge", message, &help))
         })
     }

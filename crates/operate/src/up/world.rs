@@ -18,6 +18,7 @@ pub(super) fn event(resource: &str, outcome: Outcome, diff: &str) -> Event {
         outcome,
         diff: diff.to_owned(),
         message: String::new(),
+        cause: None,
         disrupts: false,
         down: false,
         confirm: None,
