@@ -11,7 +11,7 @@ mod resource;
 mod task;
 mod tls;
 
-pub use event::{Event, Outcome, Report};
+pub use event::{Cause, Event, Outcome, Report};
 pub use resource::*;
 pub use task::*;
 pub use tls::*;

@@ -11,6 +11,8 @@ pub(crate) struct Diff {
     lines: Vec<String>,
     /// Making it so interrupts the service that users see.
     pub(crate) disrupts: bool,
+    /// A unit that has to run and does not.
+    pub(crate) down: bool,
     /// What is read from it stays the same (mode and owner differ): nobody has to read it again.
     pub(crate) same_content: bool,
     /// What the operator should know besides.
@@ -59,6 +61,7 @@ impl Diff {
     pub(crate) fn extend(&mut self, other: Self) {
         self.lines.extend(other.lines);
         self.disrupts |= other.disrupts;
+        self.down |= other.down;
         if !other.message.is_empty() {
             self.message = other.message;
         }

@@ -1,29 +1,21 @@
 //! One run: every resource in order, observed, compared, changed and observed again.
 
+mod drive;
+mod settle;
+
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
-use crate::machine::Machine;
+use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
-use crate::resource::{Resource as Kinded, Say, probe};
+use crate::resource::{Resource as Kinded, probe};
 use crate::secret::Mask;
-use andamio_manifest::{Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
+use andamio_manifest::{Cause, Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
+use drive::channel;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-/// A wait longer than this says again what it waits for: silence never lasts five seconds.
-const REMIND: Duration = Duration::from_secs(3);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Says what differs, changes nothing.
-    Check,
-    Apply,
-}
+use std::time::Instant;
 
 /// Takes the events of a run. `Break`: nobody listens any more; the resource at work is finished,
 /// and no other is begun.
@@ -65,6 +57,18 @@ struct Done {
     outcome: Outcome,
     diff: Diff,
     message: String,
+    cause: Option<Cause>,
+    confirm: Option<String>,
+}
+
+impl Done {
+    fn new(outcome: Outcome, diff: Diff, message: String) -> Self {
+        Self { outcome, diff, message, cause: None, confirm: None }
+    }
+
+    fn failed(diff: Diff, failure: &Failure) -> Self {
+        Self { cause: failure.cause(), ..Self::new(Outcome::Failed, diff, failure.to_string()) }
+    }
 }
 
 impl Run<'_, '_> {
@@ -74,7 +78,7 @@ impl Run<'_, '_> {
         let _lock = match mode {
             Mode::Check => None,
             Mode::Apply => {
-                let lock = ownership::lock(|doing| self.started("node", doing)).await?;
+                let lock = ownership::lock(|doing| self.started("node", &doing, true)).await?;
                 if !manifest.part {
                     ownership::claim(&manifest)?;
                 }
@@ -95,7 +99,7 @@ impl Run<'_, '_> {
             machine.current = (resource.id(), resource.role.clone());
             let done = if mode == Mode::Apply && failed_roles.contains(&*resource.role) {
                 let message = format!("something before it in role {} failed", resource.role);
-                Done { outcome: Outcome::Skipped, diff: Diff::default(), message }
+                Done::new(Outcome::Skipped, Diff::default(), message)
             } else {
                 self.dispatch(resource, &mut machine).await
             };
@@ -107,7 +111,7 @@ impl Run<'_, '_> {
             }
             self.finish(resource, done, ms(begin));
         }
-        machine.settle().await
+        settle::settle(&mut machine).await
     }
 
     async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {
@@ -136,9 +140,10 @@ impl Run<'_, '_> {
                 let left = Err(Failure::new("the operator went away"));
                 let result =
                     self.drive(&resource.id(), doing, (false, Some(left)), lines, work).await;
-                let (outcome, message) =
-                    result.unwrap_or_else(|failure| (Outcome::Failed, failure.to_string()));
-                Done { outcome, diff: Diff::default(), message }
+                match result {
+                    Ok((outcome, message)) => Done::new(outcome, Diff::default(), message),
+                    Err(failure) => Done::failed(Diff::default(), &failure),
+                }
             }
         }
     }
@@ -151,11 +156,12 @@ impl Run<'_, '_> {
     ) -> Done {
         let mut shown = Diff::default();
         match self.converge(resource, item, machine, &mut shown).await {
-            Ok(None) => Done { outcome: Outcome::Ok, diff: shown, message: String::new() },
-            Ok(Some(message)) => Done { outcome: Outcome::Changed, diff: shown, message },
-            Err(failure) => {
-                Done { outcome: Outcome::Failed, diff: shown, message: failure.to_string() }
-            }
+            Ok(None) => Done::new(Outcome::Ok, shown, String::new()),
+            Ok(Some(message)) => Done {
+                confirm: item.unconfirmed(machine),
+                ..Done::new(Outcome::Changed, shown, message)
+            },
+            Err(failure) => Done::failed(shown, &failure),
         }
     }
 
@@ -205,47 +211,6 @@ impl Run<'_, '_> {
         Ok(Some(message))
     }
 
-    /// Polls `work` to its end and passes on what it says; repeats it when it takes long. With `left`
-    /// that is the answer as soon as nobody listens: for what only waits.
-    async fn drive<T>(
-        &mut self,
-        id: &str,
-        mut doing: String,
-        (announce, mut left): (bool, Option<T>),
-        mut lines: UnboundedReceiver<String>,
-        work: impl Future<Output = T>,
-    ) -> T {
-        let begin = Instant::now();
-        if announce {
-            self.started(id, doing.clone());
-        }
-        let mut work = std::pin::pin!(work);
-        let mut remind = tokio::time::interval(REMIND);
-        remind.reset();
-        loop {
-            tokio::select! {
-                biased;
-                Some(line) = lines.recv() => {
-                    doing = line;
-                    self.started(id, doing.clone());
-                    remind.reset();
-                }
-                result = &mut work => return result,
-                _ = remind.tick() => {
-                    self.started(id, format!("{doing} ({} s)", begin.elapsed().as_secs()));
-                    if left.is_some() && self.stopped() && let Some(left) = left.take() {
-                        return left;
-                    }
-                }
-            }
-        }
-    }
-
-    fn started(&mut self, id: &str, doing: String) {
-        let doing = self.mask.hide(doing);
-        self.send(Event::Started { v: VERSION, resource: id.to_owned(), doing });
-    }
-
     fn finish(&mut self, resource: &Resource, done: Done, ms: u64) {
         let count = match done.outcome {
             Outcome::Ok => &mut self.report.ok,
@@ -261,7 +226,10 @@ impl Run<'_, '_> {
             outcome: done.outcome,
             diff,
             message,
+            cause: done.cause,
             disrupts: done.diff.disrupts,
+            down: done.diff.down,
+            confirm: done.confirm,
             ms,
         });
     }
@@ -275,11 +243,6 @@ impl Run<'_, '_> {
     fn stopped(&mut self) -> bool {
         self.gone || self.hangup.happened()
     }
-}
-
-fn channel() -> (Say, UnboundedReceiver<String>) {
-    let (sender, receiver) = unbounded_channel();
-    (Say(sender), receiver)
 }
 
 fn ms(begin: Instant) -> u64 {

@@ -1,6 +1,7 @@
 //! A run over standard input and output: a manifest in, a JSON line per event out.
 
-use crate::run::{Mode, apply};
+use crate::machine::Mode;
+use crate::run::apply;
 use andamio_manifest::{Event, Manifest, Report, VERSION};
 use std::io::{Read, Write};
 use std::ops::ControlFlow;

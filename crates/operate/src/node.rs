@@ -154,10 +154,8 @@ impl Nodes {
                     match stream {
                         Stream::Err => complaint.extend_from_slice(bytes),
                         Stream::Out => reader.feed(bytes, |event| {
-                            if let Event::Resource { message, .. } = &event
-                                && let Some(token) = message.strip_prefix("confirm:")
-                            {
-                                let _ = confirm.send(token.to_owned());
+                            if let Event::Resource { confirm: Some(token), .. } = &event {
+                                let _ = confirm.send(token.clone());
                             }
                             each(&event);
                             match event {

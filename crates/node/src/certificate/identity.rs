@@ -8,8 +8,8 @@ use super::validity::{days, now, validity};
 use crate::disk;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::accounts::Accounts;
+use crate::machine::stamp::Stamp;
 use crate::machine::systemd::Systemd;
-use crate::resource::unit::stamp::Stamp;
 use andamio_manifest::{
     IDENTITIES, LATE_DAYS, PRIVATE_KEY, ReloadMethod, SIGNER, ServiceCertificate, signer_subject,
 };

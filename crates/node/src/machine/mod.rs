@@ -3,18 +3,23 @@
 pub(crate) mod accounts;
 pub(crate) mod dpkg;
 pub(crate) mod journal;
+pub(crate) mod nft;
+pub(crate) mod stamp;
 pub(crate) mod systemd;
 
-use crate::certificate::identity;
 use crate::failure::Result;
-use crate::resource::store;
-use crate::resource::unit::stamp;
-use crate::run::Mode;
 use accounts::Accounts;
 use andamio_manifest::{Kind, Manifest, Resource, ServiceCertificate};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use systemd::Systemd;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Says what differs, changes nothing.
+    Check,
+    Apply,
+}
 
 /// The machine during one run.
 pub(crate) struct Machine {
@@ -30,7 +35,7 @@ pub(crate) struct Machine {
     roles: BTreeSet<String>,
     /// The resource at work and its role.
     pub(crate) current: (String, String),
-    /// Token of a change of the firewall that this run has sent to the operator.
+    /// Token of the change of the firewall that this run has made; it goes to the operator.
     pub(crate) unconfirmed: Option<String>,
     /// Certificates whose services are told at the end of the run.
     pub(crate) untold: Vec<ServiceCertificate>,
@@ -118,25 +123,6 @@ impl Machine {
         Ok(())
     }
 
-    /// Ends a run: services take up their new certificates, which folders have data is written down, and systemd reads
-    /// unit files that were written for units nobody declared. Where something failed, certificates are for the next
-    /// run.
-    pub(crate) async fn settle(&mut self) -> Result<()> {
-        if self.failed.is_empty() {
-            for identity in std::mem::take(&mut self.untold) {
-                identity::tell(&identity).await?;
-            }
-        }
-        if self.mode == Mode::Apply {
-            store::remember(&self.manifest)?;
-        }
-        if self.reload_needed {
-            let systemd = self.systemd().await?;
-            self.reload_units(&systemd).await?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn note_change(&mut self, resource: &Resource) {
         self.changed.insert(resource.id());
         self.roles.insert(resource.role.clone());
@@ -149,6 +135,10 @@ impl Machine {
     /// Whether a resource failed, so that nothing has to be restarted because of it.
     pub(crate) fn failed(&self, id: &str) -> bool {
         self.failed.contains(id)
+    }
+
+    pub(crate) fn any_failed(&self) -> bool {
+        !self.failed.is_empty()
     }
 
     pub(crate) fn changes(&self, id: &str) -> bool {

@@ -5,9 +5,8 @@
 //! it to `undone-TOKEN`. A rename has one winner, so a change is either confirmed or undone.
 
 use crate::failure::{Context, Failure, Result};
-use crate::resource::firewall;
+use crate::machine::nft::Previous;
 use crate::{RUNTIME, disk};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::ErrorKind;
@@ -17,15 +16,6 @@ use std::time::{Duration, Instant};
 
 /// Time for a second connection; fifteen machines over a slow line need less than half of it.
 const AFTER: &str = "20s";
-
-/// What was live before a change of the firewall.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Previous {
-    /// The table in nft's language; `None` when there was none.
-    pub(crate) table: Option<String>,
-    /// Content of the file that is loaded at boot.
-    pub(crate) source: Option<String>,
-}
 
 /// How [`undo_firewall`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +28,7 @@ pub enum Reverted {
     Undone,
 }
 
-/// Confirms a change: its token came back in the event's message as `confirm:TOKEN`.
+/// Confirms a change: its token came in the event, as `confirm`.
 ///
 /// # Errors
 /// When no such change waits: it was undone before, or the token is wrong.
@@ -81,8 +71,9 @@ pub async fn undo_firewall(token: &str, after: Duration) -> Result<Reverted> {
         Err(_) if confirmed.exists() => return Ok(Reverted::Confirmed),
         Err(error) => return Err(error).during("undoing the change"),
     }
-    let previous = serde_json::from_slice(&previous).during("reading what was live before")?;
-    firewall::restore(&previous).await?;
+    let previous: Previous =
+        serde_json::from_slice(&previous).during("reading what was live before")?;
+    previous.restore().await?;
     Ok(Reverted::Undone)
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod user;
 use crate::diff::Diff;
 use crate::failure::Result;
 use crate::machine::Machine;
+use std::fmt::Display;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// A kind of resource.
@@ -41,17 +42,37 @@ pub(crate) trait Resource {
     /// the next `diff`.
     async fn make(&self, machine: &mut Machine, say: &Say) -> Result<String>;
 
+    /// Token of the change that was just made, where the operator has to confirm it.
+    fn unconfirmed(&self, _: &Machine) -> Option<String> {
+        None
+    }
+
     /// What is being done, for the operator who waits.
     fn doing(&self) -> String;
 }
 
-/// Tells the operator what a resource waits for.
+/// What a resource is at.
+pub(crate) struct Doing {
+    pub(crate) text: String,
+    /// Nothing is done but waiting: nobody has to stay for it.
+    pub(crate) waits: bool,
+}
+
+/// Tells the operator what a resource is at.
 #[derive(Clone)]
-pub(crate) struct Say(pub(crate) UnboundedSender<String>);
+pub(crate) struct Say(pub(crate) UnboundedSender<Doing>);
 
 impl Say {
     pub(crate) fn say(&self, doing: impl Into<String>) {
+        self.send(Doing { text: doing.into(), waits: false });
+    }
+
+    pub(crate) fn waits_for(&self, what: impl Display) {
+        self.send(Doing { text: format!("waiting for {what}"), waits: true });
+    }
+
+    fn send(&self, doing: Doing) {
         // The receiver outlives the work; were it gone, nobody would listen.
-        let _ = self.0.send(doing.into());
+        let _ = self.0.send(doing);
     }
 }

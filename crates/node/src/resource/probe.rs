@@ -4,11 +4,10 @@ use super::Say;
 use super::redis::cluster_info;
 use crate::certificate;
 use crate::failure::{Context, Failure, Result};
-use crate::machine::{Machine, journal};
+use crate::machine::{Machine, Mode, journal};
 use crate::net::http::{self, Request};
 use crate::net::{mysql, resp};
-use crate::run::Mode;
-use andamio_manifest::{Check, Outcome, Probe};
+use andamio_manifest::{Cause, Check, Outcome, Probe};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -68,7 +67,7 @@ pub(crate) async fn wait(
         }
         // After its disk was full it runs and knows nobody any more, until it is started again.
         let locked_out = matches!(probe.check, Check::Rabbitmq { .. })
-            && failure.to_string().contains(" answers 401");
+            && failure.cause() == Some(Cause::LockedOut);
         if locked_out && !restarted && begin.elapsed() >= LOCKED_OUT {
             restarted = true;
             say.say("restarting rabbitmq, which knows none of its accounts");
@@ -86,7 +85,7 @@ pub(crate) async fn wait(
         }
         if told != failure.to_string() {
             told = failure.to_string();
-            say.say(format!("waiting for {}: {told}", probe.name));
+            say.waits_for(format!("{}: {told}", probe.name));
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -190,7 +189,11 @@ async fn get(address: &str, path: &str, login: Option<(&str, &str)>) -> Result<(
         return Ok(());
     }
     let body: String = answer.body.trim().chars().take(2000).collect();
-    Err(Failure::new(format!("http://{address}{path} answers {}: {body}", answer.status)))
+    let text = format!("http://{address}{path} answers {}: {body}", answer.status);
+    Err(match answer.status {
+        401 => Failure::because(Cause::LockedOut, text),
+        _ => Failure::new(text),
+    })
 }
 
 async fn mariadb(socket: &str, wanted: &BTreeMap<String, String>) -> Result<()> {

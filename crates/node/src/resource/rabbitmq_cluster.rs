@@ -71,7 +71,7 @@ impl Resource for RabbitmqCluster {
                 grown.push(member.clone());
             }
             if !work.away.is_empty() {
-                say.say(format!("waiting for {}", work.away.join(", ")));
+                say.waits_for(work.away.join(", "));
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }

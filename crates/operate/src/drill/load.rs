@@ -45,6 +45,10 @@ pub(super) fn source<'i>(instance: &'i Instance, broken: &str) -> Option<&'i Mac
     topology.with_role(Role::Ops).chain(topology.with_role(Role::App)).find(|m| m.name != broken)
 }
 
+/// `load` says so, with the rate before it, when everybody is signed in and the first request is due. Nothing else
+/// tells: its first words come earlier, podman may have some of its own, and its output comes at the end.
+const BEGUN: &[u8] = b"a second";
+
 /// One account takes 20 requests a second at most; with a quarter of that a stall may pile up.
 const OF_ONE_ACCOUNT: u32 = 4;
 
@@ -123,8 +127,7 @@ async fn follow(
             Stream::Out => out.extend_from_slice(bytes),
             Stream::Err => {
                 err.extend_from_slice(bytes);
-                // NodeReport when everybody is signed in and the first request is due.
-                if err.windows(8).any(|w| w == b"a second")
+                if err.windows(BEGUN.len()).any(|words| words == BEGUN)
                     && let Some(begin) = begin.take()
                 {
                     let _ = begin.send(());

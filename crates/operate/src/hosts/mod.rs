@@ -141,7 +141,7 @@ pub async fn check(instance: &Instance, limit: &[String], known: bool) -> Result
     all(instance, join_all(asked).await).map(|_: Vec<()>| ())
 }
 
-async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), String> {
+async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), Complaint> {
     let session = instance.nodes.session(machine, PATIENCE).await.map_err(|e| says(machine, &e))?;
     let said = session.output(FACTS, &[]).await.map_err(|e| says(machine, &e))?;
     let text = String::from_utf8_lossy(&said.stdout);
@@ -151,7 +151,7 @@ async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), S
     if problems.is_empty() {
         return Ok(());
     }
-    Err(format!("{} ({}): {}", machine.name, machine.address, problems.join(", ")))
+    Err(format!("{} ({}): {}", machine.name, machine.address, problems.join(", ")).into())
 }
 
 /// Servers that the instance's key does not open yet, or whose host key is not pinned.
@@ -203,7 +203,7 @@ async fn leave_key(
     instance: &Instance,
     machine: &Found,
     session: &Arc<Session>,
-) -> Result<(), String> {
+) -> Result<(), Complaint> {
     let key = quote(&[format!("{} {}", instance.secrets.ssh_public(), instance.name())]);
     let user = quote(&[&machine.user]);
     // As root, on behalf of the user: their file keeps its other keys and its owner.
@@ -219,7 +219,8 @@ async fn leave_key(
     if output.exit.success() {
         return Ok(());
     }
-    Err(format!("{} ({}) takes no key: {}", machine.name, machine.address, output.complaint()))
+    let (name, address) = (&machine.name, machine.address);
+    Err(format!("{name} ({address}) takes no key: {}", output.complaint()).into())
 }
 
 fn wanted(instance: &Instance, limit: &[String]) -> Vec<Found> {
@@ -227,9 +228,24 @@ fn wanted(instance: &Instance, limit: &[String]) -> Vec<Found> {
     machines.into_iter().filter(|m| limit.is_empty() || limit.contains(&m.name)).collect()
 }
 
-fn says(machine: &Found, error: &RemoteError) -> String {
+/// Why a server is not a machine yet.
+struct Complaint {
+    text: String,
+    /// It lets nobody in with the keys that were tried.
+    refused: bool,
+    /// It would let somebody in with a key whose passphrase nobody gave.
+    locked: bool,
+}
+
+impl From<String> for Complaint {
+    fn from(text: String) -> Self {
+        Self { text, refused: false, locked: false }
+    }
+}
+
+fn says(machine: &Found, error: &RemoteError) -> Complaint {
     let Found { name, address, port, user, .. } = machine;
-    match error {
+    let text = match error {
         RemoteError::Unreachable { .. } => {
             format!("{name} does not answer SSH at {address}:{port}")
         }
@@ -238,12 +254,11 @@ fn says(machine: &Found, error: &RemoteError) -> String {
             let others: Vec<&str> =
                 tried.iter().map(String::as_str).filter(|key| !key.contains(OWN)).collect();
             if others.is_empty() {
-                return format!(
-                    "{name} ({address}) lets {user} in with no key: there is none to try"
-                );
+                format!("{name} ({address}) lets {user} in with no key: there is none to try")
+            } else {
+                let keys = others.join(", ");
+                format!("{name} ({address}) lets {user} in with none of these keys: {keys}")
             }
-            let keys = others.join(", ");
-            format!("{name} ({address}) lets {user} in with none of these keys: {keys}")
         }
         RemoteError::TurnedAway { .. } => format!(
             "{name} ({address}) ends every connection at once: it serves too many at a time, or has seen too many \
@@ -260,6 +275,11 @@ fn says(machine: &Found, error: &RemoteError) -> String {
              a code, which nobody gives when a program logs in"
         ),
         other => format!("{name} ({address}): {other}"),
+    };
+    Complaint {
+        text,
+        refused: matches!(error, RemoteError::Refused { .. }),
+        locked: matches!(error, RemoteError::Locked { .. }),
     }
 }
 
@@ -267,7 +287,7 @@ fn says(machine: &Found, error: &RemoteError) -> String {
 pub(crate) const OWN: &str = "the instance's own";
 
 /// All answers, or everything that went wrong in one failure.
-fn all<T>(instance: &Instance, answers: Vec<Result<T, String>>) -> Result<Vec<T>, Failure> {
+fn all<T>(instance: &Instance, answers: Vec<Result<T, Complaint>>) -> Result<Vec<T>, Failure> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for answer in answers {
         match answer {
@@ -278,16 +298,16 @@ fn all<T>(instance: &Instance, answers: Vec<Result<T, String>>) -> Result<Vec<T>
     if bad.is_empty() {
         return Ok(good);
     }
-    let about_keys = bad.iter().any(|why| why.contains(" lets "));
-    if about_keys && !instance.skipped_keys.is_empty() {
-        bad.push(format!("not tried: {}", instance.skipped_keys.join(", ")));
+    if bad.iter().any(|why| why.refused) && !instance.skipped_keys.is_empty() {
+        bad.push(format!("not tried: {}", instance.skipped_keys.join(", ")).into());
     }
-    let help = if bad.iter().any(|why| why.ends_with("which has a passphrase")) {
+    let help = if bad.iter().any(|why| why.locked) {
         UNLOCK
     } else {
         "a server needs: Debian 13 on x86-64, SSH with a key (ANDAMIO_SSH_KEY names one; else an ssh-agent's and \
          ~/.ssh/id_* are tried), root or sudo without a password; a replaced one needs its new `host_key` in \
          andamio.toml"
     };
-    Err(Failure::new(Kind::Host, "hosts", bad.join("; "), help))
+    let texts: Vec<String> = bad.into_iter().map(|why| why.text).collect();
+    Err(Failure::new(Kind::Host, "hosts", texts.join("; "), help))
 }

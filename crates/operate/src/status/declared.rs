@@ -86,7 +86,10 @@ mod tests {
             outcome,
             diff: String::new(),
             message: String::new(),
+            cause: None,
             disrupts: false,
+            down: false,
+            confirm: None,
             ms: 0,
         }
     }

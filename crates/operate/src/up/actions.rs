@@ -157,7 +157,7 @@ impl Action for Converge {
             })?;
             let waits = watch::Sender::new(false);
             let work = instance.nodes.apply(found, &manifest, false, |event| {
-                waits.send_replace(is_wait(event));
+                waits.send_replace(matches!(event, Event::Started { waits: true, .. }));
                 forward(context, event);
             });
             // A wait changes nothing and is left at once; anything else is finished first.
@@ -184,15 +184,15 @@ impl Action for Converge {
                 });
             }
             let failed = said.events.iter().find_map(|event| match event {
-                Event::Resource { resource, outcome: Came::Failed, message, .. } => {
-                    Some(format!("{resource} on {}: {message}", manifest.machine))
+                Event::Resource { resource, outcome: Came::Failed, message, cause, .. } => {
+                    Some((format!("{resource} on {}: {message}", manifest.machine), *cause))
                 }
                 _ => None,
             });
-            let message = failed.unwrap_or_else(|| {
-                format!("{} was interrupted before it was done", manifest.machine)
+            let (message, cause) = failed.unwrap_or_else(|| {
+                (format!("{} was interrupted before it was done", manifest.machine), None)
             });
-            let help = remedy(&message, &instance.topology.env, &manifest.machine);
+            let help = remedy(cause, &instance.topology.env, &manifest.machine);
             Err(ErrorReport::new("converge", message, &help))
         })
     }
@@ -217,12 +217,6 @@ impl Action for Ready {
     }
 }
 
-/// Is the node only waiting for something to come up?
-fn is_wait(event: &Event) -> bool {
-    let Event::Started { resource, doing, .. } = event else { return false };
-    resource.starts_with("probe:") || doing.starts_with("waiting for ")
-}
-
 /// From the node's words to the run's events.
 fn forward(context: &StepContext<'_>, event: &Event) {
     match event {
@@ -235,7 +229,6 @@ fn forward(context: &StepContext<'_>, event: &Event) {
                 Came::Changed => State::Changed,
                 Came::Failed => State::Failed,
             };
-            let message = if message.starts_with("confirm:") { "" } else { message };
             if !matches!(outcome, Came::Skipped) {
                 context.resource(resource, state, *ms, message, diff);
             }

@@ -291,7 +291,7 @@ fn runs(input: &Input<'_>, machine: &str) -> bool {
 /// is down, or was never finished, is nobody that has to be spared, and may need the others to come up.
 fn serves(events: &[Event]) -> bool {
     events.iter().all(|event| {
-        let Event::Resource { resource, outcome, diff, .. } = event else { return true };
+        let Event::Resource { resource, outcome, down, .. } = event else { return true };
         if resource.starts_with("probe:") {
             return *outcome == Outcome::Ok;
         }
@@ -299,9 +299,7 @@ fn serves(events: &[Event]) -> bool {
         let service = resource.strip_prefix("unit:").is_some_and(|unit| {
             tables().filter_map(RoleTable::unit).any(|pattern| unit_fits(pattern, unit))
         });
-        !service
-            || *outcome == Outcome::Ok
-            || *outcome == Outcome::Changed && !diff.lines().any(|line| line == "+ active")
+        !service || *outcome == Outcome::Ok || *outcome == Outcome::Changed && !*down
     })
 }
 

@@ -19,7 +19,10 @@ pub(super) fn event(resource: &str, outcome: Outcome, diff: &str) -> Event {
         outcome,
         diff: diff.to_owned(),
         message: String::new(),
+        cause: None,
         disrupts: false,
+        down: false,
+        confirm: None,
         ms: 0,
     }
 }

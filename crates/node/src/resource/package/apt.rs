@@ -4,6 +4,7 @@ use super::Say;
 use crate::failure::{Failure, Result};
 use crate::machine::dpkg;
 use crate::process;
+use andamio_manifest::Cause;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -62,13 +63,12 @@ pub(super) async fn turn(locks: &[&str], say: &Say) -> Result<()> {
     let mut said = String::new();
     while let Some(holder) = dpkg::holder(locks) {
         if begin.elapsed() > LOCK {
-            return Err(Failure::new(format!(
-                "{holder} has had the lock of apt and dpkg for {} s",
-                LOCK.as_secs()
-            )));
+            let text =
+                format!("{holder} has had the lock of apt and dpkg for {} s", LOCK.as_secs());
+            return Err(Failure::because(Cause::PackageLock, text));
         }
         if said != holder {
-            say.say(format!("waiting for {holder}, which has the lock of apt and dpkg"));
+            say.waits_for(format!("{holder}, which has the lock of apt and dpkg"));
             said = holder;
         }
         tokio::time::sleep(LOOK).await;
@@ -134,7 +134,8 @@ async fn update(say: &Say) -> Result<()> {
 /// Says it first when it is the mirror that does not answer.
 fn named(failure: Failure) -> Failure {
     if unreachable(&failure) {
-        return Failure::new(format!("the package mirror cannot be reached: {failure}"));
+        let text = format!("the package mirror cannot be reached: {failure}");
+        return Failure::because(Cause::PackageMirror, text);
     }
     failure
 }

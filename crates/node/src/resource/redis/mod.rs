@@ -63,7 +63,7 @@ impl Resource for Redis {
         }
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         client.call(&command).await?;
-        say.say("waiting for cluster_state:ok");
+        say.waits_for("cluster_state:ok");
         agree(&mut client).await
     }
 

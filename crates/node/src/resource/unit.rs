@@ -1,15 +1,12 @@
 //! systemd units: enabled, masked, running, and restarted when what they read has changed.
 
-pub(crate) mod stamp;
-
 use super::{Resource, Say};
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
+use crate::machine::stamp::Stamp;
 use crate::machine::systemd::{self, Systemd};
-use crate::machine::{Machine, journal};
-use crate::run::Mode;
+use crate::machine::{Machine, Mode, journal};
 use andamio_manifest::Unit;
-use stamp::Stamp;
 
 /// How a running unit takes what has changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +42,7 @@ impl Resource for Unit {
             Some(true) if !up(&state) => {
                 diff.minus(format!("{} ({})", state.active, state.sub));
                 diff.plus("active");
+                diff.down = true;
             }
             // Also one that fails and is started again and again: it takes what another one needs.
             Some(false) if !rests(&state) => {
@@ -142,6 +140,7 @@ fn absent(
         }
         if let Some(true) = declared.running {
             diff.plus("active");
+            diff.down = true;
         }
     } else {
         return Err(Failure::new(match &*state.load {
