@@ -5,6 +5,7 @@ mod failure;
 mod image;
 mod instance;
 mod node;
+mod ownership;
 mod runner;
 mod secret;
 
@@ -22,6 +23,7 @@ pub mod linode;
 pub mod logs;
 pub mod plan;
 pub mod release;
+pub mod state;
 pub mod status;
 pub mod up;
 

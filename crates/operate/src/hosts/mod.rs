@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Two lost packets of a connection are sent again within it.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PINS: &str = "hosts";
+pub(crate) const PINS: &str = "hosts";
 
 /// Host keys of servers that a run has been on.
 #[derive(Debug, Default, Serialize, Deserialize)]
