@@ -28,6 +28,7 @@ const VERBS: &[&str] = &[
     "run",
     "db",
     "history",
+    "state",
     "unlock",
     "cost",
     "drill",
@@ -295,6 +296,7 @@ fn help() {
     pages.extend(VERBS.iter().map(|verb| vec![*verb, "--help"]));
     pages.extend(["set", "list", "rm"].iter().map(|what| vec!["secret", what, "--help"]));
     pages.extend(["add", "remove", "list"].iter().map(|what| vec!["key", what, "--help"]));
+    pages.extend(["show", "adopt", "fork"].iter().map(|what| vec!["state", what, "--help"]));
     let sandbox = Sandbox::new(GOOD);
     let mut reference = String::new();
     for words in &pages {
@@ -320,14 +322,14 @@ fn help() {
     });
 }
 
-/// A shell that asks for the word after `andamio st` gets `status`.
+/// A shell that asks for the word after `andamio statu` gets `status`.
 fn completions() {
     let sandbox = Sandbox::new(GOOD);
     let script = sandbox.folder.join("completions");
     fs::write(&script, sandbox.ok(&["completions", "bash"]).stdout).unwrap();
     let mut bash = Command::new("bash");
     bash.arg("-c").arg(format!(
-        "source {}; COMP_WORDS=(andamio st); COMP_CWORD=1; _andamio andamio st andamio; echo \"${{COMPREPLY[@]}}\"",
+        "source {}; COMP_WORDS=(andamio statu); COMP_CWORD=1; _andamio andamio statu andamio; echo \"${{COMPREPLY[@]}}\"",
         script.display()
     ));
     let ended = command::run(bash, DEADLINE).expect(0);

@@ -3,7 +3,7 @@
 //! environment serves people), the durability settings of the data services, M-part (status and
 //! logs of all machines), S1 (who may reach whom), and point 1 of what no comparable tool has.
 
-use crate::{browser, stream};
+use crate::{browser, recorded, stream};
 use andamio_spec::reserved::is_own_unit;
 use andamio_spec::topology::ports;
 use andamio_testkit::{
@@ -50,7 +50,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     stream::steps(steps, s);
     steps.step("damage in the services is named and repaired", || damage(s));
     steps.step("and the records are all there", || verify(s));
+    recorded::steps(steps, s);
     steps.must("down leaves nothing", || down(s))?;
+    steps.step("after it nothing is wanted", || recorded::not_wanted(s));
     for (phase, is_it) in PHASES {
         if !steps.step(&format!("up, killed in the phase of {phase}"), || killed(s, phase, *is_it))
         {

@@ -26,6 +26,7 @@ mod lock;
 mod prod;
 mod purge;
 mod rack;
+mod recorded;
 mod renewal;
 mod results;
 mod rules;

@@ -98,6 +98,14 @@ pub(crate) async fn request(global: &Global, env: &str, source: Source) -> Resul
         let (spec, text) = (recorded.spec()?, recorded.file);
         return with(spec, text, (env, place), (PathBuf::from("."), state), true);
     }
+    if no_file && global.state.is_some() && global.file.is_none() {
+        return Err(Stop::new(
+            Exit::Spec,
+            "no-file",
+            format!("no {NAME} here or in a folder above"),
+            "change to your project, or take what the state records with --as-recorded",
+        ));
+    }
     let (project, spec) = Project::valid(global)?;
     let folder = project.folder();
     let state = state(global.state.as_deref(), Some(&spec), &folder)?;

@@ -54,7 +54,8 @@ pub(crate) async fn plan(
         prepare(&instance, output).await?;
     }
     let planned = up::plan(&instance, &[]).await?;
-    show(output, &planned.report, wanted, &format!("`andamio up {env}` does it."))
+    let recorded = if wanted.as_recorded { " --as-recorded" } else { "" };
+    show(output, &planned.report, wanted, &format!("`andamio up {env}{recorded}` does it."))
 }
 
 /// Shows the plan. What the file itself forbids (budget, quota) is told by the exit status too.

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 const SERIES: &str = "releases";
+const FIRST_PULSE: Duration = Duration::from_secs(5);
+const LONGEST_PULSE: Duration = Duration::from_secs(60);
 
 /// A release that has been live, as the state keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,7 +76,7 @@ pub fn of(instance: &Instance, context: &Context) -> Release {
 /// What is heard of a command that works.
 pub enum Heard<'a> {
     Line(&'a str),
-    /// Five more seconds have passed; what it said last.
+    /// It works for so long; what it said last. Ever rarer, at least once a minute.
     Still {
         seconds: u64,
         last: &'a str,
@@ -110,8 +112,7 @@ pub async fn prepare(instance: &Instance, mut heard: impl FnMut(Heard<'_>)) -> R
     drop(sender);
     let mut last: Vec<String> = Vec::new();
     let begun = Instant::now();
-    let mut pulse = tokio::time::interval(Duration::from_secs(5));
-    pulse.reset();
+    let mut pulse = FIRST_PULSE;
     loop {
         tokio::select! {
             text = lines.recv() => {
@@ -122,10 +123,13 @@ pub async fn prepare(instance: &Instance, mut heard: impl FnMut(Heard<'_>)) -> R
                     last.remove(0);
                 }
             }
-            _ = pulse.tick() => heard(Heard::Still {
-                seconds: begun.elapsed().as_secs(),
-                last: last.last().map_or("", |line| line.trim()),
-            }),
+            () = tokio::time::sleep(pulse.saturating_sub(begun.elapsed())) => {
+                heard(Heard::Still {
+                    seconds: begun.elapsed().as_secs(),
+                    last: last.last().map_or("", |line| line.trim()),
+                });
+                pulse = (2 * pulse).min(pulse + LONGEST_PULSE);
+            }
         }
     }
     for reader in readers.into_iter().flatten() {

@@ -10,6 +10,7 @@ mod observe;
 mod order;
 mod planner;
 mod remedy;
+pub(crate) mod wanted;
 
 pub use observe::{Checked, Observed};
 
@@ -63,7 +64,7 @@ impl Planned {
 pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failure> {
     check_limit(instance, limit)?;
     instance.secrets.check_authority()?;
-    let (release, context) = wanted_release(instance)?;
+    let (release, context) = wanted::release(instance)?;
     let recorded = instance.desired.as_ref();
     let as_recorded = recorded.filter(|_| instance.request.as_recorded);
     let limit = match as_recorded {
@@ -115,7 +116,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     })?;
     let desired = match as_recorded {
         Some(_) => None,
-        None => Desired::wanted(instance, release.as_ref(), limit, true).instead_of(recorded),
+        None => wanted::desired(instance, release.as_ref(), limit, true).instead_of(recorded),
     };
     let mut report = planned.report;
     report.operations = operations;
@@ -155,36 +156,6 @@ pub async fn prepare(
     let steps = planned.steps(&instance, &report)?;
     let Planned { accepted, desired, .. } = planned;
     Ok(Prepared { question: report.question(), instance, report, accepted, desired, steps })
-}
-
-/// What is to run, and its source: the recorded one has none.
-fn wanted_release(instance: &Instance) -> Result<(Option<Release>, Option<Context>), Failure> {
-    if let Some(recorded) = instance.desired.as_ref().filter(|_| instance.request.as_recorded) {
-        if !recorded.enabled {
-            return Err(not_wanted(instance, recorded));
-        }
-        return Ok((recorded.release(), None));
-    }
-    let context = release::context(instance)?;
-    if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
-        return Err(Failure::new(
-            Kind::Failed,
-            "unprepared",
-            format!("the Containerfile copies {}, and it is not there", missing.display()),
-            "correct `prepare` in andamio.toml or the path in the Containerfile",
-        ));
-    }
-    Ok((context.as_ref().map(|c| release::of(instance, c)), context))
-}
-
-fn not_wanted(instance: &Instance, recorded: &Desired) -> Failure {
-    let Desired { by, written, .. } = recorded;
-    Failure::new(
-        Kind::Refused,
-        "not-wanted",
-        format!("nothing is wanted of {}: {by} took it down at {written:.0}", instance.name()),
-        "bring it up with `andamio up` in the project's folder",
-    )
 }
 
 /// Manifests of all machines, generation 0: it is given when they are sent.
