@@ -3,7 +3,7 @@
 use crate::context;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
-use crate::roles::table::table;
+use crate::roles::table;
 use andamio_manifest::{Manifest, Resource, VERSION};
 use andamio_spec::Group;
 

@@ -28,10 +28,8 @@ pub use roles::base::RESOLVER;
 pub use roles::haproxy::CONFIG as HAPROXY_CONFIG;
 pub use roles::mariadb::{connections as mariadb_connections, galera, replica};
 pub use roles::redis::{RedisNode, redis_nodes};
-pub use roles::table::{
-    ClusterTable, DrillTable, Promise, RoleTable, Turn, table, tables, unit_fits,
-};
-pub use roles::{Service, health};
+pub use roles::table::{ClusterTable, DrillTable, Promise, RoleTable, Service, Turn, unit_fits};
+pub use roles::{health, table, tables};
 pub use secret::{SecretKind, SecretSpec};
 pub use secrets::{secret_names, secret_value_problem};
 pub use tls::authority_certificate;

@@ -4,7 +4,7 @@
 
 use crate::{Failure, Kind};
 use andamio_engine::{StatePlace, Store, Timestamp, now};
-use andamio_provision::local::{Roots, instance_id, is_here, owner_of};
+use andamio_provision::local::{Roots, instance_id, is_here, note_owner, owner_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -59,9 +59,13 @@ impl Owner {
         Ok(Some(owner))
     }
 
-    /// Says in the state that it is the owner.
+    /// Says in the state that it is the owner, and in the environment's folder on this host, where there is one.
     pub(crate) async fn record(&self, store: &Store) -> Result<(), Failure> {
         store.append(SERIES, self.text().into_bytes()).await?;
+        let roots = Roots::default();
+        if is_here(&roots, &self.id) {
+            note_owner(&roots, &self.id, &self.text())?;
+        }
         Ok(())
     }
 

@@ -7,7 +7,6 @@ use crate::ownership::{self, Owner};
 use crate::up::manifest;
 use crate::{Failure, Kind, Secrets, release};
 use andamio_engine::{Ledger, Lock, RunRecord, RunStatus, Scope, StatePlace, Store, Timestamp};
-use andamio_provision::local::{Roots, is_here, note_owner};
 use andamio_spec::reserved::is_own_secret;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -121,10 +120,6 @@ impl State {
         let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
         let owner = Owner::here(&former.id, &self.place, &self.by);
         owner.record(&store).await?;
-        let roots = Roots::default();
-        if is_here(&roots, &owner.id) {
-            note_owner(&roots, &owner.id, &owner.text())?;
-        }
         self.note(&store, instance, "state adopt", &format!("from {}", former.shown())).await?;
         Ok(owner)
     }

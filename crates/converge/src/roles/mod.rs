@@ -10,31 +10,35 @@ pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 pub(crate) mod table;
 
-use self::table::{table, tables};
+use self::table::RoleTable;
+use self::table::Service;
 use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::phase::Phase;
 use crate::secret::SecretKind;
 use crate::tls;
-use andamio_manifest::{Probe, Resource};
-use andamio_spec::Topology;
+use andamio_manifest::Resource;
 use andamio_spec::topology::{Machine, Role};
+use andamio_spec::{Group, Topology};
 
-/// What `status` shows as one line.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    pub name: String,
-    /// All have to answer; they change nothing, and a reader may shorten their deadlines.
-    pub probes: Vec<Probe>,
-    /// One that fails tells of trouble to come: the service is degraded, and serves.
-    pub concerns: Vec<Probe>,
+/// What is known about a role.
+#[must_use]
+pub fn table(role: Role) -> &'static RoleTable {
+    match role {
+        Role::Base => &base::TABLE,
+        Role::Mariadb => &mariadb::TABLE,
+        Role::Redis => &redis::TABLE,
+        Role::Rabbitmq => &rabbitmq::TABLE,
+        Role::App => &app::TABLE,
+        Role::Balancer => &balancer::TABLE,
+        Role::Ops => &ops::TABLE,
+    }
 }
 
-impl Service {
-    fn new(name: &str, probes: Vec<Probe>, concern: Option<Probe>) -> Self {
-        Self { name: name.to_owned(), probes, concerns: concern.into_iter().collect() }
-    }
+/// All of them: what every machine has, and the groups in their order.
+pub fn tables() -> impl Iterator<Item = &'static RoleTable> {
+    [Role::Base].into_iter().chain(Group::ALL.map(Group::role)).map(table)
 }
 
 pub(crate) fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {

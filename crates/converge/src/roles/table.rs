@@ -1,15 +1,29 @@
 //! What is known about a role, in one table for each. Whoever needs to know something of a role reads it there
 //! and keeps no list of roles of his own.
 
-use super::{app, balancer, base, mariadb, ops, rabbitmq, redis};
 use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::roles::Service;
 use crate::secret::SecretKind;
-use andamio_manifest::{Kind, Resource, Task};
+use andamio_manifest::{Kind, Probe, Resource, Task};
 use andamio_spec::topology::Role;
-use andamio_spec::{Group, Spec, Topology};
+use andamio_spec::{Spec, Topology};
+
+/// What `status` shows as one line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    pub name: String,
+    /// All have to answer; they change nothing, and a reader may shorten their deadlines.
+    pub probes: Vec<Probe>,
+    /// One that fails tells of trouble to come: the service is degraded, and serves.
+    pub concerns: Vec<Probe>,
+}
+
+impl Service {
+    pub(super) fn new(name: &str, probes: Vec<Probe>, concern: Option<Probe>) -> Self {
+        Self { name: name.to_owned(), probes, concerns: concern.into_iter().collect() }
+    }
+}
 
 /// Every role gives every field, so that a new one is asked for all of them.
 pub struct RoleTable {
@@ -119,23 +133,4 @@ pub fn unit_fits(pattern: &str, unit: &str) -> bool {
         None => unit == pattern,
         Some((begin, end)) => unit.starts_with(begin) && unit.ends_with(end),
     }
-}
-
-/// What is known about a role.
-#[must_use]
-pub fn table(role: Role) -> &'static RoleTable {
-    match role {
-        Role::Base => &base::TABLE,
-        Role::Mariadb => &mariadb::TABLE,
-        Role::Redis => &redis::TABLE,
-        Role::Rabbitmq => &rabbitmq::TABLE,
-        Role::App => &app::TABLE,
-        Role::Balancer => &balancer::TABLE,
-        Role::Ops => &ops::TABLE,
-    }
-}
-
-/// All of them: what every machine has, and the groups in their order.
-pub fn tables() -> impl Iterator<Item = &'static RoleTable> {
-    [Role::Base].into_iter().chain(Group::ALL.map(Group::role)).map(table)
 }

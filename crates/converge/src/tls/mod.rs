@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file, unit};
 use crate::render::render;
-use crate::roles::table::table;
+use crate::roles::table;
 use crate::secret::{SecretKind, SecretSpec};
 use andamio_manifest::{
     AUTHORITY, Check, IDENTITIES, Kind, LATE_DAYS, PRIVATE_KEY, Probe, ReloadMethod, Resource,

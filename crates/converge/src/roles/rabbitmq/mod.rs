@@ -15,7 +15,7 @@ use crate::inputs::Inputs;
 use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
 use crate::phase::disrupts;
 use crate::render::render;
-use crate::roles::Service;
+use crate::roles::table::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
