@@ -1,6 +1,8 @@
 //! Rules of the source tree that the compiler does not enforce: which crate may import which, who may
 //! read the terminal and the environment, and which libraries must not come in.
 
+mod modules;
+
 use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,6 +32,8 @@ const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("crates import what ARCHITECTURE.md says", one_way);
+    steps.step("imports between the modules of operate have no circle", modules::no_circle);
+    steps.step("what plans reaches no machine", modules::plans_are_pure);
     steps.step("only the command line reads the terminal, home and environment", nothing_outside);
     steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
     steps.step("every crate comes from the one registry", one_registry);

@@ -2,12 +2,11 @@
 //! before its first step. It makes a run possible without `andamio.toml` and without the application's source.
 
 use crate::plan::DesiredChange;
-use crate::{Failure, Instance, Kind};
+use crate::{Failure, Kind};
 use andamio_converge::Release;
-use andamio_engine::{Store, Timestamp, now};
+use andamio_engine::{Store, Timestamp};
 use andamio_spec::{Finding, Group, Spec, parse};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 const SERIES: &str = "desired";
@@ -104,39 +103,6 @@ impl Desired {
     pub fn release(&self) -> Option<Release> {
         let name = self.releases.values().next()?;
         Some(Release::new(&name.id, &name.image))
-    }
-
-    /// What a run leaves recorded that makes `release` and the instance's file real, on the machines of `limit`.
-    #[must_use]
-    pub fn wanted(
-        instance: &Instance,
-        release: Option<&Release>,
-        limit: &[String],
-        enabled: bool,
-    ) -> Self {
-        let name = |r: &Release| ReleaseName { id: r.id.clone(), image: r.image.clone() };
-        let file = instance.request.text.clone();
-        let processes = instance.request.spec.app.processes.keys();
-        let releases =
-            release.into_iter().flat_map(|r| processes.clone().map(|p| (p.clone(), name(r))));
-        let counts = instance.environment.groups.iter().map(|(group, of)| (*group, of.machines));
-        let verb = if enabled { "up" } else { "down" };
-        let mut limit = limit.to_vec();
-        limit.sort();
-        Self {
-            v: 1,
-            number: 0,
-            parent: instance.desired.as_ref().map_or(0, |former| former.number),
-            enabled,
-            sha256: hex::encode(Sha256::digest(&file)),
-            file,
-            releases: releases.collect(),
-            counts: counts.collect(),
-            limit,
-            by: instance.request.by.clone(),
-            written: now(),
-            why: format!("{verb} {}", instance.name()),
-        }
     }
 
     /// What has to be recorded for this to be wanted instead of `former`; `None` where that says it already. Who stays

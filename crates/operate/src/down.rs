@@ -1,5 +1,6 @@
 //! `down`: removes an instance from this host, data included. Its ledger and secrets stay.
 
+use crate::declared;
 use crate::desired::Desired;
 use crate::instance::Instance;
 use crate::plan::{MachineAction, MachineChange, Operation, OperationKind, PlanReport};
@@ -19,7 +20,7 @@ pub async fn prepare(request: &Request) -> Result<Prepared, Failure> {
     let report = plan(&instance)?;
     let recorded = instance.desired.as_ref();
     let release = recorded.and_then(Desired::release);
-    let desired = Desired::wanted(&instance, release.as_ref(), &[], false).instead_of(recorded);
+    let desired = declared::wanted(&instance, release.as_ref(), &[], false).instead_of(recorded);
     let executor = Executor::bare(&instance);
     let steps = executor.steps(report.operations.clone())?;
     let question = (!report.empty).then(|| {

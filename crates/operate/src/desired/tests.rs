@@ -1,4 +1,6 @@
 use super::*;
+use andamio_engine::now;
+use sha2::{Digest, Sha256};
 
 fn desired(parent: u64) -> Desired {
     let file = include_str!("../../../../andamio.toml").to_owned();

@@ -7,9 +7,9 @@ mod limits;
 pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
+use crate::declared::inputs;
 use crate::desired::Desired;
 use crate::instance::Shared;
-use crate::up::inputs;
 use crate::{Failure, Instance, release};
 use andamio_converge::{Release, Service, health};
 use andamio_engine::{Lock, LockError, LockRecord, Scope};
