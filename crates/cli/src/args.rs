@@ -2,7 +2,9 @@
 
 mod words;
 
-pub(crate) use words::{FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, Target};
+pub(crate) use words::{
+    FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, StateVerb, Target,
+};
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -270,6 +272,14 @@ pub(crate) enum Verb {
     Secret {
         #[command(subcommand)]
         what: SecretVerb,
+    },
+    /// Show a state, make a copy of one the owner of its environments, or others of them
+    #[command(
+        after_help = "Examples:\n  andamio state show\n  andamio state adopt\n  andamio state fork dev"
+    )]
+    State {
+        #[command(subcommand)]
+        what: StateVerb,
     },
     /// Say who can read the secrets
     #[command(

@@ -6,6 +6,7 @@ use andamio_engine::{Bucket, S3Config, Secret, StatePlace, Store};
 use andamio_operate::desired::Desired;
 use andamio_operate::init::Init;
 use andamio_operate::key::TeamKeys;
+use andamio_operate::state::State;
 use andamio_operate::{Failure, Instance, OpenMode, Request, SshAccess};
 use andamio_provision::linode::ApiConfig;
 use andamio_spec::{Finding, MAX_BYTES, Spec, StateUrl, parse};
@@ -172,6 +173,19 @@ async fn instance_of(store: &Store, env: &str, place: Option<&str>) -> Result<St
             Err(Stop::usage(format!("the state has {} of {env}", names.len()), &help))
         }
     }
+}
+
+/// The state itself, which is named, or is that of the project.
+pub(crate) fn state_of(global: &Global) -> Result<State, Stop> {
+    let (place, folder) = match (&global.state, find(global.file.as_deref()).is_err()) {
+        (Some(given), true) => (state(Some(given), None, Path::new("."))?, PathBuf::from(".")),
+        _ => {
+            let (project, spec) = Project::valid(global)?;
+            let folder = project.folder();
+            (state(global.state.as_deref(), Some(&spec), &folder)?, folder)
+        }
+    };
+    Ok(State { identity: identity(&place, &folder), place, by: by() })
 }
 
 /// What the verbs of `key` need to know.

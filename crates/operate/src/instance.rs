@@ -3,12 +3,11 @@
 
 use crate::access::{self, SshAccess};
 use crate::desired::Desired;
+use crate::ownership::{self, Owner, Ownership};
 use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, StatePlace, Store};
-use andamio_provision::local::{
-    Image, Local, Roots, allocate, instance_id, missing_packages, preflight,
-};
+use andamio_provision::local::{Image, Local, Roots, allocate, missing_packages, preflight};
 use andamio_provision::{Found, Inventory, MachineState, Provider};
 use andamio_spec::model::GroupSpec;
 use andamio_spec::topology::Network;
@@ -56,6 +55,8 @@ pub struct Instance {
     pub environment: Environment,
     pub topology: Topology,
     pub store: Store,
+    /// Whose it is.
+    pub owner: Owner,
     /// What the state says is wanted.
     pub desired: Option<Desired>,
     pub provider: Provider,
@@ -96,6 +97,13 @@ impl Instance {
         if let Some(recorded) = &desired {
             request.spec = request.spec.with_counts(&request.env, &recorded.counts);
         }
+        let (owner, ownership) =
+            ownership::look(&store, &request.state, &instance, &request.by).await?;
+        match ownership {
+            Ownership::Copied => return Err(ownership::copied(&owner, &instance)),
+            Ownership::New | Ownership::Moved if make => owner.record(&store).await?,
+            Ownership::New | Ownership::Moved | Ownership::Own => {}
+        }
         let environment = find(&request.spec, &request.env)?;
         let kept_counts = kept_counts(&declared, &environment);
         let (provider, network) = match kind(&request.spec, &place)? {
@@ -108,7 +116,7 @@ impl Instance {
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
             _ => {
-                let local = local(&request, &instance, environment.network, mode)?;
+                let local = local(&owner.id, environment.network, mode)?;
                 let network = local.network;
                 (Provider::Local(local), network)
             }
@@ -151,6 +159,7 @@ impl Instance {
             environment,
             topology,
             store,
+            owner,
             desired,
             provider,
             secrets,
@@ -326,15 +335,9 @@ fn kind<'s>(spec: &'s Spec, place: &str) -> Result<&'s Place, Failure> {
     Err(Failure::new(Kind::Usage, "place", message, "rehearse it here with --on local"))
 }
 
-fn local(
-    request: &Request,
-    instance: &str,
-    wanted: Option<Network>,
-    mode: OpenMode,
-) -> Result<Local, Failure> {
+fn local(id: &str, wanted: Option<Network>, mode: OpenMode) -> Result<Local, Failure> {
     let roots = Roots::default();
-    let id = instance_id(&request.state.id(), instance);
-    let network = allocate(&roots.data, &id, wanted, mode == OpenMode::Machines)?;
+    let network = allocate(&roots.data, id, wanted, mode == OpenMode::Machines)?;
     let image = Image::of(&roots, &machine_image());
-    Ok(Local { roots, id, network, image })
+    Ok(Local { roots, id: id.to_owned(), network, image })
 }

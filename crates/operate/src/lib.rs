@@ -7,6 +7,7 @@ mod failure;
 mod image;
 mod instance;
 mod node;
+mod ownership;
 mod runner;
 mod secret;
 mod secret_change;
@@ -25,6 +26,7 @@ pub mod linode;
 pub mod logs;
 pub mod plan;
 pub mod release;
+pub mod state;
 pub mod status;
 pub mod up;
 

@@ -41,6 +41,27 @@ pub(crate) enum SecretVerb {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum StateVerb {
+    /// Show whose the environments of the state are, and what is wanted of them
+    #[command(
+        after_help = "Examples:\n  andamio state show\n  andamio state show --state s3://acme-state --json"
+    )]
+    Show { env: Option<String> },
+    /// Make this copy of a state the owner of its environments
+    #[command(after_help = "Example:\n  andamio state adopt prod --state /srv/restored\n\n\
+                            For the day on which the state was lost and a copy of it is left. A state that was only moved\n\
+                            is followed without it.")]
+    Adopt { env: Option<String> },
+    /// Make environments of their own of those in a copy of a state
+    #[command(
+        after_help = "Example:\n  cp -a .andamio /srv/rehearsal && andamio state fork dev --state /srv/rehearsal\n\n\
+                            They get ids, passwords and keys of their own, and no machines yet. What a person gave the\n\
+                            application with `secret set` stays."
+    )]
+    Fork { env: Option<String> },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum KeyVerb {
     /// Let a public key read the secrets of every environment
     #[command(after_help = "Examples:\n  andamio key add age1… --name Marta\n  \

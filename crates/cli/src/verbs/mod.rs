@@ -14,6 +14,7 @@ mod logs;
 mod man;
 mod plan;
 mod secret;
+mod state;
 mod status;
 mod unlock;
 mod up;
@@ -92,6 +93,7 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
             drill::drill(global, output, env, target.zip(*fault), *rate).await
         }
         Verb::Secret { what } => secret::secret(global, output, what).await,
+        Verb::State { what } => state::state(global, output, what).await,
         Verb::Key { what } => key::key(global, output, what).await,
         Verb::Completions { shell } => Ok(completions(*shell)),
         Verb::Man { out } => man::man(output, out),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-const PINS: &str = "hosts";
+pub(crate) const PINS: &str = "hosts";
 
 /// How a person logs in where no run has been before.
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ pub use ignore::Ignore;
 
 use crate::{Failure, Instance, Kind};
 use andamio_converge::Release;
-use andamio_engine::{StatePlace, Timestamp, now};
+use andamio_engine::{StatePlace, Store, Timestamp, now};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -154,23 +154,27 @@ async fn forward(stream: impl AsyncRead + Unpin, to: tokio::sync::mpsc::Unbounde
 /// # Errors
 /// When the state cannot be read.
 pub async fn current(instance: &Instance) -> Result<Option<Record>, Failure> {
-    let newest = instance.store.newest(SERIES).await?;
+    live(&instance.store).await
+}
+
+pub(crate) async fn live(store: &Store) -> Result<Option<Record>, Failure> {
+    let newest = store.newest(SERIES).await?;
     let record: Option<Record> = newest.and_then(|(_, body)| serde_json::from_slice(&body).ok());
     Ok(record.filter(|r| !r.id.is_empty()))
 }
 
 /// Nothing is live any more: the instance was taken down.
-pub(crate) async fn forget(instance: &Instance) -> Result<(), Failure> {
-    if current(instance).await?.is_some() {
-        append(instance, String::new(), String::new()).await?;
+pub(crate) async fn forget(store: &Store) -> Result<(), Failure> {
+    if live(store).await?.is_some() {
+        append(store, String::new(), String::new()).await?;
     }
     Ok(())
 }
 
-async fn append(instance: &Instance, id: String, image: String) -> Result<(), Failure> {
+async fn append(store: &Store, id: String, image: String) -> Result<(), Failure> {
     let record = Record { v: 1, id, image, since: now() };
     let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    instance.store.append(SERIES, body).await?;
+    store.append(SERIES, body).await?;
     Ok(())
 }
 
@@ -183,7 +187,7 @@ pub(crate) async fn record(
     if current(instance).await?.is_some_and(|r| r.id == release.id) {
         return Ok(());
     }
-    append(instance, release.id.clone(), release.image.clone()).await?;
+    append(&instance.store, release.id.clone(), release.image.clone()).await?;
     prune::prune(instance, release, machines).await;
     Ok(())
 }

@@ -186,6 +186,11 @@ impl Secrets {
         };
     }
 
+    /// Forgets those whose name does not fit.
+    pub(crate) fn retain(&mut self, fits: impl Fn(&str) -> bool) {
+        self.values.retain(|name, _| fits(name));
+    }
+
     pub(crate) fn values(&self) -> &BTreeMap<String, String> {
         &self.values
     }

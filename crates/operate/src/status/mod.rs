@@ -8,20 +8,17 @@ pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
 use crate::declared::inputs;
-use crate::desired::Desired;
 use crate::instance::Shared;
-use crate::{Failure, Instance, release};
+use crate::state::{Held, Wanted, locks};
+use crate::{Failure, release};
 use andamio_converge::{Release, Service, health};
-use andamio_engine::{Lock, LockError, LockRecord, Scope};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};
 use andamio_provision::local::Room;
 use andamio_provision::{MachineState, Provider};
-use andamio_spec::Group;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug, Serialize)]
@@ -46,23 +43,6 @@ pub struct Status {
     pub concerns: Vec<Concern>,
     /// Of the disk of this host that machines share; `null` at places elsewhere.
     pub host: Option<Room>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Wanted {
-    pub number: u64,
-    pub enabled: bool,
-    pub by: String,
-    pub written: Timestamp,
-    pub counts: BTreeMap<Group, u32>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Held {
-    pub scope: &'static str,
-    pub by: String,
-    pub purpose: String,
-    pub since: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,32 +162,14 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
         machines,
         services,
         limits,
-        desired: instance.desired.as_ref().map(wanted),
-        locks: locks(instance).await?,
+        desired: instance.desired.as_ref().map(Wanted::of),
+        locks: locks(&instance.store).await?,
         concerns,
         host: match &instance.provider {
             Provider::Local(local) => Some(local.room()),
             Provider::Hosts(_) => None,
         },
     })
-}
-
-fn wanted(desired: &Desired) -> Wanted {
-    let Desired { number, enabled, by, written, counts, .. } = desired.clone();
-    Wanted { number, enabled, by, written, counts }
-}
-
-async fn locks(instance: &Instance) -> Result<Vec<Held>, Failure> {
-    let asked = Scope::ALL.map(|scope| async move {
-        let record = Lock::holder(&instance.store, scope).await?;
-        let held = record.map(|record| {
-            let LockRecord { holder, purpose, since, .. } = record;
-            Held { scope: scope.as_str(), by: holder.by, purpose, since }
-        });
-        Ok::<_, LockError>(held)
-    });
-    let answers = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(answers.into_iter().flatten().collect())
 }
 
 async fn ask(

@@ -9,7 +9,7 @@ use andamio_converge::{Release, authority_certificate};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_manifest::{Event, Manifest, Outcome as Came};
 use andamio_provision::MachineState;
-use andamio_provision::local::Seed;
+use andamio_provision::local::{Seed, note_owner};
 use andamio_remote::KeyPair;
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -56,6 +56,7 @@ impl Action for Network {
             let local = self.0.local()?;
             let was = local.network_is_up();
             local.network_up().await.map_err(|e| fault(&e))?;
+            note_owner(&local.roots, &local.id, &self.0.owner.text()).map_err(|e| fault(&e))?;
             if let Some(certificate) = authority_certificate(self.0.secrets.values()) {
                 local.publish(certificate).map_err(|e| fault(&e))?;
             }
@@ -77,9 +78,9 @@ impl Action for Remove {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             for machine in &self.0.topology.machines {
-                manifest::forget(&self.0, &machine.name).await.map_err(|f| f.error)?;
+                manifest::forget(&self.0.store, &machine.name).await.map_err(|f| f.error)?;
             }
-            release::forget(&self.0).await.map_err(|f| f.error)?;
+            release::forget(&self.0.store).await.map_err(|f| f.error)?;
             self.0.local()?.destroy_instance().await.map_err(|e| fault(&e))?;
             Ok(Outcome::Changed(1))
         })

@@ -145,6 +145,12 @@ pub(super) fn make(folder: &Path, mode: u32) -> Result<(), LocalError> {
         .map_err(LocalError::io("set the mode of", folder))
 }
 
+/// A file beside machines, in a folder that may not be there yet.
+pub(super) fn note(folder: &Path, file: &str, text: &str) -> Result<(), LocalError> {
+    fs::create_dir_all(folder).map_err(LocalError::io("create", folder))?;
+    put(folder, file, text.as_bytes(), 0o600)
+}
+
 pub(super) fn put(folder: &Path, file: &str, content: &[u8], mode: u32) -> Result<(), LocalError> {
     let path = folder.join(file);
     let write = || {

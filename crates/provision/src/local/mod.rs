@@ -69,9 +69,38 @@ pub fn instance_id(state: &str, instance: &str) -> String {
     hex::encode(&Sha256::digest(format!("{state}\n{instance}"))[..3])
 }
 
+/// What the folder of an instance on this host says of its owner.
+#[must_use]
+pub fn owner_of(roots: &Roots, id: &str) -> Option<String> {
+    std::fs::read_to_string(folder(roots, id).join(OWNER)).ok()
+}
+
+/// Writes down in the instance's folder whose it is.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn note_owner(roots: &Roots, id: &str, text: &str) -> Result<(), LocalError> {
+    if owner_of(roots, id).as_deref() == Some(text) {
+        return Ok(());
+    }
+    disk::note(&folder(roots, id), OWNER, text)
+}
+
+/// Has this host anything of an instance of that id?
+#[must_use]
+pub fn is_here(roots: &Roots, id: &str) -> bool {
+    folder(roots, id).exists()
+}
+
+const OWNER: &str = "state.json";
+
+fn folder(roots: &Roots, id: &str) -> PathBuf {
+    roots.data.join("instances").join(id)
+}
+
 impl Local {
     fn instance_folder(&self) -> PathBuf {
-        self.roots.data.join("instances").join(&self.id)
+        folder(&self.roots, &self.id)
     }
 
     fn machine_folder(&self, name: &str) -> PathBuf {

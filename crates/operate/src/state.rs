@@ -1,0 +1,173 @@
+//! `state show`, `adopt` and `fork`: whose the environments of a state are, and what becomes of a copy.
+
+use crate::access::PINS;
+use crate::desired::Desired;
+pub use crate::ownership::Ownership;
+use crate::ownership::{self, Owner};
+use crate::up::manifest;
+use crate::{Failure, Kind, Secrets, release};
+use andamio_engine::{Ledger, Lock, RunRecord, RunStatus, Scope, StatePlace, Store, Timestamp};
+use andamio_provision::local::{Roots, is_here, note_owner};
+use andamio_spec::reserved::is_own_secret;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// A state, from the caller.
+pub struct State {
+    pub place: StatePlace,
+    pub identity: PathBuf,
+    /// `user@host`.
+    pub by: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    pub instance: String,
+    pub id: String,
+    pub ownership: Ownership,
+    /// Where the state lies that owns it.
+    pub owner: String,
+    pub desired: Option<Wanted>,
+    pub release: Option<String>,
+    pub locks: Vec<Held>,
+}
+
+/// What is wanted of an instance.
+#[derive(Debug, Serialize)]
+pub struct Wanted {
+    pub number: u64,
+    pub enabled: bool,
+    pub by: String,
+    pub written: Timestamp,
+    pub why: String,
+    pub counts: std::collections::BTreeMap<andamio_spec::Group, u32>,
+    pub limit: Vec<String>,
+}
+
+/// A lock and who has it.
+#[derive(Debug, Serialize)]
+pub struct Held {
+    pub scope: &'static str,
+    pub by: String,
+    pub purpose: String,
+    pub since: Timestamp,
+}
+
+impl Wanted {
+    pub(crate) fn of(desired: &Desired) -> Self {
+        let Desired { number, enabled, by, written, why, counts, limit, .. } = desired.clone();
+        Self { number, enabled, by, written, why, counts, limit }
+    }
+}
+
+/// Who works there now.
+pub(crate) async fn locks(store: &Store) -> Result<Vec<Held>, Failure> {
+    let mut held = Vec::new();
+    for scope in Scope::ALL {
+        if let Some(record) = Lock::holder(store, scope).await? {
+            let (by, purpose, since) = (record.holder.by, record.purpose, record.since);
+            held.push(Held { scope: scope.as_str(), by, purpose, since });
+        }
+    }
+    Ok(held)
+}
+
+impl State {
+    /// Names of its instances, or the one that `env` means, as `ENV` or `ENV@PLACE`.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or has no such instance.
+    pub async fn instances(&self, env: Option<&str>) -> Result<Vec<String>, Failure> {
+        let all = Store::look(&self.place)?.instances().await?;
+        let Some(env) = env else { return Ok(all) };
+        let means =
+            |name: &&String| *name == env || name.split_once('@').is_some_and(|(of, _)| of == env);
+        let found: Vec<String> = all.iter().filter(means).cloned().collect();
+        if found.is_empty() {
+            let message = format!("the state has no {env}");
+            let help = format!(
+                "it has {}",
+                if all.is_empty() { "nothing yet".to_owned() } else { all.join(", ") }
+            );
+            return Err(Failure::new(Kind::Usage, "environment", message, &help));
+        }
+        Ok(found)
+    }
+
+    /// What the state says of an instance.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn show(&self, instance: &str) -> Result<Shown, Failure> {
+        let store = Store::look(&self.place)?.instance(instance);
+        let (owner, ownership) = ownership::look(&store, &self.place, instance, &self.by).await?;
+        Ok(Shown {
+            instance: instance.to_owned(),
+            owner: owner.shown(),
+            id: owner.id,
+            ownership,
+            desired: Desired::newest(&store).await?.as_ref().map(Wanted::of),
+            release: release::live(&store).await?.map(|live| live.id),
+            locks: locks(&store).await?,
+        })
+    }
+
+    /// Makes this state the owner of an instance: another one that has been it is refused from now on.
+    ///
+    /// # Errors
+    /// When the state or the instance's folder on this host cannot be written.
+    pub async fn adopt(&self, instance: &str) -> Result<Owner, Failure> {
+        let store = Store::open(&self.place)?.instance(instance);
+        let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
+        let owner = Owner::here(&former.id, &self.place, &self.by);
+        owner.record(&store).await?;
+        let roots = Roots::default();
+        if is_here(&roots, &owner.id) {
+            note_owner(&roots, &owner.id, &owner.text())?;
+        }
+        self.note(&store, instance, "state adopt", &format!("from {}", former.shown())).await?;
+        Ok(owner)
+    }
+
+    /// Makes an environment of its own of an instance: another id, and secrets of its own but for those that a person
+    /// gave the application. Nothing of it stands then.
+    ///
+    /// # Errors
+    /// When its machines are servers that exist, the secrets cannot be read, or the state cannot be written.
+    pub async fn fork(&self, instance: &str) -> Result<Owner, Failure> {
+        let store = Store::open(&self.place)?.instance(instance);
+        if store.last(PINS).await?.is_some() {
+            let message = format!("the servers of {instance} can belong to one state only");
+            let help = "make this state their owner with `andamio state adopt`, or name other servers in andamio.toml \
+                        and start with an empty state";
+            return Err(Failure::new(Kind::Refused, "hosts", message, help));
+        }
+        let mut secrets = Secrets::load(&store, &self.identity).await?;
+        secrets.retain(|name| !is_own_secret(name));
+        let readers = secrets.readers(&[], &self.identity)?;
+        let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
+        let owner = Owner::here(&ownership::fresh_id()?, &self.place, &self.by);
+        secrets.save(&store, &readers).await?;
+        release::forget(&store).await?;
+        for machine in store.below(manifest::FOLDER).await? {
+            manifest::forget(&store, &machine).await?;
+        }
+        // Last: until then it is the copy that it was, and the same command completes it.
+        owner.record(&store).await?;
+        self.note(&store, instance, "state fork", &format!("of {}", former.shown())).await?;
+        Ok(owner)
+    }
+
+    async fn note(
+        &self,
+        store: &Store,
+        instance: &str,
+        verb: &str,
+        message: &str,
+    ) -> Result<(), Failure> {
+        let (env, place) = instance.split_once('@').unwrap_or((instance, "local"));
+        let entry = RunRecord::begin(verb, env, place, &self.by).end(RunStatus::Ok, 1, message);
+        Ledger::new(store.clone()).append(entry).await?;
+        Ok(())
+    }
+}
