@@ -1,10 +1,13 @@
 //! Rules of the source tree that the compiler does not enforce: which crate may import which, who may
 //! read the terminal and the environment, and which libraries must not come in.
 
+mod modules;
+
 use andamio_testkit::{Abandoned, Need, Scenario, Steps, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use toml::{Table, Value};
 
 pub(crate) const SCENARIO: Scenario = Scenario { name: "rules", need: Need::Nothing, run: all };
@@ -30,9 +33,12 @@ const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("crates import what ARCHITECTURE.md says", one_way);
+    steps.step("imports between the modules of operate have no circle", modules::no_circle);
+    steps.step("what plans reaches no machine", modules::plans_are_pure);
     steps.step("only the command line reads the terminal, home and environment", nothing_outside);
     steps.step("one TLS library: none of the others is in Cargo.lock", one_tls);
     steps.step("every crate comes from the one registry", one_registry);
+    steps.step("all builds have the same features of what they share", one_resolution);
     steps.step("every member takes version, licence and lints from the workspace", members);
     steps.step("every code of an error is explained in docs/errors.md", codes);
     Ok(())
@@ -231,6 +237,35 @@ fn one_registry() {
         locked().iter().filter_map(|p| p.get("source")?.as_str().map(str::to_owned)).collect();
     let other: Vec<&String> = sources.iter().filter(|s| !s.starts_with("registry+")).collect();
     assert!(other.is_empty() && sources.len() == 1, "sources: {sources:?}");
+}
+
+/// What `up` builds and what `./test` builds: features that differ would build a crate, and all above it, once more.
+fn one_resolution() {
+    let programs = features(&["--edges=normal,build"]);
+    let all = features(&["--workspace", "--edges=normal,build,dev"]);
+    assert!(programs.len() > 200 && all.len() > programs.len(), "{} {}", programs.len(), all.len());
+    let other = programs.iter().filter(|(package, has)| all.get(*package) != Some(has));
+    let other: Vec<String> =
+        other.map(|(package, has)| format!("{package}: {has:?}, {:?}", all.get(package))).collect();
+    let help = "ask for them at the end of crates/cli/Cargo.toml, or drop what asks for them";
+    assert!(other.is_empty(), "other features with --workspace: {help}\n{}", other.join("\n"));
+}
+
+/// Package and version → its features; two sets where the build's own programs need others.
+fn features(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["tree", "--locked", "--offline", "--prefix=none", "--format={p}|{f}"])
+        .args(arguments);
+    let output = cargo.current_dir(run::checkout()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        if let Some((package, features)) = line.trim_end_matches(" (*)").split_once('|') {
+            found.entry(package.to_owned()).or_default().insert(features.to_owned());
+        }
+    }
+    found
 }
 
 fn members() {

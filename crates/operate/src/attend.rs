@@ -5,9 +5,9 @@
 //! however that came. Signals reach it over a second channel of the same connection, because OpenSSH passes none on
 //! to root's commands.
 
+use crate::command::{self, Job, Work};
 use crate::failure::{Failure, remote_fault};
-use crate::{Instance, Kind, command};
-use andamio_provision::Found;
+use crate::{Instance, Kind};
 use andamio_remote::{Attached, Exit, Piece, Session, Size, Terminal, quote};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::sync::Arc;
@@ -21,23 +21,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 const PASS: Duration = Duration::from_secs(3);
 /// The machine ends what goes on ten seconds after it was told to end; a container takes a moment more to remove.
 const END: Duration = Duration::from_secs(15);
-
-/// Where a command runs, and what it is.
-pub struct Job {
-    pub machine: Found,
-    pub work: Work,
-    /// What the person should know about the choice of the machine.
-    pub note: Option<String>,
-}
-
-pub enum Work {
-    /// A login shell.
-    Shell,
-    /// A line for the machine's shell.
-    Line(String),
-    /// A container: the words of `podman run` before those options that belong to the connection.
-    Container(Vec<String>),
-}
 
 /// A person's side of it.
 pub struct Console {

@@ -1,9 +1,8 @@
 //! Commands in an environment: on a machine, in the application's image, in the database.
 
-use crate::attend::{Job, Work};
+use crate::declared::{inputs, no_machine};
 use crate::failure::remote_fault;
 use crate::instance::Shared;
-use crate::up::{inputs, no_machine};
 use crate::{Failure, Instance, Kind, release};
 use andamio_converge::Release;
 use andamio_engine::ErrorReport;
@@ -16,6 +15,23 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Where another machine would do as well.
 const SHORT: Duration = Duration::from_secs(4);
+
+/// Where a command runs, and what it is.
+pub struct Job {
+    pub machine: Found,
+    pub work: Work,
+    /// What the person should know about the choice of the machine.
+    pub note: Option<String>,
+}
+
+pub enum Work {
+    /// A login shell.
+    Shell,
+    /// A line for the machine's shell.
+    Line(String),
+    /// A container: the words of `podman run` before those options that belong to the connection.
+    Container(Vec<String>),
+}
 
 /// A machine by name, running; or the machines of a group.
 ///

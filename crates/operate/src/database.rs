@@ -1,7 +1,7 @@
 //! `db`: the MariaDB client on the server that takes the writes now.
 
-use crate::attend::{Job, Work};
-use crate::{Failure, Instance, Kind, command};
+use crate::command::{self, Job, Work};
+use crate::{Failure, Instance, Kind};
 use andamio_converge::{galera, mariadb_connections, replica};
 use andamio_manifest::{GaleraState, ReplicaState};
 use andamio_provision::{Found, MachineState};

@@ -1,11 +1,11 @@
 //! `down`: removes an instance from this host, data included. Its ledger and secrets stay.
 
+use crate::declared;
 use crate::desired::Desired;
 use crate::instance::Instance;
 use crate::plan::{MachineAction, MachineChange, Operation, OperationKind, PlanReport};
 use crate::runner::Prepared;
 use crate::up::executor::Executor;
-use crate::up::wanted::desired;
 use crate::{Failure, Kind, OpenMode, Request};
 use andamio_provision::Provider;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub async fn prepare(request: &Request) -> Result<Prepared, Failure> {
     let report = plan(&instance)?;
     let recorded = instance.desired.as_ref();
     let release = recorded.and_then(Desired::release);
-    let wanted = desired(&instance, release.as_ref(), &[], false).instead_of(recorded);
+    let desired = declared::wanted(&instance, release.as_ref(), &[], false).instead_of(recorded);
     let executor = Executor::bare(&instance);
     let steps = executor.steps(report.operations.clone())?;
     let question = (!report.empty).then(|| {
@@ -30,7 +30,7 @@ pub async fn prepare(request: &Request) -> Result<Prepared, Failure> {
             report.machines.len()
         )
     });
-    Ok(Prepared { question, report, accepted: Vec::new(), desired: wanted, steps, instance })
+    Ok(Prepared { question, report, accepted: Vec::new(), desired, steps, instance })
 }
 
 /// What would be removed, and how.

@@ -150,6 +150,10 @@ impl From<RemoteError> for Failure {
 /// Code of the one SSH fault that a restart can mend: the machine runs and does not answer.
 pub(crate) const UNREACHABLE: &str = "unreachable";
 
+/// What to do about a key with a passphrase.
+pub(crate) const UNLOCK: &str = "give the key to an ssh-agent (`ssh-add FILE`, with SSH_AUTH_SOCK set), or run \
+                                 `andamio plan` or `up` on a terminal, where the passphrase is asked for";
+
 pub(crate) fn fault(error: &LocalError) -> ErrorReport {
     ErrorReport::from_error(error.code(), error, error.help())
 }
@@ -161,7 +165,7 @@ pub(crate) fn remote_fault(error: &RemoteError) -> ErrorReport {
             "the operator's key is not on the machine: was it removed by hand? `andamio down` and `up` make it \
              new; a server that exists already gets it again by `up` with your own key (ANDAMIO_SSH_KEY)"
         }
-        RemoteError::Locked { .. } => crate::hosts::UNLOCK,
+        RemoteError::Locked { .. } => UNLOCK,
         RemoteError::More { .. } => {
             "let that user in with a key alone: AuthenticationMethods in the sshd_config of the machine"
         }

@@ -1,11 +1,12 @@
 //! One environment at one place, opened: what is declared, where its state and machines are, and the
 //! keys to them.
 
+use crate::access::{self, SshAccess};
 use crate::desired::Desired;
 use crate::ownership::{self, Owner, Ownership};
-use crate::{Failure, Kind, Nodes, Secrets, hosts, machine_image, new_identity};
+use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity};
 use andamio_converge::secret_names;
-use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, Secret, StatePlace, Store};
+use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, StatePlace, Store};
 use andamio_provision::local::{Image, Local, Roots, allocate, missing_packages, preflight};
 use andamio_provision::{Found, Inventory, MachineState, Provider};
 use andamio_spec::model::GroupSpec;
@@ -47,22 +48,6 @@ pub struct Request {
     pub access: SshAccess,
     /// Refusals that the person overrides: code, and the reason given.
     pub accept: BTreeMap<String, String>,
-}
-
-/// How a person logs in where no run has been before.
-#[derive(Debug, Clone, Default)]
-pub struct SshAccess {
-    /// The private key that the person names.
-    pub named: Option<PathBuf>,
-    /// Keys where ssh looks by itself, those that are there.
-    pub usual: Vec<PathBuf>,
-    /// Socket of an ssh-agent.
-    pub agent: Option<PathBuf>,
-    /// What the person typed, by file.
-    pub passphrases: BTreeMap<PathBuf, Secret>,
-    pub known_hosts: Vec<PathBuf>,
-    /// Host keys that the person said yes to.
-    pub accepted: BTreeMap<Ipv4Addr, String>,
 }
 
 pub struct Instance {
@@ -123,8 +108,10 @@ impl Instance {
         let kept_counts = kept_counts(&declared, &environment);
         let (provider, network) = match kind(&request.spec, &place)? {
             Place::Hosts { .. } => {
-                let addresses = hosts::resolve(&request.spec, &place).await?;
-                let hosts = hosts::open(&request, &place, &addresses, &store).await?;
+                let addresses = access::resolve(&request.spec, &place).await?;
+                let hosts =
+                    access::open(&request.spec, &request.access, &place, &addresses, &store)
+                        .await?;
                 request.spec = request.spec.with_addresses(&place, &addresses);
                 (Provider::Hosts(hosts), Network { base: Ipv4Addr::UNSPECIFIED })
             }
@@ -136,7 +123,7 @@ impl Instance {
         };
         let topology = topology::compute(&request.spec, &request.env, &place, network)
             .map_err(|e| Failure::error(Kind::Refused, "topology", &e, e.help()))?;
-        hosts::check_topology(&provider, &topology)?;
+        access::check_topology(&provider, &topology)?;
         let mut secrets = Secrets::load(&store, &request.identity).await?;
         let there = provider.observe(&topology);
         let stands = |found: &Found| found.state != MachineState::Missing;
@@ -153,8 +140,8 @@ impl Instance {
         }
         let mut identities = vec![secrets.ssh_identity()?];
         let person = match provider {
-            Provider::Hosts(_) => hosts::person(&request.access).await?,
-            Provider::Local(_) => hosts::Person::default(),
+            Provider::Hosts(_) => access::person(&request.access).await?,
+            Provider::Local(_) => access::Person::default(),
         };
         identities.extend(person.identities);
         let at_once = match provider {
@@ -201,7 +188,7 @@ impl Instance {
     pub fn local(&self) -> Result<&Local, ErrorReport> {
         match &self.provider {
             Provider::Local(local) => Ok(local),
-            Provider::Hosts(hosts) => Err(hosts::cannot(&hosts.place)),
+            Provider::Hosts(hosts) => Err(access::cannot(&hosts.place)),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
+mod access;
 mod approval;
+mod declared;
 mod failure;
 mod image;
 mod instance;
@@ -8,6 +10,7 @@ mod node;
 mod ownership;
 mod runner;
 mod secret;
+mod secret_change;
 
 pub mod accept;
 pub mod attend;
@@ -27,10 +30,11 @@ pub mod state;
 pub mod status;
 pub mod up;
 
+pub use access::SshAccess;
 pub use approval::Approval;
 pub use failure::{Failure, Kind};
 pub use image::recipe as machine_image;
-pub use instance::{Instance, OpenMode, Request, SshAccess};
+pub use instance::{Instance, OpenMode, Request};
 pub use node::{NodeReport, Nodes};
 pub use runner::{Ended, Prepared, Reporter, Runner};
 pub use secret::{Secrets, new_identity, public_keys, recovery_key};

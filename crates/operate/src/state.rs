@@ -1,7 +1,7 @@
 //! `state show`, `adopt` and `fork`: whose the environments of a state are, and what becomes of a copy.
 
+use crate::access::PINS;
 use crate::desired::Desired;
-use crate::hosts::PINS;
 pub use crate::ownership::Ownership;
 use crate::ownership::{self, Owner};
 use crate::up::manifest;

@@ -5,7 +5,7 @@ use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
 use crate::project::look;
-use andamio_operate::attend::{Job, Work};
+use andamio_operate::command::{Job, Work};
 use andamio_operate::{command, database};
 use andamio_remote::quote;
 use std::sync::Arc;

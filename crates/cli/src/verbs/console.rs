@@ -2,7 +2,8 @@
 
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use andamio_operate::attend::{Console, Job, Told, attend};
+use andamio_operate::attend::{Console, Told, attend};
+use andamio_operate::command::Job;
 use andamio_operate::{Failure, Instance};
 use andamio_remote::{Exit as Ended, Piece, Size, Stream, Terminal};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};

@@ -1,111 +1,31 @@
-//! Servers that exist already: whose keys are known, what they lack, and the first contact.
+//! First contact with servers that exist already: who vouches for them, what they lack, and leaving the instance's key.
 
 mod keys;
-mod names;
 
 pub use keys::{Locked, has_passphrase, locked, unlock};
-pub(crate) use keys::{Person, UNLOCK, person};
-pub(crate) use names::resolve;
 
-use crate::instance::{Instance, Request, Shared};
+use crate::access;
+use crate::failure::UNLOCK;
+use crate::instance::{Instance, Shared};
+use crate::secret::OWN;
 use crate::{Failure, Kind};
-use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext, Store};
-use andamio_provision::hosts::{FACTS, Hosts, Known, Look, problems};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
+use andamio_provision::hosts::{FACTS, Look, problems};
 use andamio_provision::{Found, MachineState, Provider};
-use andamio_remote::{HostKey, RemoteError, Session, known, quote, shown};
-use andamio_spec::{Place, Topology};
+use andamio_remote::{HostKey, RemoteError, Session, quote, shown};
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Two lost packets of a connection are sent again within it.
 const PATIENCE: Duration = Duration::from_secs(5);
-pub(crate) const PINS: &str = "hosts";
-
-/// Host keys of servers that a run has been on.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Pins {
-    v: u32,
-    keys: BTreeMap<Ipv4Addr, String>,
-}
 
 /// A server whose key nobody vouches for yet.
 pub struct UnknownHost {
     pub machine: String,
     pub address: Ipv4Addr,
     pub key: HostKey,
-}
-
-/// The place with the host keys that are known. The file's own word goes before the pin: it is how a
-/// person says that a server was replaced. `addresses` are those of servers that are declared by name.
-pub(crate) async fn open(
-    request: &Request,
-    place: &str,
-    addresses: &BTreeMap<String, Ipv4Addr>,
-    store: &Store,
-) -> Result<Hosts, Failure> {
-    let Some(Place::Hosts { machines, user, port }) = request.spec.places.get(place) else {
-        return Err(cannot(place).into());
-    };
-    let pins = pins(store).await?;
-    let access = &request.access;
-    let mut keys = BTreeMap::new();
-    for host in machines {
-        let written = host.address.parse::<Ipv4Addr>().ok();
-        let Some(address) = written.or_else(|| addresses.get(&host.address).copied()) else {
-            continue;
-        };
-        // As ssh was told to go there, whichever it was.
-        let names = [host.address.clone(), address.to_string()];
-        let pin = pins.keys.get(&address);
-        let key = host
-            .host_key
-            .clone()
-            .or_else(|| pin.cloned())
-            .or_else(|| access.accepted.get(&address).cloned())
-            .or_else(|| known(&access.known_hosts, &names, *port));
-        if let Some(key) = key {
-            keys.insert(address, Known { pinned: pin == Some(&key), key });
-        }
-    }
-    Ok(Hosts { place: place.to_owned(), user: user.clone(), port: *port, keys })
-}
-
-async fn pins(store: &Store) -> Result<Pins, Failure> {
-    let Some((_, body)) = store.newest(PINS).await? else { return Ok(Pins::default()) };
-    serde_json::from_slice(&body).map_err(|e| {
-        let help = "restore the folder `hosts` of the state from a copy, or remove it: keys are \
-                    then asked for again";
-        Failure::error(Kind::Failed, "state", &e, help)
-    })
-}
-
-/// An address of no network in particular cannot move between two servers.
-pub(crate) fn check_topology(provider: &Provider, topology: &Topology) -> Result<(), Failure> {
-    if matches!(provider, Provider::Hosts(_)) && topology.floating_address().is_some() {
-        return Err(Failure::new(
-            Kind::Refused,
-            "floating",
-            "an address that moves between balancers needs a network of Andamio's own",
-            "write `layout = \"single\"`: each balancer has an address of its own, and the domain's name has all of them",
-        ));
-    }
-    Ok(())
-}
-
-/// What is refused where machines are not Andamio's to make.
-pub(crate) fn cannot(place: &str) -> ErrorReport {
-    ErrorReport::new(
-        "hosts",
-        format!(
-            "the servers of `{place}` exist already: Andamio converges them, and neither creates, \
-             starts, resizes nor removes them"
-        ),
-        "do that where they come from, then run `andamio up`",
-    )
 }
 
 /// Servers that have to be vouched for before anything else, with the keys they show. Empty in other
@@ -191,11 +111,8 @@ async fn install_key(instance: &Instance, machines: &[String]) -> Result<u32, Fa
     });
     let keys: Vec<(Ipv4Addr, String, bool)> = all(instance, join_all(work).await)?;
     let left = keys.iter().filter(|(_, _, is_new)| *is_new).count();
-    let mut pins = Pins { v: 1, ..pins(&instance.store).await? };
-    pins.keys.extend(keys.into_iter().map(|(address, key, _)| (address, key)));
-    let body = serde_json::to_vec(&pins)
-        .map_err(|e| Failure::error(Kind::Failed, "state", &e, "this is a fault of Andamio"))?;
-    instance.store.append(PINS, body).await?;
+    let keys = keys.into_iter().map(|(address, key, _)| (address, key));
+    access::pin(&instance.store, keys).await?;
     Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
@@ -282,9 +199,6 @@ fn says(machine: &Found, error: &RemoteError) -> Complaint {
         locked: matches!(error, RemoteError::Locked { .. }),
     }
 }
-
-/// How messages call the key that Andamio made for an instance.
-pub(crate) const OWN: &str = "the instance's own";
 
 /// All answers, or everything that went wrong in one failure.
 fn all<T>(instance: &Instance, answers: Vec<Result<T, Complaint>>) -> Result<Vec<T>, Failure> {

@@ -1,8 +1,9 @@
 //! What a compose file says: services that Andamio has, and processes of the application.
 
 use super::containerfile::{ready, words};
-use super::yaml::Node;
+use super::tree::{Broken, Entries, Node, documents, fill_in};
 use andamio_spec::Group;
+use std::rc::Rc;
 
 #[derive(Debug, Default)]
 pub(super) struct Compose {
@@ -35,10 +36,9 @@ const KNOWN: [(&str, Group); 7] = [
 const EDGE: [&str; 5] = ["nginx", "traefik", "haproxy", "caddy", "envoy"];
 
 impl Compose {
-    pub(super) fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Result<Self, Broken> {
         let mut compose = Self::default();
-        let root = Node::parse(text);
-        for (name, service) in root.get("services").map(Node::entries).unwrap_or_default() {
+        for (name, service) in &services(&documents(text)?) {
             let image = service.get("image").and_then(Node::text).unwrap_or_default();
             // `registry/team/mariadb:11@sha256:…`: the last name, without version.
             let base = image.rsplit('/').next().unwrap_or_default();
@@ -52,28 +52,43 @@ impl Compose {
                 compose.others.push(format!("{name} ({image})"));
             }
         }
-        compose
+        Ok(compose)
     }
+}
+
+/// Of all documents; a service that an earlier one has too keeps what the later one does not say.
+fn services(documents: &[Rc<Node>]) -> Entries {
+    let mut services = Entries::new();
+    for (name, service) in documents.iter().filter_map(|d| d.get("services")?.entries()).flatten() {
+        let mut service = Rc::clone(service);
+        if let (Some(later), Some(earlier)) =
+            (service.entries(), services.get(name).and_then(|earlier| earlier.entries()))
+        {
+            let mut both = later.clone();
+            fill_in(&mut both, earlier);
+            service = Rc::new(Node::Map(both));
+        }
+        services.insert(name.clone(), service);
+    }
+    services
 }
 
 fn part(name: &str, build: &Node, service: &Node) -> Part {
     let context = build.text().or_else(|| build.get("context").and_then(Node::text));
-    // `{ context: ./web }` on one line is a text here.
-    let context = context.and_then(|text| match text.split_once("context:") {
-        Some((_, rest)) => rest.split([',', '}']).next().map(str::trim),
-        None => Some(text),
-    });
     let folder = context.unwrap_or(".").trim_start_matches("./").trim_end_matches('/');
     let list = |key: &str| service.get(key).map(Node::items).unwrap_or_default();
-    let port = list("ports").iter().chain(list("expose")).find_map(port);
+    let port = list("ports").iter().chain(list("expose")).find_map(|node| port(node));
+    let texts = |items: &[Rc<Node>]| -> Vec<String> {
+        items.iter().filter_map(|item| item.text()).map(str::to_owned).collect()
+    };
     let command = service.get("command").and_then(|command| match command {
-        Node::Text(text) if !text.is_empty() => Some(words(text)),
-        Node::List(items) => Some(items.iter().filter_map(Node::text).map(str::to_owned).collect()),
+        Node::Text(text) if !text.trim().is_empty() => Some(words(text.trim())),
+        Node::List(items) => Some(texts(items)),
         _ => None,
     });
     let test = service.get("healthcheck").and_then(|check| check.get("test"));
     let ready = test.and_then(|test| match test {
-        Node::List(items) => items.iter().filter_map(Node::text).find_map(ready),
+        Node::List(items) => texts(items).iter().find_map(|text| ready(text)),
         other => other.text().and_then(ready),
     });
     let folder = if folder.is_empty() { "." } else { folder }.to_owned();
@@ -88,3 +103,6 @@ fn port(node: &Node) -> Option<u16> {
     };
     text.split('/').next()?.rsplit(':').next()?.parse().ok().filter(|port| *port > 0)
 }
+
+#[cfg(test)]
+mod tests;

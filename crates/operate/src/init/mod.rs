@@ -5,8 +5,8 @@ mod compose;
 mod containerfile;
 mod name;
 mod repository;
+mod tree;
 mod write;
-mod yaml;
 
 use crate::key::Member;
 use crate::{Failure, Kind, new_identity, public_keys, recovery_key};

@@ -43,8 +43,16 @@ pub(super) struct Process {
 pub(super) fn look(root: &Path) -> Found {
     let mut found = Found::default();
     let compose = COMPOSE.iter().find_map(|name| Some((*name, read(&root.join(name))?)));
-    let parsed = compose.as_ref().map(|(_, text)| Compose::parse(text)).unwrap_or_default();
-    let file = compose.map_or("", |(name, _)| name);
+    let file = compose.as_ref().map_or("", |(name, _)| *name);
+    let parsed = match compose.as_ref().map(|(_, text)| Compose::parse(text)).transpose() {
+        Ok(parsed) => parsed.unwrap_or_default(),
+        Err(broken) => {
+            found
+                .warnings
+                .push(format!("nothing is taken from {file}: it cannot be read as YAML, {broken}"));
+            Compose::default()
+        }
+    };
     let image = source(root, &parsed, &mut found);
     let (name, why) = name::of(root, found.source.as_deref().unwrap_or("."));
     found.say("name", &name, &why);

@@ -120,3 +120,17 @@ fn odd_repositories_end_in_a_valid_file() {
         written(folder.path());
     }
 }
+
+#[test]
+fn a_compose_file_that_is_no_yaml_is_named_with_its_line() {
+    let compose = "services:\n  db:\n    image: mysql\n   web:\n    build: .\n";
+    let folder = folder(&[("compose.yml", compose), ("Dockerfile", "FROM x\nCMD [\"/run\"]\n")]);
+    let warnings = run(folder.path()).unwrap().project.unwrap().warnings;
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(
+        warning
+            .starts_with("nothing is taken from compose.yml: it cannot be read as YAML, line 4: "),
+        "{warning}"
+    );
+    assert_eq!(written(folder.path()).0.app.processes["web"].command, ["/run"]);
+}

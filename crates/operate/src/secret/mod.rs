@@ -2,7 +2,6 @@
 //! team's recipients, readable only with an identity.
 
 mod certificate;
-mod change;
 mod identity;
 mod recipients;
 
@@ -10,7 +9,6 @@ pub(crate) use identity::AgeIdentity;
 pub use identity::{new_identity, public_keys, recovery_key};
 pub(crate) use recipients::{Recipients, same};
 
-use crate::hosts::OWN;
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
 use andamio_engine::{ErrorReport, Store};
@@ -18,6 +16,9 @@ use andamio_remote::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// How messages call the key that Andamio made for an instance.
+pub(crate) const OWN: &str = "the instance's own";
 
 const SERIES: &str = "secrets";
 /// The operator's SSH key, private part, and its public line.

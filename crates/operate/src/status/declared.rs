@@ -1,6 +1,7 @@
 //! Whether machines are what is declared: nothing is called healthy that is not.
 
 use super::{Concern, Severity};
+use crate::declared::render;
 use crate::instance::Shared;
 use andamio_converge::{Phase, RESOLVER, Release};
 use andamio_manifest::{Event, Manifest, Outcome, Resource};
@@ -13,7 +14,7 @@ const NAMED: usize = 3;
 /// What each machine has to be, with the live release. Empty before the first `up`, which makes the secrets that it
 /// takes.
 pub(super) fn manifests(instance: &Shared, release: Option<&Release>) -> Vec<Manifest> {
-    crate::up::render(instance, release, Phase::App).unwrap_or_default()
+    render(instance, release, Phase::App).unwrap_or_default()
 }
 
 /// Ids of resources that differ. Probes are services, and speak for themselves.

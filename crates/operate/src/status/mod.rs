@@ -7,9 +7,9 @@ mod limits;
 pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
+use crate::declared::inputs;
 use crate::instance::Shared;
 use crate::state::{Held, Wanted, locks};
-use crate::up::inputs;
 use crate::{Failure, release};
 use andamio_converge::{Release, Service, health};
 use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};

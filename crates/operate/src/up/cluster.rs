@@ -2,7 +2,7 @@
 //! role, and each machine does its part.
 
 use super::actions::Converge;
-use super::inputs;
+use crate::declared::inputs;
 use crate::instance::Shared;
 use andamio_converge::{ClusterManifest, galera, replica};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};

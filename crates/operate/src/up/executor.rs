@@ -4,7 +4,7 @@ use super::actions::{
     BuildImage, Converge, Delete, How, Live, Machine, Migrate, Network, Ready, Remove,
 };
 use super::cluster::{ConvergeCluster, EnsureReplication, Forget, GaleraStart};
-use super::render;
+use crate::declared::render;
 use crate::hosts::InstallKey;
 use crate::instance::Shared;
 use crate::plan::operation::{Extent, Operation, OperationKind};

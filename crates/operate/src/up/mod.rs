@@ -7,20 +7,23 @@ pub(crate) mod executor;
 mod groups;
 pub(crate) mod manifest;
 mod observe;
+mod observed;
 mod order;
 mod planner;
 mod remedy;
-pub(crate) mod wanted;
+mod wanted;
 
-pub use observe::{Checked, Observed};
+pub use crate::declared::check_limit;
+pub use observed::{Checked, Observed};
 
+use crate::declared::{self, inputs, render};
 use crate::desired::Desired;
 use crate::instance::Shared;
 use crate::plan::{PlanReport, ReleaseChange};
 use crate::release::Context;
 use crate::runner::Prepared;
 use crate::{Failure, Instance, Kind, OpenMode, Request, hosts, release};
-use andamio_converge::{ClusterManifest, Inputs, Phase, Release, manifests_of};
+use andamio_converge::{ClusterManifest, Phase, Release};
 use andamio_engine::{Accepted, Step};
 use andamio_manifest::Manifest;
 use andamio_provision::Provider;
@@ -116,7 +119,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     })?;
     let desired = match as_recorded {
         Some(_) => None,
-        None => wanted::desired(instance, release.as_ref(), limit, true).instead_of(recorded),
+        None => declared::wanted(instance, release.as_ref(), limit, true).instead_of(recorded),
     };
     let mut report = planned.report;
     report.operations = operations;
@@ -156,59 +159,6 @@ pub async fn prepare(
     let steps = planned.steps(&instance, &report)?;
     let Planned { accepted, desired, .. } = planned;
     Ok(Prepared { question: report.question(), instance, report, accepted, desired, steps })
-}
-
-/// Manifests of all machines, generation 0: it is given when they are sent.
-pub(crate) fn render(
-    instance: &Shared,
-    release: Option<&Release>,
-    phase: Phase,
-) -> Result<Vec<Manifest>, Failure> {
-    let keys = [instance.secrets.ssh_public()];
-    let inputs = inputs(instance, release, &keys);
-    manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
-}
-
-pub(crate) fn inputs<'a>(
-    instance: &'a Shared,
-    release: Option<&'a Release>,
-    keys: &'a [String],
-) -> Inputs<'a> {
-    Inputs {
-        spec: &instance.request.spec,
-        topology: &instance.topology,
-        environment: &instance.environment,
-        secrets: instance.secrets.values(),
-        release,
-        operator_keys: keys,
-        resolver: instance.resolver.as_deref(),
-        generation: 0,
-    }
-}
-
-/// Are all machines of `--limit` declared?
-///
-/// # Errors
-/// Names the first that is not, with a near one.
-pub fn check_limit(instance: &Instance, limit: &[String]) -> Result<(), Failure> {
-    let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
-    for name in limit {
-        if !names.contains(&name.as_str()) {
-            return Err(no_machine(instance, name));
-        }
-    }
-    Ok(())
-}
-
-/// The machine is not declared; names a near one.
-pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
-    let names: Vec<&str> = instance.topology.machines.iter().map(|m| m.name.as_str()).collect();
-    let all = names.join(", ");
-    let help = match andamio_spec::suggest(name, &names) {
-        Some(near) => format!("did you mean `{near}`? {} has {all}", instance.name()),
-        None => format!("{} has {all}", instance.name()),
-    };
-    Failure::new(Kind::Usage, "machine", format!("no machine `{name}`"), &help)
 }
 
 #[cfg(test)]

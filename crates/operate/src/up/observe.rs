@@ -1,35 +1,15 @@
 //! What is live: machines from the place, and every running machine's own answer, all at once.
 
 use super::manifest;
+use super::observed::{Checked, Observed};
 use crate::failure::UNREACHABLE;
 use crate::instance::Shared;
-use crate::node::NodeReport;
 use andamio_converge::ClusterManifest;
 use andamio_manifest::Manifest;
-use andamio_provision::{Inventory, MachineState, SharedResources};
+use andamio_provision::MachineState;
 use andamio_spec::Group;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A running machine's answer to "what would change?".
-#[derive(Debug, Clone)]
-pub enum Checked {
-    Answered(NodeReport),
-    /// It runs and could not be asked: why, and whether it does not answer at all.
-    Silent {
-        why: String,
-        hangs: bool,
-    },
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct Observed {
-    pub inventory: Inventory,
-    pub checks: BTreeMap<String, Checked>,
-    pub shared: SharedResources,
-    /// What a running machine says of its cluster as a whole.
-    pub clusters: Vec<(Group, String, NodeReport)>,
-}
 
 /// Asks all machines, or those of the groups that the limited ones belong to: what may be done to one depends on
 /// its group, and nobody else is disturbed.

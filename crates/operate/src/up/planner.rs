@@ -5,7 +5,7 @@ mod disk;
 mod money;
 mod notes;
 
-use super::observe::{Checked, Observed};
+use super::observed::{Checked, Observed};
 use crate::accept;
 use crate::plan::{Change, MachineAction, MachineChange, PlanReport, Reason, Refused};
 use andamio_converge::{QUADLETS, RoleTable, Turn, table, tables, unit_fits};

@@ -1,11 +1,9 @@
-//! What a run makes real: the source's release or the recorded one, and what it leaves recorded.
+//! Which release a run makes real: the source's, or the recorded one.
 
-use crate::desired::{Desired, ReleaseName};
+use crate::desired::Desired;
 use crate::release::{self, Context};
 use crate::{Failure, Instance, Kind};
 use andamio_converge::Release;
-use andamio_engine::now;
-use sha2::{Digest, Sha256};
 
 /// What is to run, and its source: the recorded one has none.
 pub(super) fn release(instance: &Instance) -> Result<(Option<Release>, Option<Context>), Failure> {
@@ -35,36 +33,4 @@ fn not_wanted(instance: &Instance, recorded: &Desired) -> Failure {
         format!("nothing is wanted of {}: {by} took it down at {written:.0}", instance.name()),
         "bring it up with `andamio up` in the project's folder",
     )
-}
-
-/// What a run leaves recorded that makes `release` and the instance's file real, on the machines of `limit`.
-pub(crate) fn desired(
-    instance: &Instance,
-    release: Option<&Release>,
-    limit: &[String],
-    enabled: bool,
-) -> Desired {
-    let name = |r: &Release| ReleaseName { id: r.id.clone(), image: r.image.clone() };
-    let file = instance.request.text.clone();
-    let processes = instance.request.spec.app.processes.keys();
-    let releases =
-        release.into_iter().flat_map(|r| processes.clone().map(|p| (p.clone(), name(r))));
-    let counts = instance.environment.groups.iter().map(|(group, of)| (*group, of.machines));
-    let verb = if enabled { "up" } else { "down" };
-    let mut limit = limit.to_vec();
-    limit.sort();
-    Desired {
-        v: 1,
-        number: 0,
-        parent: instance.desired.as_ref().map_or(0, |former| former.number),
-        enabled,
-        sha256: hex::encode(Sha256::digest(&file)),
-        file,
-        releases: releases.collect(),
-        counts: counts.collect(),
-        limit,
-        by: instance.request.by.clone(),
-        written: now(),
-        why: format!("{verb} {}", instance.name()),
-    }
 }

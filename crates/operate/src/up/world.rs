@@ -1,6 +1,6 @@
 //! An environment of ficharfirm as the planner sees it, for tests.
 
-use super::observe::{Checked, Observed};
+use super::observed::{Checked, Observed};
 use super::planner::{Input, Plan, plan};
 use crate::node::NodeReport;
 use andamio_converge::{Inputs, parts};
