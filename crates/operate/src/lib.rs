@@ -1,5 +1,6 @@
 //! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
+mod actor;
 mod approval;
 mod failure;
 mod image;
@@ -15,6 +16,7 @@ pub mod database;
 pub mod desired;
 pub mod down;
 pub mod drill;
+pub mod history;
 pub mod hosts;
 pub mod init;
 pub mod key;
@@ -25,6 +27,7 @@ pub mod release;
 pub mod status;
 pub mod up;
 
+pub use actor::Purpose;
 pub use approval::Approval;
 pub use failure::{Failure, Kind};
 pub use image::recipe as machine_image;

@@ -43,7 +43,7 @@ pub(super) async fn number(instance: &Instance, manifest: &mut Manifest) -> Resu
 
 /// Nothing that was sent counts any more: the machine was removed on purpose.
 pub(crate) async fn forget(instance: &Instance, machine: &str) -> Result<(), Failure> {
-    if newest(instance, machine).await?.0 > 0 {
+    if !newest(instance, machine).await?.1.is_empty() {
         instance.store.append(&series(machine), b"\"\"".to_vec()).await?;
     }
     Ok(())
