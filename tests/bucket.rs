@@ -5,7 +5,7 @@
 use crate::lock::races;
 use crate::s3::{BUCKET, Conditions, Server};
 use andamio_engine::{
-    Bucket, Ledger, LedgerError, RunRecord, RunStatus, S3Config, StatePlace, Store, StoreError, now,
+    Bucket, Fault, Ledger, RunRecord, S3Config, StatePlace, Store, StoreError, Wrong,
 };
 use andamio_testkit::{
     Abandoned, Ended, Need, Running, Sandbox, Scenario, Steps, command, run, sandbox::DEADLINE,
@@ -116,31 +116,18 @@ async fn short_ledger(server: &Server) {
     for run in ["one", "two", "three"] {
         ledger.append(record(run)).await.unwrap();
     }
-    assert_eq!(ledger.entries().await.unwrap().len(), 3);
+    assert_eq!(ledger.read(&|_, _| false).await.unwrap().entries.len(), 3);
     let newest = "shop/dev.local/ledger/0000000003.json";
     assert_eq!(server.object("DELETE", newest, b"").unwrap().0, 204);
-    let read = ledger.entries().await;
-    assert!(matches!(read, Err(LedgerError::Short { last: 2, known: 3 })), "{read:?}");
+    let faults = ledger.read(&|_, _| false).await.unwrap().faults;
+    assert!(
+        matches!(&faults[..], [Fault { first: 3, last: 3, wrong: Wrong::Missing }]),
+        "{faults:?}"
+    );
 }
 
 fn record(run: &str) -> RunRecord {
-    RunRecord {
-        v: 1,
-        run: run.to_owned(),
-        verb: "up".to_owned(),
-        env: "dev".to_owned(),
-        place: "local".to_owned(),
-        by: "ana@here".to_owned(),
-        started: now(),
-        ended: None,
-        status: RunStatus::Started,
-        plan: String::new(),
-        changed: 0,
-        message: String::new(),
-        accepted: Vec::new(),
-        prev_sha256: String::new(),
-        sha256: String::new(),
-    }
+    RunRecord { run: run.to_owned(), ..RunRecord::begin("up", "dev", "local", "ana@here") }
 }
 
 async fn refused(server: &Server) {

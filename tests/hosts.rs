@@ -40,7 +40,8 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps.step("who could log in before still can", || {
         let keys = rack.on("redis-1", "cat /root/.ssh/authorized_keys");
-        assert_eq!(keys.lines().count(), 2, "{keys}");
+        // The person's, and of Andamio the environment's and the actor's.
+        assert_eq!(keys.lines().count(), 3, "{keys}");
         assert!(rack.on("redis-1", "sshd -T").lines().all(|l| !l.contains("allowusers")));
         assert!(rack.on("redis-1", "hostname").contains("server-"));
     });

@@ -187,6 +187,8 @@ fn two_checkouts(ana: &Checkout<'_>, bo: &Checkout<'_>) {
     let key = made["identity"]["public"].as_str().unwrap();
     let ended = bo.run(&["plan", "dev"]).expect(6);
     assert!(ended.stderr.contains("key add"), "{ended}");
+    let shown = bo.run(&["key", "show", "--json"]).expect(0).json();
+    assert!(shown["age"] == key && shown["ssh"].as_str().unwrap().starts_with("ssh-ed25519 "));
     let ended = ana.run(&["key", "add", key, "--name", "Bo"]).expect(0);
     assert!(ended.stdout.contains("dev@local"), "{ended}");
     assert!(ana.file().contains("name = \"small\" # ours\n") && ana.file().contains("# Bo\n"));
@@ -199,6 +201,11 @@ fn two_checkouts(ana: &Checkout<'_>, bo: &Checkout<'_>) {
     let ended = ana.run(&["key", "remove", "Bo"]).expect(0);
     assert!(ended.stdout.contains("andamio secret set dev@local KEY"), "{ended}");
     let _ = bo.run(&["plan", "dev"]).expect(6);
+    // Each has signed what they did, and who was removed then stays believed of before.
+    let history = ana.run(&["history", "dev", "--json"]).expect(0).json();
+    let runs = history["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 4, "{history}");
+    assert!(runs.iter().all(|run| run["signature"] == "good"), "{history}");
     let listed = ana.run(&["key", "list", "--json"]).expect(0).json();
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "{listed}");
     let me = listed["you"][0].as_str().unwrap();

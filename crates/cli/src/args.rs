@@ -3,7 +3,7 @@
 mod words;
 
 pub(crate) use words::{
-    FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, StateVerb, Target,
+    FaultKind, Internal, KeyVerb, NodeVerb, SecretVerb, Shell, StateVerb, Target, Whom,
 };
 
 use clap::{Parser, Subcommand};
@@ -283,7 +283,7 @@ pub(crate) enum Verb {
     },
     /// Say who can read the secrets
     #[command(
-        after_help = "Examples:\n  andamio key list\n  andamio key add age1… --name Marta\n  \
+        after_help = "Examples:\n  andamio key list\n  andamio key show\n  andamio key add age1… --name Marta\n  \
                             andamio key remove Marta"
     )]
     Key {

@@ -118,14 +118,16 @@ pub(crate) async fn look(global: &Global, env: &str) -> Result<Instance, Stop> {
     Ok(Instance::open(request, OpenMode::ReadOnly).await?)
 }
 
-/// Instances that a named state has, where there is no andamio.toml; `None` where there is one, or no state is named.
-pub(crate) async fn recorded_instances(global: &Global) -> Result<Option<Vec<String>>, Stop> {
-    let Some(given) = global.state.as_ref().filter(|_| find(global.file.as_deref()).is_err())
-    else {
-        return Ok(None);
+/// The state, of all environments: the project's, or the named one where there is no andamio.toml.
+pub(crate) fn store(global: &Global) -> Result<Store, Stop> {
+    let given = global.state.as_deref();
+    let state = if given.is_some() && find(global.file.as_deref()).is_err() {
+        state(given, None, Path::new("."))?
+    } else {
+        let (project, spec) = Project::valid(global)?;
+        state(given, Some(&spec), &project.folder())?
     };
-    let store = Store::look(&state(Some(given), None, Path::new("."))?).map_err(Failure::from)?;
-    Ok(Some(store.instances().await.map_err(Failure::from)?))
+    Ok(Store::look(&state).map_err(Failure::from)?)
 }
 
 fn with(

@@ -4,12 +4,20 @@
 //!
 //! An entry is written before its head, and nothing is appended behind an entry without a head: a kill
 //! between the two leaves one entry more than heads know of, and the next append gives it its head.
-//! Entries and heads lie in one state and have no key: whoever can write both can still shorten both.
+//! Entries are signed with the key of whoever writes them, over a hash that covers all entries before. Heads have no
+//! key: whoever can write both can still shorten both, and nothing else without being named.
+
+mod reading;
+mod signature;
+
+pub use reading::{Entry, Fault, Reading, Wrong};
+pub use signature::{Judge, Signature, Signer};
 
 use crate::{Store, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 const SERIES: &str = "ledger";
 /// As many heads as entries are written; only the newest are kept.
@@ -22,10 +30,6 @@ const GENESIS: &str = "000000000000000000000000000000000000000000000000000000000
 pub enum LedgerError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "the ledger's chain breaks at entry {0}: it does not carry the hash of the entry before it"
-    )]
-    Broken(u64),
     #[error(
         "the ledger ends at entry {last} and had {known}: its newest entries are missing or were changed"
     )]
@@ -82,10 +86,17 @@ pub struct RunRecord {
     pub message: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Accepted>,
+    /// Public half of the key that it is signed with; empty in entries from before there were signatures. The hash
+    /// covers it, so that a signature cannot go without a trace.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
     #[serde(default)]
     pub prev_sha256: String,
     #[serde(default)]
     pub sha256: String,
+    /// Of `sha256`, by the actor.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub signature: String,
 }
 
 impl RunRecord {
@@ -106,8 +117,10 @@ impl RunRecord {
             changed: 0,
             message: String::new(),
             accepted: Vec::new(),
+            actor: String::new(),
             prev_sha256: String::new(),
             sha256: String::new(),
+            signature: String::new(),
         }
     }
 
@@ -117,25 +130,45 @@ impl RunRecord {
         Self { ended: Some(crate::now()), status, changed, message: message.to_owned(), ..self }
     }
 
-    fn seal(&mut self, previous: &str) {
+    fn seal(&mut self, previous: &str, signer: Option<&dyn Signer>) {
         previous.clone_into(&mut self.prev_sha256);
+        self.actor = signer.map(Signer::actor).unwrap_or_default();
         self.sha256 = self.hash();
+        self.signature = signer.map(|signer| signer.sign(&self.sha256)).unwrap_or_default();
     }
 
+    /// Of all but itself and the signature, which is of the hash. Fields that came later are left out where they are
+    /// empty: entries from before them keep their hash.
     fn hash(&self) -> String {
-        let bare = Self { sha256: String::new(), ..self.clone() };
+        let bare = Self { sha256: String::new(), signature: String::new(), ..self.clone() };
         hex::encode(Sha256::digest(serde_json::to_vec(&bare).unwrap_or_default()))
     }
 }
 
 pub struct Ledger {
     store: Store,
+    signer: Option<Arc<dyn Signer>>,
 }
 
 impl Ledger {
+    /// To read it. What is appended is not signed.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, signer: None }
+    }
+
+    /// Entries that are appended are this one's.
+    #[must_use]
+    pub fn signed(self, signer: Arc<dyn Signer>) -> Self {
+        Self { signer: Some(signer), ..self }
+    }
+
+    /// The number of the newest entry; 0 where there is none.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn last(&self) -> Result<u64, LedgerError> {
+        Ok(self.store.last(SERIES).await?.unwrap_or(0))
     }
 
     /// Appends an entry behind whatever is newest.
@@ -144,28 +177,36 @@ impl Ledger {
     /// When the state cannot be read or written, or its newest entries are missing.
     pub async fn append(&self, mut record: RunRecord) -> Result<RunRecord, LedgerError> {
         loop {
-            let (last, previous) = match self.store.newest(SERIES).await? {
-                Some((number, body)) => (number, parse(number, &body)?.sha256),
-                None => (0, GENESIS.to_owned()),
-            };
-            let known = self.store.last(HEADS).await?.unwrap_or(0);
-            if known > last {
-                // Heads are written after entries: one that was written since the entries were
-                // listed has its entry by now.
-                match self.store.last(SERIES).await?.unwrap_or(0) {
-                    now if now >= known => continue,
-                    now => return Err(LedgerError::Short { last: now, known }),
-                }
-            }
-            if known < last {
-                self.head(last, &previous).await?;
-            }
-            record.seal(&previous);
+            let (last, previous) = self.newest().await?;
+            record.seal(&previous, self.signer.as_deref());
             let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
             if self.store.create(SERIES, last + 1, body).await? {
                 self.head(last + 1, &record.sha256).await?;
                 return Ok(record);
             }
+            // Somebody else was there first; or they were killed before they wrote its head.
+            if let Some(body) = self.store.find(SERIES, last + 1).await? {
+                let other = parse(last + 1, &body)?;
+                self.head(last + 1, &other.sha256).await?;
+            }
+        }
+    }
+
+    /// Number and hash of the newest entry that has a head. Only two heads are kept, so this lists few names, however
+    /// long the ledger is.
+    async fn newest(&self) -> Result<(u64, String), LedgerError> {
+        let Some(known) = self.store.last(HEADS).await? else {
+            // The first entry, or an earlier version's, which wrote no heads.
+            let Some((last, body)) = self.store.newest(SERIES).await? else {
+                return Ok((0, GENESIS.to_owned()));
+            };
+            let sha256 = parse(last, &body)?.sha256;
+            self.head(last, &sha256).await?;
+            return Ok((last, sha256));
+        };
+        match self.store.find(SERIES, known).await? {
+            Some(body) => Ok((known, parse(known, &body)?.sha256)),
+            None => Err(LedgerError::Short { last: self.last().await?, known }),
         }
     }
 
@@ -176,51 +217,6 @@ impl Ledger {
         self.store.create(HEADS, number, body).await?;
         self.store.forget_below(HEADS, (number + 1).saturating_sub(HEADS_KEPT)).await?;
         Ok(())
-    }
-
-    /// All entries, oldest first, after checking the chain and its end.
-    ///
-    /// # Errors
-    /// When an entry was changed or is missing.
-    pub async fn entries(&self) -> Result<Vec<RunRecord>, LedgerError> {
-        // Before the entries: what a run appends meanwhile is then no end that is missing.
-        let head = self.store.newest(HEADS).await?;
-        let mut entries: Vec<RunRecord> = Vec::new();
-        let mut previous = GENESIS.to_owned();
-        let mut last = 0;
-        let mut headed = false;
-        for number in self.store.numbers(SERIES).await? {
-            let record = parse(number, &self.store.read(SERIES, number).await?)?;
-            if record.prev_sha256 != previous || record.hash() != record.sha256 {
-                return Err(LedgerError::Broken(number));
-            }
-            if let Some((_, body)) = head.as_ref().filter(|(known, _)| *known == number) {
-                headed = parse_head(number, body)?.sha256 == record.sha256;
-            }
-            previous.clone_from(&record.sha256);
-            last = number;
-            entries.push(record);
-        }
-        match head {
-            Some((known, _)) if !headed => Err(LedgerError::Short { last, known }),
-            // An earlier version wrote no heads.
-            _ => Ok(entries),
-        }
-    }
-
-    /// One record a run, newest state of each, oldest run first.
-    ///
-    /// # Errors
-    /// As [`Self::entries`].
-    pub async fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
-        let mut runs: Vec<RunRecord> = Vec::new();
-        for entry in self.entries().await? {
-            match runs.iter_mut().find(|r| r.run == entry.run) {
-                Some(run) => *run = entry,
-                None => runs.push(entry),
-            }
-        }
-        Ok(runs)
     }
 }
 

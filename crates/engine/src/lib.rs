@@ -12,7 +12,10 @@ mod step;
 mod store;
 
 pub use event::{Event, Events, State};
-pub use ledger::{Accepted, Ledger, LedgerError, RunRecord, RunStatus};
+pub use ledger::{
+    Accepted, Entry, Fault, Judge, Ledger, LedgerError, Reading, RunRecord, RunStatus, Signature,
+    Signer, Wrong,
+};
 pub use lock::{Holder, Lease, Lock, LockError, LockRecord, Scope, Wait};
 pub use run::{Cancel, RunOutcome, run};
 pub use step::{Action, BoxFuture, ErrorReport, Outcome, Step, StepContext};

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 /// Manifests of all machines, generation 0: it is given when they are sent.
 pub(crate) fn render(
     instance: &Shared,
+    keys: &[String],
     release: Option<&Release>,
     phase: Phase,
 ) -> Result<Vec<Manifest>, Failure> {
-    let keys = [instance.secrets.ssh_public()];
-    let inputs = inputs(instance, release, &keys);
+    let inputs = inputs(instance, release, keys);
     manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
 }
 

@@ -91,9 +91,6 @@ const STATE: &str = "check the state (--state) and its disk";
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let help = match error {
-            LedgerError::Broken(_) => {
-                "somebody changed or removed an entry; compare the state with a copy of it"
-            }
             LedgerError::Short { .. } => {
                 "put the missing entries back from a copy of the state; where there is none, remove `ledger-head` \
                  beside `ledger` in the state: what is left then counts as the whole ledger"

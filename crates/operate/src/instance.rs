@@ -2,6 +2,7 @@
 //! keys to them.
 
 use crate::access::{self, SshAccess};
+use crate::actor::{Actors, Me, Standing};
 use crate::desired::Desired;
 use crate::ownership::{self, Owner, Ownership};
 use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity};
@@ -9,6 +10,7 @@ use andamio_converge::secret_names;
 use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, StatePlace, Store};
 use andamio_provision::local::{Image, Local, Roots, allocate, missing_packages, preflight};
 use andamio_provision::{Found, Inventory, MachineState, Provider};
+use andamio_remote::SshKey;
 use andamio_spec::model::GroupSpec;
 use andamio_spec::topology::Network;
 use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
@@ -61,6 +63,10 @@ pub struct Instance {
     pub desired: Option<Desired>,
     pub provider: Provider,
     pub secrets: Secrets,
+    /// Whom machines let in besides the instance itself, as the state says it.
+    pub(crate) actors: Actors,
+    /// Whoever calls; `None` where there is no identity, or nothing yet that it reads.
+    me: Option<Me>,
     pub nodes: Nodes,
     /// `/etc/resolv.conf` of the machines, where this place says it: it follows the host's.
     pub resolver: Option<String>,
@@ -138,7 +144,21 @@ impl Instance {
             let recipients = secrets.readers(&request.spec.project.team, &request.identity)?;
             secrets.save(&store, &recipients).await?;
         }
-        let mut identities = vec![secrets.ssh_identity()?];
+        let me = if make || secrets.are_stored() {
+            Me::find(&request.identity, &request.text, &request.by)?
+        } else {
+            None
+        };
+        let actors = match &me {
+            Some(me) if make => {
+                me.key.keep();
+                Actors::enrolled(&store, &secrets, me).await?
+            }
+            _ => Actors::trusted(&store, &secrets).await?,
+        };
+        let own = me.as_ref().map(|me| me.key.identity()).transpose()?;
+        let mut identities: Vec<SshKey> = own.into_iter().collect();
+        identities.extend(secrets.ssh_identities()?);
         let person = match provider {
             Provider::Hosts(_) => access::person(&request.access).await?,
             Provider::Local(_) => access::Person::default(),
@@ -163,6 +183,8 @@ impl Instance {
             desired,
             provider,
             secrets,
+            actors,
+            me,
             nodes,
             resolver,
             kept_counts,
@@ -231,9 +253,31 @@ impl Instance {
         Holder::current(&self.request.by)
     }
 
-    #[must_use]
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.store.clone())
+    /// Appends an entry to the ledger, signed by whoever calls.
+    ///
+    /// # Errors
+    /// When the state cannot be written, or the caller's key was taken away.
+    pub async fn note(&self, entry: RunRecord) -> Result<RunRecord, Failure> {
+        let mut ledger = Ledger::new(self.store.clone());
+        if let Some(me) = &self.me {
+            if self.actors.standing(me.key.public()) != Standing::Active {
+                // Opened to look, and something is done nevertheless: `down`, a drill, a lock that is ended.
+                Actors::enrolled(&self.store, &self.secrets, me).await?;
+            }
+            ledger = ledger.signed(Arc::new(me.key.clone()));
+        }
+        Ok(ledger.append(entry).await?)
+    }
+
+    /// Keys that machines let in, as the state says it: lines of `authorized_keys`.
+    pub(crate) fn known_keys(&self) -> Vec<String> {
+        self.actors.lines(&self.secrets, None)
+    }
+
+    /// The same after a run of whoever calls, who is enrolled by it.
+    pub(crate) fn wanted_keys(&self) -> Vec<String> {
+        let new = |me: &&Me| self.actors.standing(me.key.public()) == Standing::Unknown;
+        self.actors.lines(&self.secrets, self.me.as_ref().filter(new))
     }
 
     /// The first entry of a run here.
@@ -248,7 +292,7 @@ impl Instance {
 pub enum OpenMode {
     /// Nothing is made, on disk or elsewhere.
     ReadOnly,
-    /// State folder, identity and secrets; nothing of machines.
+    /// State folder, identity, secrets, and the place of whoever calls among the actors; nothing of machines.
     State,
     /// All that has to exist before machines, the claim of a network included.
     Machines,

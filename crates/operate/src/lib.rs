@@ -1,6 +1,7 @@
 //! What the verbs do: each one looks at what is live and builds a plan; the engine runs it.
 
 mod access;
+mod actor;
 mod approval;
 mod declared;
 mod failure;
@@ -19,6 +20,7 @@ pub mod database;
 pub mod desired;
 pub mod down;
 pub mod drill;
+pub mod history;
 pub mod hosts;
 pub mod init;
 pub mod key;
@@ -31,6 +33,7 @@ pub mod status;
 pub mod up;
 
 pub use access::SshAccess;
+pub use actor::Purpose;
 pub use approval::Approval;
 pub use failure::{Failure, Kind};
 pub use image::recipe as machine_image;

@@ -23,7 +23,7 @@ const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
 pub struct Nodes {
-    /// The instance's own, then the person's where there is one.
+    /// The actor's, the instance's own and its former ones, then the person's where there is one.
     identities: Vec<SshKey>,
     program: PathBuf,
     agent: OnceCell<Agent>,

@@ -160,7 +160,7 @@ impl Runner<'_> {
     ) -> Failure {
         let message = format!("{}: {}", why.error.code, why.error.message);
         let record = RunRecord { plan: plan.to_owned(), ..instance.entry(verb) };
-        match noted(instance, record.end(RunStatus::Refused, 0, &message)).await {
+        match instance.note(record.end(RunStatus::Refused, 0, &message)).await {
             Ok(_) => why,
             Err(failure) => failure,
         }
@@ -211,7 +211,7 @@ pub(crate) async fn recorded(
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Ended, Failure> {
-    let record = noted(instance, record).await?;
+    let record = instance.note(record).await?;
     let outcome = run(steps, events, cancel).await;
     let status = if outcome.failed > 0 {
         RunStatus::Failed
@@ -222,9 +222,5 @@ pub(crate) async fn recorded(
     };
     let message = outcome.error.as_ref().map_or("", |error| &error.message);
     let ended = record.end(status, outcome.changed, message);
-    Ok(Ended { record: noted(instance, ended).await?, outcome })
-}
-
-async fn noted(instance: &Instance, record: RunRecord) -> Result<RunRecord, Failure> {
-    Ok(instance.ledger().append(record).await?)
+    Ok(Ended { record: instance.note(ended).await?, outcome })
 }

@@ -75,7 +75,7 @@ impl Instance {
             self.secrets.readers(&self.request.spec.project.team, &self.request.identity)?;
         self.secrets.save(&self.store, &recipients).await?;
         let entry = self.entry(verb).end(RunStatus::Ok, 1, what);
-        self.ledger().append(entry).await?;
+        self.note(entry).await?;
         Ok(())
     }
 

@@ -19,6 +19,6 @@ pub use error::RemoteError;
 pub use exec::{Exit, Output, Stream};
 pub use host::{HostKey, known, shown};
 pub use identity::{KeyError, SshKey};
-pub use key::KeyPair;
+pub use key::{KeyPair, is_signed};
 pub use session::{Session, Target};
 pub use shell::quote;

@@ -41,7 +41,6 @@ pub struct Session {
     pub(crate) machine: String,
     pub(crate) handle: Handle<Pinned>,
     sudo: bool,
-    identity: usize,
 }
 
 pub(crate) struct Pinned {
@@ -213,12 +212,7 @@ impl Session {
             let closed = handle.is_closed();
             match answer {
                 Answer::Yes => {
-                    return Ok(Self {
-                        machine: machine(),
-                        handle,
-                        sudo: target.user != "root",
-                        identity: round.next,
-                    });
+                    return Ok(Self { machine: machine(), handle, sudo: target.user != "root" });
                 }
                 Answer::No { more: true } => {
                     return Err(RemoteError::More {
@@ -250,12 +244,6 @@ impl Session {
             },
             None => round.refused(target, identities),
         })
-    }
-
-    /// Which of the identities the machine accepted.
-    #[must_use]
-    pub fn identity(&self) -> usize {
-        self.identity
     }
 
     /// A channel for one command. A server that allows few at a time (`MaxSessions`) has one again when another

@@ -63,23 +63,30 @@ pub(crate) enum StateVerb {
 
 #[derive(Subcommand)]
 pub(crate) enum KeyVerb {
-    /// Let a public key read the secrets of every environment
+    /// Let public keys read the secrets of every environment, and machines let them in
     #[command(after_help = "Examples:\n  andamio key add age1… --name Marta\n  \
-                            andamio key add \"$(cat marta.pub)\"\n\n\
-                            Writes the key into `team` of andamio.toml and encrypts the secrets of all environments \
-                            in the state anew. Commit andamio.toml afterwards.")]
+                            andamio key add age1… \"ssh-ed25519 AAAA… marta\"\n  \
+                            andamio key add \"$(cat marta.pub)\"\n  \
+                            andamio key add \"$(cat runner.pub)\" --for runner --name builds\n\n\
+                            Marta sees her keys with `andamio key show`. The key that secrets are encrypted to goes into \
+                            `team` of andamio.toml, and the secrets of all environments in the state are encrypted anew: \
+                            commit andamio.toml afterwards. The next `andamio up` brings the SSH key to the machines.")]
     Add {
-        /// age1…, or a line "ssh-ed25519 AAAA… comment"
+        /// age1…, a line "ssh-ed25519 AAAA… comment", or both of one person
         #[arg(required = true, num_args = 1..)]
         key: Vec<String>,
         /// Whose key it is
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// What it is for: with an SSH key alone, a runner reads no secrets
+        #[arg(long = "for", value_name = "WHOM", default_value = "team")]
+        purpose: Whom,
     },
     /// Take a public key away
     #[command(
         after_help = "Examples:\n  andamio key remove Marta\n  andamio key remove age1ql3z7 -y\n\n\
-                            A member who is removed has seen the values there were: the answer says which to change."
+                            A member who is removed has seen the values there were: the answer says which to change. \
+                            Machines let the key in until the next `andamio up`, which the answer names too."
     )]
     Remove {
         /// A key, the beginning of one, or a name
@@ -89,6 +96,15 @@ pub(crate) enum KeyVerb {
     /// Show who can read what, and who you are
     #[command(after_help = "Examples:\n  andamio key list\n  andamio key list --json | jq .keys")]
     List,
+    /// Print your public keys, for a member who adds them
+    #[command(after_help = "Examples:\n  andamio key show\n  andamio key show --json | jq -r .ssh")]
+    Show,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Whom {
+    Team,
+    Runner,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

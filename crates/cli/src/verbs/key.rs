@@ -1,9 +1,10 @@
-use crate::args::{Global, KeyVerb};
+use crate::args::{Global, KeyVerb, Whom};
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, Style, table};
 use crate::project::ring;
 use crate::run::confirm;
-use andamio_operate::key::{Changed, Key, Keys, Member, Removal, TeamKeys};
+use andamio_operate::Purpose;
+use andamio_operate::key::{Changed, Key, Keys, Newcomer, Removal, TeamKeys};
 use andamio_spec::reserved::is_own_secret;
 use serde_json::json;
 
@@ -14,16 +15,45 @@ pub(crate) async fn key(
 ) -> Result<Exit, Stop> {
     let verb = match what {
         KeyVerb::List => return list(&ring(global)?, output).await,
+        KeyVerb::Show => return show(&ring(global)?, output),
         KeyVerb::Add { .. } => "key add",
         KeyVerb::Remove { .. } => "key remove",
     };
     output.result_of = Some((verb.to_owned(), String::new(), String::new()));
     let ring = ring(global)?;
     match what {
-        KeyVerb::Add { key, name } => add(&ring, output, &key.join(" "), name.as_deref()).await,
+        KeyVerb::Add { key, name, purpose } => {
+            let purpose = match purpose {
+                Whom::Team => Purpose::Team,
+                Whom::Runner => Purpose::Runner,
+            };
+            add(&ring, output, &Newcomer::of(&key.join(" "), name.as_deref(), purpose)).await
+        }
         KeyVerb::Remove { key } => remove(&ring, output, &key.join(" "), global.yes).await,
-        KeyVerb::List => Ok(Exit::Done),
+        KeyVerb::List | KeyVerb::Show => Ok(Exit::Done),
     }
+}
+
+/// What a member pastes behind `key add`.
+fn show(ring: &TeamKeys, output: &Output) -> Result<Exit, Stop> {
+    let shown = ring.show()?;
+    if output.json {
+        output.document(&json!({
+            "v": 1, "type": "key", "age": shown.age, "ssh": shown.ssh, "name": shown.name,
+            "identity": shown.identity,
+        }));
+    } else if shown.ssh.starts_with(&shown.age) {
+        output.answer(&shown.ssh);
+    } else {
+        output.answer(&format!("{}\n{}", shown.age, shown.ssh));
+    }
+    if !output.json {
+        output.note(&format!(
+            "A member lets you in: andamio key add \"THESE LINES\" --name {}",
+            shown.name
+        ));
+    }
+    Ok(Exit::Done)
 }
 
 async fn list(ring: &TeamKeys, output: &Output) -> Result<Exit, Stop> {
@@ -48,7 +78,7 @@ fn display(keys: &Keys, style: Style) -> String {
         out.push_str("No keys yet: `andamio init` makes yours.\n");
     } else {
         let rows: Vec<Vec<String>> = keys.keys.iter().map(|k| row(k, keys)).collect();
-        out.push_str(&table(&["KEY", "NAME", "TEAM", "READS"], &rows));
+        out.push_str(&table(&["KEY", "NAME", "TEAM", "READS", "SSH"], &rows));
     }
     match keys.you.first() {
         Some(own) => out.push_str(&format!("\nYou are {} ({})\n", short(own), keys.identity)),
@@ -79,6 +109,8 @@ fn row(key: &Key, keys: &Keys) -> Vec<String> {
     let team = match (key.team, key.removed) {
         (true, true) => "removed elsewhere",
         (true, false) => "yes",
+        (false, true) => "removed",
+        (false, _) if key.purpose == Purpose::Runner => "runner",
         (false, _) if key.instances.is_empty() => "no",
         (false, _) => "only in the state",
     };
@@ -89,7 +121,13 @@ fn row(key: &Key, keys: &Keys) -> Vec<String> {
     };
     let you = if key.you { "you" } else { "" };
     let name = [key.name.as_str(), you].join(" ");
-    vec![short(&key.key), name.trim().to_owned(), team.to_owned(), reads]
+    let ssh = match (&key.ssh, key.missing_on.as_slice(), key.removed) {
+        (None, ..) => "-".to_owned(),
+        (Some(_), [], _) => "everywhere".to_owned(),
+        (Some(_), missing, false) => format!("not yet on {}", missing.join(" ")),
+        (Some(_), missing, true) => format!("maybe still on {}", missing.join(" ")),
+    };
+    vec![short(&key.key), name.trim().to_owned(), team.to_owned(), reads, ssh]
 }
 
 /// Enough of a key to tell it from others; the rest is in `--json`.
@@ -106,15 +144,8 @@ fn short(key: &str) -> String {
     format!("{}…{}", part(0, head), part(letters.len() - tail, letters.len()))
 }
 
-async fn add(
-    ring: &TeamKeys,
-    output: &Output,
-    key: &str,
-    name: Option<&str>,
-) -> Result<Exit, Stop> {
-    let name = name.unwrap_or_default().trim().to_owned();
-    let member = Member { key: key.trim().to_owned(), name };
-    let changed = ring.add(&member).await?;
+async fn add(ring: &TeamKeys, output: &Output, new: &Newcomer) -> Result<Exit, Stop> {
+    let changed = ring.add(new.clone()).await?;
     let mut out = String::new();
     for member in &changed.members {
         let name = if member.name.is_empty() { "" } else { &format!(" ({})", member.name) };
@@ -124,11 +155,21 @@ async fn add(
             ring.file.display()
         ));
     }
-    if changed.members.is_empty() {
-        out.push_str(&format!("{} was in the team already.\n", short(&member.key)));
+    let mut next = Vec::new();
+    match &new.recipient {
+        Some(key) if changed.members.is_empty() => {
+            out.push_str(&format!("{} was in the team already.\n", short(key)));
+        }
+        Some(_) => next.push(format!("git add {}", ring.file.display())),
+        None => {}
     }
-    out.push_str(&sealed(&changed));
-    Ok(end(output, "key add", &changed, &out, &[format!("git add {}", ring.file.display())]))
+    out.push_str(&sealed(&changed, new.recipient.is_some()));
+    if new.ssh.is_some() && !changed.missing_on.is_empty() {
+        out.push_str("\nThese machines do not let the SSH key in yet:\n");
+        out.push_str(&machines(&changed));
+    }
+    next.extend(changed.missing_on.iter().map(|(name, _)| format!("andamio up {name}")));
+    Ok(end(output, "key add", &changed, &out, &next))
 }
 
 async fn remove(ring: &TeamKeys, output: &Output, word: &str, yes: bool) -> Result<Exit, Stop> {
@@ -140,30 +181,45 @@ async fn remove(ring: &TeamKeys, output: &Output, word: &str, yes: bool) -> Resu
         )?;
     }
     let changed = ring.remove(&removal.key).await?;
-    let mut out = format!("{} is no member any more.\n", short(&removal.key.key));
-    out.push_str(&sealed(&changed));
-    let next = rotate(&removal, ring);
+    let runner = removal.key.purpose == Purpose::Runner && removal.seen.is_empty();
+    let was = if runner { "is taken away" } else { "is no member any more" };
+    let mut out = format!("{} {was}.\n", short(&removal.key.key));
+    out.push_str(&sealed(&changed, !runner));
+    if !changed.missing_on.is_empty() {
+        out.push_str(
+            "\nThese machines have not heard of it, and let the key in until the next `andamio up`:\n",
+        );
+        out.push_str(&machines(&changed));
+    }
+    let mut next = Vec::new();
+    if !runner {
+        next.push(format!("git add {}", ring.file.display()));
+    }
+    next.extend(changed.missing_on.iter().map(|(name, _)| format!("andamio up {name}")));
+    next.extend(rotate(&removal));
     if !removal.seen.is_empty() {
         out.push_str(
             "\nWhoever has that key has seen the values there were, and can read them in older copies \
              of the state.\nChange them:\n",
         );
         for (instance, names) in &removal.seen {
+            // The environment's SSH key is changed by now.
+            let changed = |name: &&str| name.ends_with("-public") || name.starts_with("ssh-");
             let names: Vec<&str> =
-                names.iter().map(String::as_str).filter(|n| !n.ends_with("-public")).collect();
+                names.iter().map(String::as_str).filter(|name| !changed(name)).collect();
             out.push_str(&format!("  {instance}: {}\n", names.join(" ")));
         }
         out.push_str(
-            "The application's own have commands below. Passwords of services and the operator's SSH \
-             key are\nmade new only with the whole environment: `andamio down`, then `andamio up`.\n",
+            "The application's own have commands below. The environment's SSH key is another one now. \
+             Passwords of services are\nmade new only with the whole environment: `andamio down`, then `andamio up`.\n",
         );
     }
     Ok(end(output, "key remove", &changed, &out, &next))
 }
 
 /// The commands that make new values; services' passwords have no command of their own.
-fn rotate(removal: &Removal, ring: &TeamKeys) -> Vec<String> {
-    let mut next = vec![format!("git add {}", ring.file.display())];
+fn rotate(removal: &Removal) -> Vec<String> {
+    let mut next = Vec::new();
     for (instance, names) in &removal.seen {
         let given = names.iter().filter(|name| !is_own_secret(name));
         next.extend(given.map(|name| format!("andamio secret set {instance} {name}")));
@@ -171,10 +227,17 @@ fn rotate(removal: &Removal, ring: &TeamKeys) -> Vec<String> {
     next
 }
 
-fn sealed(changed: &Changed) -> String {
+fn machines(changed: &Changed) -> String {
+    let line =
+        |(name, machines): &(String, Vec<String>)| format!("  {name}: {}\n", machines.join(" "));
+    changed.missing_on.iter().map(line).collect()
+}
+
+fn sealed(changed: &Changed, reads: bool) -> String {
     match changed.instances.as_slice() {
         [] => "The state has no secrets yet: new ones will be encrypted to the team.\n".to_owned(),
-        names => format!("Encrypted anew: {}\n", names.join(", ")),
+        names if reads => format!("Encrypted anew: {}\n", names.join(", ")),
+        names => format!("Noted in: {}\n", names.join(", ")),
     }
 }
 
@@ -186,7 +249,12 @@ fn end(output: &Output, verb: &str, changed: &Changed, text: &str, next: &[Strin
             "failed": 0, "duration_s": 0.0, "error": null, "next": next,
             "keys": changed.members.iter().map(|m| &m.key).collect::<Vec<_>>(),
             "instances": changed.instances,
+            "missing_on": changed.missing_on.iter().map(|(instance, machines)| json!({
+                "instance": instance, "machines": machines,
+            })).collect::<Vec<_>>(),
         }));
+    } else if next.is_empty() {
+        output.answer(text);
     } else {
         output.answer(&format!("{text}\nNext:\n  {}\n", next.join("\n  ")));
     }

@@ -36,7 +36,7 @@ pub(crate) async fn unlock(global: &Global, output: &Output, env: &str) -> Resul
         };
         let said = format!("{} of {} for `{}`", scope.as_str(), record.holder.by, record.purpose);
         let entry = instance.entry("unlock").end(RunStatus::Ok, 1, &said);
-        instance.ledger().append(entry).await.map_err(Failure::from)?;
+        instance.note(entry).await?;
         if !output.json {
             let (by, name) = (&record.holder.by, instance.name());
             output.done(&format!("The lock of {by} on {name} is ended."));

@@ -238,6 +238,30 @@ impl Store {
         self.fetch(&key).await.map_err(|source| self.read_error(key, source))
     }
 
+    /// The same, where it may not be there.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn find(&self, series: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = key(series, number);
+        match self.fetch(&key).await {
+            Ok(body) => Ok(Some(body)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(self.read_error(key, source)),
+        }
+    }
+
+    /// Names of the series below a folder: machines below `manifests`.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn series_below(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let listed = self.backend.list_with_delimiter(Some(&self.path(folder))).await;
+        let listed = listed.map_err(|source| self.read_error(folder.to_owned(), source))?;
+        let names = listed.common_prefixes.iter().filter_map(Path::filename);
+        Ok(names.map(str::to_owned).collect())
+    }
+
     async fn fetch(&self, key: &str) -> Result<Vec<u8>, object_store::Error> {
         Ok(self.backend.get(&self.path(key)).await?.bytes().await?.to_vec())
     }

@@ -1,4 +1,4 @@
-//! Keys of the person that need their passphrase first.
+//! Keys of servers that exist: those of the person that need their passphrase first, and those that Andamio leaves there.
 
 use super::{PATIENCE, wanted};
 use crate::access::SshAccess;
@@ -6,7 +6,8 @@ use crate::failure::UNLOCK;
 use crate::instance::Instance;
 use crate::{Failure, Kind};
 use andamio_engine::Secret;
-use andamio_remote::{RemoteError, SshKey};
+use andamio_provision::Found;
+use andamio_remote::{RemoteError, Session, SshKey, quote};
 use futures_util::future::join_all;
 use std::path::PathBuf;
 
@@ -58,5 +59,52 @@ pub fn has_passphrase(keys: &[Locked]) -> Failure {
         "ssh-key",
         format!("a server takes {}, which {verb} a passphrase", keys.join(", ")),
         UNLOCK,
+    )
+}
+
+/// Lines that an instance leaves in `authorized_keys` of a server: each ends with its name, so that other keys, also those
+/// of another instance, stay as they are.
+fn left(instance: &Instance) -> Vec<String> {
+    let name = instance.name();
+    instance.wanted_keys().into_iter().map(|line| format!("{line} {name}")).collect()
+}
+
+/// Finds the file, `$f`, of the user who logs in, and chooses an instance's lines in it with awk.
+fn file(machine: &Found) -> String {
+    let user = quote(&[&machine.user]);
+    format!("h=$(getent passwd {user} | cut -d: -f6); f=$h/.ssh/authorized_keys")
+}
+
+const OURS: &str = "NF == 4 && $3 ~ /^andamio-/ && $4 == name";
+
+/// Does the server have exactly these lines of the instance?
+pub(super) async fn are_left(
+    instance: &Instance,
+    machine: &Found,
+    session: &Session,
+) -> Result<bool, RemoteError> {
+    let (file, name) = (file(machine), quote(&[&format!("name={}", instance.name())]));
+    let script = format!("{file}; [ ! -e \"$f\" ] || awk -v {name} '{OURS}' \"$f\"");
+    let output = session.output(&script, &[]).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut there: Vec<&str> = text.lines().collect();
+    there.sort_unstable();
+    Ok(output.exit.success() && there == left(instance))
+}
+
+/// Puts these lines in place of those that the instance left before. As root, on behalf of the user: their file keeps its
+/// other keys and its owner, and is whole at any time.
+pub(super) fn leave(instance: &Instance, machine: &Found) -> String {
+    let (user, file) = (quote(&[&machine.user]), file(machine));
+    let name = quote(&[&format!("name={}", instance.name())]);
+    let lines: Vec<String> = left(instance).iter().map(|line| quote(&[line])).collect();
+    let lines = lines.join(" ");
+    format!(
+        "set -e; {file}; g=$(id -gn {user}); \
+         [ -d \"$h/.ssh\" ] || install -d -m 700 -o {user} -g \"$g\" \"$h/.ssh\"; \
+         [ -e \"$f\" ] || install -m 600 -o {user} -g \"$g\" /dev/null \"$f\"; \
+         f=$(readlink -f \"$f\"); n=$f.andamio; cp -p \"$f\" \"$n\"; \
+         awk -v {name} '!({OURS})' \"$f\" > \"$n\"; printf '%s\\n' {lines} >> \"$n\"; \
+         sync \"$n\"; mv \"$n\" \"$f\"; sync \"$f\""
     )
 }

@@ -5,6 +5,7 @@ mod keys;
 pub use keys::{Locked, has_passphrase, locked, unlock};
 
 use crate::access;
+use crate::actor::heard;
 use crate::failure::UNLOCK;
 use crate::instance::{Instance, Shared};
 use crate::secret::OWN;
@@ -12,7 +13,7 @@ use crate::{Failure, Kind};
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
 use andamio_provision::hosts::{FACTS, Look, problems};
 use andamio_provision::{Found, MachineState, Provider};
-use andamio_remote::{HostKey, RemoteError, Session, quote, shown};
+use andamio_remote::{HostKey, RemoteError, Session, shown};
 use futures_util::future::join_all;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -74,19 +75,21 @@ async fn ask(instance: &Instance, machine: &Found, is_new: bool) -> Result<(), C
     Err(format!("{} ({}): {}", machine.name, machine.address, problems.join(", ")).into())
 }
 
-/// Servers that the instance's key does not open yet, or whose host key is not pinned.
+/// Servers that do not have exactly the instance's keys yet, or whose host key is not pinned.
 pub(crate) async fn lack_key(instance: &Instance, limit: &[String]) -> Vec<String> {
     let Provider::Hosts(hosts) = &instance.provider else { return Vec::new() };
     let machines = wanted(instance, limit);
     let asked = machines.iter().map(|machine| async move {
-        let session = instance.nodes.session(machine, PATIENCE).await;
-        let opened = session.is_ok_and(|session| session.identity() == 0);
-        (!opened || !hosts.is_pinned(machine.address)).then(|| machine.name.clone())
+        let has = match instance.nodes.session(machine, PATIENCE).await {
+            Ok(session) => keys::are_left(instance, machine, &session).await.unwrap_or(false),
+            Err(_) => false,
+        };
+        (!has || !hosts.is_pinned(machine.address)).then(|| machine.name.clone())
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// Step: leave the instance's key on these servers, and pin their host keys.
+/// Step: leave the instance's keys on these servers, and pin their host keys.
 pub(crate) struct InstallKey(pub(crate) Shared, pub(crate) Vec<String>);
 
 impl Action for InstallKey {
@@ -102,10 +105,10 @@ async fn install_key(instance: &Instance, machines: &[String]) -> Result<u32, Fa
     let work = wanted(instance, machines).into_iter().map(|machine| async move {
         let session =
             instance.nodes.session(&machine, PATIENCE).await.map_err(|e| says(&machine, &e))?;
-        // Only the first identity is the instance's own.
-        let is_new = session.identity() > 0;
+        let has = keys::are_left(instance, &machine, &session).await;
+        let is_new = !has.map_err(|e| says(&machine, &e))?;
         if is_new {
-            leave_key(instance, &machine, &session).await?;
+            leave_keys(instance, &machine, &session).await?;
         }
         Ok((machine.address, machine.host_key.clone(), is_new))
     });
@@ -113,25 +116,18 @@ async fn install_key(instance: &Instance, machines: &[String]) -> Result<u32, Fa
     let left = keys.iter().filter(|(_, _, is_new)| *is_new).count();
     let keys = keys.into_iter().map(|(address, key, _)| (address, key));
     access::pin(&instance.store, keys).await?;
+    for machine in machines {
+        heard::note(instance, machine).await?;
+    }
     Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
-async fn leave_key(
+async fn leave_keys(
     instance: &Instance,
     machine: &Found,
     session: &Arc<Session>,
 ) -> Result<(), Complaint> {
-    let key = quote(&[format!("{} {}", instance.secrets.ssh_public(), instance.name())]);
-    let user = quote(&[&machine.user]);
-    // As root, on behalf of the user: their file keeps its other keys and its owner.
-    let script = format!(
-        "set -e; h=$(getent passwd {user} | cut -d: -f6); g=$(id -gn {user}); \
-         [ -d \"$h/.ssh\" ] || install -d -m 700 -o {user} -g \"$g\" \"$h/.ssh\"; \
-         f=$h/.ssh/authorized_keys; \
-         [ -e \"$f\" ] || install -m 600 -o {user} -g \"$g\" /dev/null \"$f\"; \
-         grep -qxF {key} \"$f\" || {{ [ -z \"$(tail -c1 \"$f\")\" ] || echo >> \"$f\"; \
-         echo {key} >> \"$f\"; sync \"$f\"; }}"
-    );
+    let script = keys::leave(instance, machine);
     let output = session.output(&script, &[]).await.map_err(|e| says(machine, &e))?;
     if output.exit.success() {
         return Ok(());
@@ -169,7 +165,7 @@ fn says(machine: &Found, error: &RemoteError) -> Complaint {
         RemoteError::Refused { tried, .. } => {
             // Only where an earlier run left it, it could have been let in.
             let others: Vec<&str> =
-                tried.iter().map(String::as_str).filter(|key| !key.contains(OWN)).collect();
+                tried.iter().map(String::as_str).filter(|key| !is_own(key)).collect();
             if others.is_empty() {
                 format!("{name} ({address}) lets {user} in with no key: there is none to try")
             } else {
@@ -198,6 +194,11 @@ fn says(machine: &Found, error: &RemoteError) -> Complaint {
         refused: matches!(error, RemoteError::Refused { .. }),
         locked: matches!(error, RemoteError::Locked { .. }),
     }
+}
+
+/// A key that only an earlier run can have left.
+fn is_own(key: &str) -> bool {
+    [OWN, crate::actor::OWN].iter().any(|own| key.contains(own))
 }
 
 /// All answers, or everything that went wrong in one failure.

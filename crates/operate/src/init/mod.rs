@@ -8,6 +8,7 @@ mod repository;
 mod tree;
 mod write;
 
+use crate::actor::beside;
 use crate::key::Member;
 use crate::{Failure, Kind, new_identity, public_keys, recovery_key};
 use andamio_spec::{Finding, parse};
@@ -68,7 +69,7 @@ pub fn init(init: &Init) -> Result<Made, Failure> {
     let public = match known {
         Some(public) => public,
         None => {
-            written.push(init.identity.clone());
+            written.extend([init.identity.clone(), beside(&init.identity)]);
             new_identity(&init.identity)?
         }
     };

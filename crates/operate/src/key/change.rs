@@ -1,9 +1,12 @@
 //! Adding a key and taking one away.
 
-use super::{Key, Member, TeamKeys, members, with, without};
-use crate::secret::{AgeIdentity, Recipients, Sealed, Secrets, public_keys, same};
+use super::open::{Open, done};
+use super::{Key, Member, Newcomer, TeamKeys, members, with, without};
+use crate::actor::{Actor, Actors, Me, Purpose, Standing, heard::Told};
+use crate::secret::{Secrets, public_keys, same};
 use crate::{Failure, Kind};
-use andamio_engine::{Holder, Ledger, Lock, RunRecord, RunStatus, Scope, Store};
+use andamio_engine::{Ledger, Store, now};
+use andamio_remote::KeyPair;
 use andamio_spec::parse;
 use std::fs;
 use std::io::Write;
@@ -14,8 +17,10 @@ use std::os::unix::fs::PermissionsExt;
 pub struct Changed {
     /// Members that came into, or went from, andamio.toml.
     pub members: Vec<Member>,
-    /// Instances whose secrets are encrypted anew.
+    /// Instances whose secrets are encrypted anew, or whose list of actors was looked at.
     pub instances: Vec<String>,
+    /// Instances with machines that have not heard of it yet: the next `up` tells them.
+    pub missing_on: Vec<(String, Vec<String>)>,
 }
 
 /// What taking a key away means, before it is done.
@@ -26,39 +31,65 @@ pub struct Removal {
     pub seen: Vec<(String, Vec<String>)>,
 }
 
-/// An instance whose lock is held and whose secrets are open.
-struct Open {
-    name: String,
-    store: Store,
-    lock: Lock,
-    secrets: Secrets,
-}
-
 impl TeamKeys {
-    /// Lets the owner of a public key read the secrets of every instance.
+    /// Lets the owner of public keys read the secrets of every instance, and machines let them in.
     ///
     /// # Errors
-    /// When it is no public key, this identity cannot read them itself, or an instance is locked.
-    pub async fn add(&self, member: &Member) -> Result<Changed, Failure> {
-        check(member)?;
+    /// When they are no public keys, this identity cannot read the secrets itself, or an instance is locked.
+    pub async fn add(&self, new: impl Into<Newcomer>) -> Result<Changed, Failure> {
+        let new = new.into();
+        new.check()?;
         let own = self.own()?;
         let open = self.open("key add").await?;
-        let mut new = vec![member.clone()];
-        // Whoever invites others stands in the list that everybody sees.
-        new.extend(own.into_iter().filter(|own| !same(&own.key, &member.key)));
+        if new.recipient.is_none() && open.is_empty() {
+            return Err(Failure::new(
+                Kind::Usage,
+                "key",
+                "there is no environment yet that would let it in",
+                "bring one up first; a runner's key is added to those that are there",
+            ));
+        }
         let before = members(&self.text)?;
-        new.retain(|m| !before.iter().any(|b| same(&b.key, &m.key)));
-        let mut wanted: Vec<Member> = before;
-        wanted.extend(new.iter().cloned());
+        let member = new.member();
+        // Whoever invites others stands in the list that everybody sees.
+        let inviting = own.filter(|_| member.is_some());
+        let mut come: Vec<Member> = member.iter().cloned().collect();
+        come.extend(inviting.filter(|own| member.as_ref().is_none_or(|m| !same(&own.key, &m.key))));
+        come.retain(|m| !before.iter().any(|b| same(&b.key, &m.key)));
+        let mut wanted = before;
+        wanted.extend(come.iter().cloned());
+        let mut open = open;
         let result = async {
-            self.write(&with(&self.text, &new)?)?;
-            self.seal(&open, &wanted, |secrets| {
-                secrets.removed.retain(|key| !same(key, &member.key));
-            })
-            .await
+            self.write(&with(&self.text, &come)?)?;
+            for one in &mut open {
+                self.add_to(one, &new, &wanted).await?;
+            }
+            Ok(())
         };
         let result = result.await;
-        Ok(Changed { members: new, instances: done(open, result).await? })
+        let instances = done(open, result).await?;
+        let missing_on = self.missing_on().await?;
+        Ok(Changed { members: come, instances, missing_on })
+    }
+
+    async fn add_to(&self, one: &mut Open, new: &Newcomer, team: &[Member]) -> Result<(), Failure> {
+        let me = self.me()?;
+        let mut secrets = one.secrets.clone();
+        if let Some(key) = &new.recipient {
+            secrets.removed.retain(|removed| !same(removed, key));
+        }
+        let sealed = self.seal(one, secrets, team).await?;
+        let listed = one.change(&me, None, async |list, store| {
+            let mut changed = enrol(list, store, &me).await?;
+            for actor in comes_back(list, new) {
+                changed |= list.add(store, actor).await?;
+            }
+            Ok(changed)
+        });
+        if listed.await? || sealed {
+            one.record(&me, &new.called()).await?;
+        }
+        Ok(())
     }
 
     /// What `remove` would mean.
@@ -86,28 +117,61 @@ impl TeamKeys {
         Ok(Removal { key, seen })
     }
 
-    /// Takes a key away: from andamio.toml and from every instance.
+    /// Takes a key away: from andamio.toml, from every instance and from their lists of actors. An instance whose secrets
+    /// its owner could read gets an SSH key of its own anew.
     ///
     /// # Errors
     /// When this identity cannot read the secrets, or an instance is locked.
     pub async fn remove(&self, key: &Key) -> Result<Changed, Failure> {
-        let open = self.open("key remove").await?;
-        let gone: Vec<Member> =
-            members(&self.text)?.into_iter().filter(|m| same(&m.key, &key.key)).collect();
-        let rest: Vec<Member> =
-            members(&self.text)?.into_iter().filter(|m| !same(&m.key, &key.key)).collect();
+        let mut open = self.open("key remove").await?;
+        let is_it = |m: &Member| same(&m.key, &key.key);
+        let (gone, rest): (Vec<Member>, Vec<Member>) =
+            members(&self.text)?.into_iter().partition(is_it);
         let result = async {
             self.write(&without(&self.text, &key.key)?)?;
-            self.seal(&open, &rest, |secrets| {
-                secrets.recipients.retain(|k| !same(k, &key.key));
-                if !secrets.removed.iter().any(|k| same(k, &key.key)) {
-                    secrets.removed.push(key.key.clone());
-                }
-            })
-            .await
+            for one in &mut open {
+                self.remove_from(one, key, &rest).await?;
+            }
+            Ok(())
         };
         let result = result.await;
-        Ok(Changed { members: gone, instances: done(open, result).await? })
+        let instances = done(open, result).await?;
+        Ok(Changed { members: gone, instances, missing_on: self.missing_on().await? })
+    }
+
+    /// The list is signed by both keys and comes first: killed between the two, the secrets have the former key, which has
+    /// signed it too, and the same command again makes another one.
+    async fn remove_from(&self, one: &mut Open, key: &Key, team: &[Member]) -> Result<(), Failure> {
+        let me = self.me()?;
+        let read = one.secrets.recipients.iter().any(|k| same(k, &key.key));
+        let next = if read { Some(KeyPair::generate()?) } else { None };
+        let listed = one.change(&me, next.as_ref(), async |list, store| {
+            let mut changed = enrol(list, store, &me).await?;
+            let last = Ledger::new(store.clone()).last().await?;
+            for actor in list.actors.iter_mut().filter(|a| a.removed.is_none() && is_of(a, key)) {
+                actor.removed = Some(now());
+                // The entry that says so is the last one of who takes their own key away.
+                actor.until = Some(last + u64::from(same(&actor.ssh, me.key.public())));
+                changed = true;
+            }
+            Ok(changed)
+        });
+        let listed = listed.await?;
+        let mut secrets = one.secrets.clone();
+        secrets.recipients.retain(|k| !same(k, &key.key));
+        // Also where it could not read yet, or another checkout's older `team` would let it.
+        if (read || key.purpose == Purpose::Team)
+            && !secrets.removed.iter().any(|k| same(k, &key.key))
+        {
+            secrets.removed.push(key.key.clone());
+        }
+        if let Some(next) = &next {
+            secrets.replace_ssh(next);
+        }
+        if self.seal(one, secrets, team).await? || listed {
+            one.record(&me, &key.called()).await?;
+        }
+        Ok(())
     }
 
     /// The key of whoever runs this, with the name that the machine knows.
@@ -116,79 +180,35 @@ impl TeamKeys {
         Ok(public_keys(&self.identity)?.into_iter().next().map(|key| Member { key, name }))
     }
 
-    /// The identity, needed as soon as there is anything to read.
-    async fn reader(&self) -> Result<Option<AgeIdentity>, Failure> {
-        if self.sealed().await?.is_empty() {
-            return Ok(None);
-        }
-        AgeIdentity::read(&self.identity).map(Some)
-    }
-
-    /// Locks all instances and opens their secrets; nothing is changed when one cannot be.
-    async fn open(&self, verb: &str) -> Result<Vec<Open>, Failure> {
-        let Some(identity) = self.reader().await? else { return Ok(Vec::new()) };
-        let mut open: Vec<Open> = Vec::new();
-        for (name, _) in self.sealed().await? {
-            let one = async {
-                let store = self.store.instance(&name);
-                let purpose = format!("{verb} {name}");
-                let holder = Holder::current(&self.by);
-                let (lock, _) = Lock::take(&store, Scope::Converge, holder, &purpose, None).await?;
-                // What was read before the lock may be old.
-                let secrets = match Sealed::newest(&store).await {
-                    Ok(Some(sealed)) => sealed.open(&identity),
-                    Ok(None) => Ok(Secrets::default()),
-                    Err(failure) => Err(failure),
-                };
-                match secrets {
-                    Ok(secrets) => Ok(Open { name: name.clone(), store, lock, secrets }),
-                    Err(mut failure) => {
-                        let _ = lock.release().await;
-                        failure.error.message = format!("{name}: {}", failure.error.message);
-                        Err(failure)
-                    }
-                }
-            };
-            match one.await {
-                Ok(one) => open.push(one),
-                Err(failure) => {
-                    release(open).await;
-                    return Err(failure);
-                }
-            }
-        }
-        Ok(open)
-    }
-
+    /// Encrypts anew where something changes; true when it does.
     async fn seal(
         &self,
-        open: &[Open],
+        one: &mut Open,
+        secrets: Secrets,
         team: &[Member],
-        change: impl Fn(&mut Secrets),
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let team: Vec<String> = team.iter().map(|m| m.key.clone()).collect();
-        for one in open {
-            let mut secrets = one.secrets.clone();
-            change(&mut secrets);
-            let readers = secrets.readers(&team, &self.identity)?;
-            let removed = secrets.removed != one.secrets.removed;
-            if readers.names() == one.secrets.recipients && !removed {
-                continue;
-            }
+        let readers = secrets.readers(&team, &self.identity)?;
+        let changed = secrets.removed != one.secrets.removed
+            || readers.names() != one.secrets.recipients
+            || secrets.values() != one.secrets.values();
+        if changed {
             secrets.save(&one.store, &readers).await?;
-            self.record(one).await?;
+            one.secrets = secrets;
         }
-        Ok(())
+        Ok(changed)
     }
 
-    /// Who could read the secrets when is something that an audit asks.
-    async fn record(&self, one: &Open) -> Result<(), Failure> {
-        let purpose = one.lock.purpose();
-        let verb = purpose.rsplit_once(' ').map_or(purpose, |(verb, _)| verb);
-        let (env, place) = one.name.split_once('@').unwrap_or((&one.name, "local"));
-        let record = RunRecord::begin(verb, env, place, &self.by).end(RunStatus::Ok, 1, "");
-        Ledger::new(one.store.clone()).append(record).await?;
-        Ok(())
+    /// Machines that let others in than the newest list says, by instance.
+    async fn missing_on(&self) -> Result<Vec<(String, Vec<String>)>, Failure> {
+        let mut all = Vec::new();
+        for name in self.store.instances().await? {
+            let behind = Told::read(&self.store.instance(&name)).await?.behind();
+            if !behind.is_empty() {
+                all.push((name, behind));
+            }
+        }
+        Ok(all)
     }
 
     /// The file whole or not at all, and only what can be read again.
@@ -218,17 +238,29 @@ impl TeamKeys {
     }
 }
 
-async fn done(open: Vec<Open>, result: Result<(), Failure>) -> Result<Vec<String>, Failure> {
-    let names = open.iter().map(|one| one.name.clone()).collect();
-    release(open).await;
-    result.map(|()| names)
+/// Whoever changes the list stands in it, so that the entry that says so can be believed.
+async fn enrol(list: &mut Actors, store: &Store, me: &Me) -> Result<bool, Failure> {
+    if list.standing(me.key.public()) != Standing::Unknown {
+        return Ok(false);
+    }
+    list.add(store, me.actor()).await
 }
 
-async fn release(open: Vec<Open>) {
-    for one in open {
-        // A lock that cannot be given back ends with this process.
-        let _ = one.lock.release().await;
+/// The actor that is added; or those that were taken away together with the recipient that comes back.
+fn comes_back(list: &Actors, new: &Newcomer) -> Vec<Actor> {
+    let recipient = new.recipient.as_deref();
+    if let Some(ssh) = &new.ssh {
+        return vec![Actor::new(&new.called(), ssh, recipient.unwrap_or_default(), new.purpose)];
     }
+    let removed = list.actors.iter().filter(|actor| actor.removed.is_some());
+    let theirs = removed.filter(|actor| recipient.is_some_and(|key| same(key, &actor.age)));
+    theirs.map(|a| Actor::new(&a.name, &a.ssh, &a.age, a.purpose)).collect()
+}
+
+fn is_of(actor: &Actor, key: &Key) -> bool {
+    same(&actor.age, &key.key)
+        || same(&actor.ssh, &key.key)
+        || key.ssh.as_ref().is_some_and(|ssh| same(&actor.ssh, ssh))
 }
 
 fn last(what: &str) -> Failure {
@@ -238,28 +270,4 @@ fn last(what: &str) -> Failure {
         format!("this is the only key that can read the secrets of {what}"),
         "add another one first: andamio key add KEY --name NAME",
     )
-}
-
-/// Says what is wrong with a key before anything is locked. Never repeats a private key.
-fn check(member: &Member) -> Result<(), Failure> {
-    let usage = |message: &str, help: &str| Err(Failure::new(Kind::Usage, "key", message, help));
-    if member.key.to_ascii_uppercase().contains("AGE-SECRET-KEY-")
-        || member.key.contains("PRIVATE KEY")
-    {
-        return usage(
-            "this is a private key, which nobody else may see",
-            "give the public one (age1…); make a new pair if the private one was shown to others",
-        );
-    }
-    if member.name.chars().any(char::is_control) || member.name.chars().count() > 64 {
-        return usage("a name is one line of at most 64 characters", "for example --name Marta");
-    }
-    let ssh = member.key.starts_with("ssh-") && !member.key.starts_with("ssh-ed25519 ");
-    if ssh || Recipients::new(std::slice::from_ref(&member.key)).is_err() {
-        return usage(
-            "this is no public key that secrets can be encrypted to",
-            "give an age key (age1…) or a line \"ssh-ed25519 AAAA…\"",
-        );
-    }
-    Ok(())
 }

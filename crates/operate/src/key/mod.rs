@@ -1,16 +1,20 @@
 //! Who can read the secrets: `team` of andamio.toml, and every instance's newest secrets encrypted
-//! to it.
+//! to it. And whom its machines let in: its actors.
 //!
 //! A change first takes the lock of every instance of the state, then writes the file, then
 //! encrypts anew: killed anywhere, the same command again completes it.
 
 mod change;
+mod newcomer;
+mod open;
 mod team;
 
 pub use change::{Changed, Removal};
+pub use newcomer::Newcomer;
 pub use team::{Member, members, with, without};
 
-use crate::secret::{AgeIdentity, Sealed, public_keys, same};
+use crate::actor::{Actor, Purpose, Standing, heard::Told};
+use crate::secret::{AgeIdentity, Sealed, bare, public_keys, same};
 use crate::{Failure, Kind};
 use andamio_engine::Store;
 use serde::Serialize;
@@ -36,7 +40,7 @@ pub struct Keys {
     pub instances: Vec<Readable>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Key {
     pub key: String,
     pub name: String,
@@ -47,6 +51,22 @@ pub struct Key {
     pub removed: bool,
     /// Instances that it can read.
     pub instances: Vec<String>,
+    /// What its owner logs in to machines with, and signs.
+    pub ssh: Option<String>,
+    #[serde(rename = "for")]
+    pub purpose: Purpose,
+    /// Machines (`dev@local/app-1`) that do not let it in yet; of a removed one, that still may.
+    pub missing_on: Vec<String>,
+}
+
+/// What this person gives to a member, to be let in.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    pub identity: String,
+    pub age: String,
+    /// With a name.
+    pub ssh: String,
+    pub name: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +76,13 @@ pub struct Readable {
     pub readable: bool,
     /// A member of the team cannot read it yet.
     pub stale: bool,
+}
+
+impl Key {
+    /// What it is called where it has no name.
+    pub(crate) fn called(&self) -> String {
+        if self.name.is_empty() { self.key.clone() } else { self.name.clone() }
+    }
 }
 
 impl TeamKeys {
@@ -81,6 +108,7 @@ impl TeamKeys {
             key.instances = can.map(|(name, _)| name.clone()).collect();
             key.removed = sealed.iter().any(|(_, s)| has(&s.removed));
         }
+        self.with_actors(&mut keys, &you).await?;
         let instances = sealed
             .into_iter()
             .map(|(instance, sealed)| {
@@ -101,8 +129,10 @@ impl TeamKeys {
     /// When it means none, or several.
     pub async fn find(&self, word: &str) -> Result<Key, Failure> {
         let Keys { mut keys, .. } = self.list().await?;
-        let fits = |key: &Key| same(&key.key, word) || (!key.name.is_empty() && key.name == word);
-        let begins = |key: &Key| word.len() >= 8 && key.key.starts_with(word);
+        let own = |key: &Key| [Some(key.key.clone()), key.ssh.clone()].into_iter().flatten();
+        let named = |key: &Key| !key.name.is_empty() && key.name == word;
+        let fits = |key: &Key| own(key).any(|it| same(&it, word)) || named(key);
+        let begins = |key: &Key| word.len() >= 8 && own(key).any(|it| it.starts_with(word));
         let exact: Vec<usize> = (0..keys.len()).filter(|&i| fits(&keys[i])).collect();
         let found: Vec<usize> = match exact.len() {
             0 => (0..keys.len()).filter(|&i| begins(&keys[i])).collect(),
@@ -133,7 +163,62 @@ impl TeamKeys {
             you: you.iter().any(|own| same(own, key)),
             removed: false,
             instances: Vec::new(),
+            ssh: None,
+            purpose: Purpose::Team,
+            missing_on: Vec::new(),
         }
+    }
+
+    /// Adds what the lists of actors say. Who was removed is left out as soon as every machine has heard of it.
+    async fn with_actors(&self, keys: &mut Vec<Key>, you: &[String]) -> Result<(), Failure> {
+        for instance in self.store.instances().await? {
+            let told = Told::read(&self.store.instance(&instance)).await?;
+            let (removed, active): (Vec<&Actor>, Vec<&Actor>) =
+                told.actors.actors.iter().partition(|actor| actor.removed.is_some());
+            for actor in active.into_iter().chain(removed) {
+                let is_active = actor.removed.is_none();
+                if !is_active && told.actors.standing(&actor.ssh) == Standing::Active {
+                    continue;
+                }
+                let behind = told.behind_on(&actor.ssh);
+                if !is_active && behind.is_empty() {
+                    continue;
+                }
+                let fits = |key: &&mut Key| match &key.ssh {
+                    Some(ssh) => same(ssh, &actor.ssh),
+                    None => same(&key.key, &actor.age) || same(&key.key, &actor.ssh),
+                };
+                let place = match keys.iter_mut().find(fits) {
+                    Some(key) => key,
+                    None => {
+                        let mut new = self.key(&actor.ssh, &actor.name, false, you);
+                        new.removed = !is_active;
+                        keys.push(new);
+                        let Some(new) = keys.last_mut() else { continue };
+                        new
+                    }
+                };
+                place.ssh = Some(actor.ssh.clone());
+                place.purpose = actor.purpose;
+                if place.name.is_empty() {
+                    place.name.clone_from(&actor.name);
+                }
+                let at = |machine: String| format!("{instance}/{machine}");
+                place.missing_on.extend(behind.into_iter().map(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// The public keys of whoever calls.
+    ///
+    /// # Errors
+    /// When there is no identity, or it cannot be read.
+    pub fn show(&self) -> Result<Shown, Failure> {
+        let me = self.me()?;
+        let ssh = format!("{} {}", bare(me.key.public()), me.name);
+        let identity = self.identity.display().to_string();
+        Ok(Shown { identity, age: me.key.age, ssh, name: me.name })
     }
 
     /// The newest secrets of every instance that has any.

@@ -1,9 +1,11 @@
 //! Members come and go on one state, each with an identity of their own.
 
-use super::{Member, TeamKeys};
-use crate::secret::{Sealed, Secrets};
+use super::{Keys, Member, Newcomer, TeamKeys};
+use crate::actor::{Actors, Purpose, Standing};
+use crate::history::History;
+use crate::secret::{Sealed, Secrets, bare};
 use crate::{Kind, new_identity};
-use andamio_engine::{Holder, Lock, Scope, Store};
+use andamio_engine::{Holder, Lock, Scope, Signature, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +48,7 @@ impl Team {
     async fn secrets(&self, instance: &str, who: &str, value: &str) {
         let mut secrets = Secrets::default();
         secrets.set("KEY", Some(value.to_owned()));
+        secrets.complete(&[]).unwrap();
         let readers = secrets.readers(&[], &self.path(who)).unwrap();
         secrets.save(&self.store().instance(instance), &readers).await.unwrap();
     }
@@ -59,6 +62,119 @@ impl Team {
     fn file(&self) -> String {
         fs::read_to_string(self.path("andamio.toml")).unwrap()
     }
+}
+
+impl Team {
+    async fn actors(&self, instance: &str, reader: &str) -> Actors {
+        let store = self.store().instance(instance);
+        let secrets = Secrets::load(&store, &self.path(reader)).await.unwrap();
+        Actors::trusted(&store, &secrets).await.unwrap()
+    }
+
+    /// A machine that `up` would have made, and told of the newest list.
+    async fn machine(&self, instance: &str, name: &str) {
+        let store = self.store().instance(instance);
+        store.append(&format!("manifests/{name}"), b"\"digest\"".to_vec()).await.unwrap();
+        let number = store.last("actors").await.unwrap().unwrap();
+        let heard = format!("{{\"v\":1,\"actors\":{number}}}");
+        store.append(&format!("heard/{name}"), heard.into_bytes()).await.unwrap();
+    }
+
+    fn ssh(&self, who: &str) -> String {
+        self.ring(who).show().unwrap().ssh
+    }
+}
+
+#[tokio::test]
+async fn who_is_added_with_an_ssh_key_is_an_actor_until_removed() {
+    let team = Team::new();
+    let (_, bo) = (team.person("ana"), team.person("bo"));
+    team.secrets("dev@local", "ana", "one").await;
+    let pasted = format!("{}\n{}", bo.key, team.ssh("bo"));
+    let new = Newcomer::of(&pasted, Some("Bo"), Purpose::Team);
+    team.ring("ana").add(new.clone()).await.unwrap();
+    let (ana_ssh, bo_ssh) = (team.ssh("ana"), team.ssh("bo"));
+    let list = team.actors("dev@local", "bo").await;
+    assert_eq!(list.name(&bo_ssh), Some("Bo"));
+    // Whoever adds others is enrolled by it.
+    assert_eq!((list.actors.len(), list.standing(&ana_ssh)), (2, Standing::Active));
+    let key = team.ring("ana").find(&bo_ssh).await.unwrap();
+    assert_eq!((key.key.as_str(), key.purpose), (bo.key.as_str(), Purpose::Team));
+
+    let instance = team.store().instance("dev@local");
+    let before = Secrets::load(&instance, &team.path("ana")).await.unwrap().ssh_pair();
+    for machine in ["app-1", "redis-1"] {
+        team.machine("dev@local", machine).await;
+    }
+    let changed = team.ring("ana").remove(&key).await.unwrap();
+    let behind = ("dev@local".to_owned(), vec!["app-1".to_owned(), "redis-1".to_owned()]);
+    assert_eq!(changed.missing_on, [behind]);
+    let list = team.actors("dev@local", "ana").await;
+    assert_eq!(list.standing(&bo_ssh), Standing::Removed);
+    // The instance has another key, and knows the former one to connect with.
+    let secrets = Secrets::load(&instance, &team.path("ana")).await.unwrap();
+    assert!(secrets.ssh_pair().public != before.public);
+    assert!(!list.lines(&secrets, None).join("\n").contains(&before.public));
+    assert_eq!(secrets.ssh_identities().unwrap().len(), 2);
+    let find =
+        |keys: &Keys| keys.keys.iter().find(|k| k.key == bo.key || k.key == bare(&bo_ssh)).cloned();
+    let listed = find(&team.ring("ana").list().await.unwrap()).unwrap();
+    assert!(listed.removed, "{listed:?}");
+    assert_eq!(listed.missing_on, ["dev@local/app-1", "dev@local/redis-1"]);
+    // The next run tells a machine.
+    team.machine("dev@local", "app-1").await;
+    let listed = find(&team.ring("ana").list().await.unwrap()).unwrap();
+    assert_eq!(listed.missing_on, ["dev@local/redis-1"]);
+    team.machine("dev@local", "redis-1").await;
+    assert!(find(&team.ring("ana").list().await.unwrap()).is_none());
+
+    // Every entry is signed by who was an actor then.
+    let mut history = History::default();
+    history.read(&team.store(), "dev@local").await.unwrap();
+    let runs: Vec<_> = history.runs.iter().map(|r| (r.actor.as_deref(), r.signature)).collect();
+    assert_eq!(runs, [(Some("ana"), Signature::Good); 2]);
+    // Added again with the age key alone, the SSH key that went with it counts again.
+    team.ring("ana").add(&bo).await.unwrap();
+    assert_eq!(team.actors("dev@local", "bo").await.standing(&bo_ssh), Standing::Active);
+}
+
+#[tokio::test]
+async fn a_runner_reads_no_secrets_and_is_removed_alone() {
+    let team = Team::new();
+    team.person("ana");
+    team.secrets("dev@local", "ana", "one").await;
+    let pair = andamio_remote::KeyPair::generate().unwrap();
+    let new = Newcomer::of(&format!("{} builds", pair.public), None, Purpose::Runner);
+    team.ring("ana").add(new).await.unwrap();
+    assert_eq!(team.file(), FILE, "it is no member");
+    let key = team.ring("ana").find("builds").await.unwrap();
+    assert_eq!((key.purpose, key.instances.len(), key.team), (Purpose::Runner, 0, false));
+    let own = team.actors("dev@local", "ana").await.operator;
+    let removal = team.ring("ana").removal("builds").await.unwrap();
+    assert!(removal.seen.is_empty());
+    team.ring("ana").remove(&removal.key).await.unwrap();
+    let list = team.actors("dev@local", "ana").await;
+    assert_eq!(list.standing(&pair.public), Standing::Removed);
+    assert_eq!(list.operator, own, "who never had the instance's key leaves it as it is");
+    // Without an environment there is nothing that could let it in.
+    let empty = Team::new();
+    let new = Newcomer::of(&pair.public, None, Purpose::Runner);
+    assert_eq!(empty.ring("ana").add(new).await.unwrap_err().kind, Kind::Usage);
+}
+
+#[tokio::test]
+async fn who_takes_their_own_key_away_signs_that() {
+    let team = Team::new();
+    let (ana, bo) = (team.person("ana"), team.person("bo"));
+    team.secrets("dev@local", "ana", "one").await;
+    team.ring("ana").add(&bo).await.unwrap();
+    let removal = team.ring("ana").removal(&ana.key).await.unwrap();
+    team.ring("ana").remove(&removal.key).await.unwrap();
+    let mut history = History::default();
+    history.read(&team.store(), "dev@local").await.unwrap();
+    assert!(history.failure().is_none(), "{:?}", history.faults);
+    assert_eq!(history.runs[1].signature, Signature::Good);
+    assert_eq!(team.reads("bo", "dev@local").await.as_deref(), Some("one"));
 }
 
 fn identity(path: &Path) -> String {
@@ -84,7 +200,8 @@ async fn a_member_reads_every_instance_and_is_taken_away_again() {
     let before = team.file();
     let ring = team.ring("bo");
     let removal = ring.removal("ana").await.unwrap();
-    assert_eq!(removal.seen[0], ("dev@local".to_owned(), vec!["KEY".to_owned()]));
+    let (instance, seen) = &removal.seen[0];
+    assert!(instance == "dev@local" && seen.contains(&"KEY".to_owned()), "{seen:?}");
     ring.remove(&removal.key).await.unwrap();
     assert_eq!(team.reads("ana", "dev@local").await, None);
     assert!(!team.file().contains(&ana.key));

@@ -13,6 +13,7 @@ pub use build::script;
 pub use context::Context;
 pub use ignore::Ignore;
 
+use crate::actor::beside;
 use crate::{Failure, Instance, Kind};
 use andamio_converge::Release;
 use andamio_engine::{StatePlace, Store, Timestamp, now};
@@ -44,7 +45,7 @@ pub struct Record {
 pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
     let request = &instance.request;
     let Some(source) = source(instance) else { return Ok(None) };
-    let mut private = vec![request.identity.clone()];
+    let mut private = vec![request.identity.clone(), beside(&request.identity)];
     if let StatePlace::Folder(folder) = &request.state {
         private.push(folder.clone());
     }

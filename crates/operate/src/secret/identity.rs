@@ -1,8 +1,11 @@
 //! Private keys: what this person reads the secrets with.
 
+use crate::actor::ActorKey;
 use crate::{Failure, Kind};
 use age::armor::ArmoredReader;
 use age::secrecy::ExposeSecret;
+use andamio_remote::KeyPair;
+use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -13,7 +16,8 @@ const HELP: &str = "name your identity with ANDAMIO_IDENTITY, or ask a member of
 const HELP_MISSING: &str = "make one with `andamio init` and ask a member of the team to add it with \
                             `andamio key add`, or name yours with ANDAMIO_IDENTITY";
 
-/// Makes an identity file (0600) and returns its public key, `age1…`. Two at once make one.
+/// Makes an identity file (0600), with the SSH key that goes with it beside it, and returns its public key, `age1…`.
+/// Two at once make one.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -25,31 +29,36 @@ pub fn new_identity(file: &Path) -> Result<String, Failure> {
          # public key: {public}\n{}\n",
         identity.to_string().expose_secret()
     );
-    let made = temporary(file);
-    let write = || {
-        if let Some(folder) = file.parent() {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
-        let mut out =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made)?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        // A link appears whole or not at all, and never over a file that is there.
-        let linked = std::fs::hard_link(&made, file);
-        std::fs::remove_file(&made)?;
-        match linked {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            other => other.map(|()| true),
-        }
-    };
-    let mine = write().map_err(|e: std::io::Error| {
+    let mine = create(file, &text).map_err(|e| {
         let message = format!("cannot write the identity {}: {e}", file.display());
         Failure::new(Kind::Host, "identity", message, "check the folder, or set ANDAMIO_IDENTITY")
     })?;
     if !mine {
         public = public_keys(file)?.into_iter().next().unwrap_or_default();
     }
+    if let Some(key) = ActorKey::find(file)? {
+        key.keep();
+    }
     Ok(public)
+}
+
+/// Makes a file that only its owner reads; false when it is there already.
+pub(crate) fn create(file: &Path, text: &str) -> std::io::Result<bool> {
+    let made = temporary(file);
+    if let Some(folder) = file.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut out =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    // A link appears whole or not at all, and never over a file that is there.
+    let linked = std::fs::hard_link(&made, file);
+    std::fs::remove_file(&made)?;
+    match linked {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
+    }
 }
 
 /// A key pair that is kept nowhere: private and public half.
@@ -67,6 +76,13 @@ pub fn public_keys(file: &Path) -> Result<Vec<String>, Failure> {
     if file.exists() { Ok(AgeIdentity::read(file)?.public) } else { Ok(Vec::new()) }
 }
 
+/// The SSH key that goes with an age key. It follows from it, so that a person with copies of one identity is one actor
+/// everywhere, also where nothing can be written, as in a pipeline; nobody comes from it to the age key.
+fn following(secret: &str) -> Result<KeyPair, String> {
+    let seed: [u8; 32] = Sha256::digest(format!("andamio actor key 1\n{secret}")).into();
+    KeyPair::from_seed(&seed).map_err(|e| e.to_string())
+}
+
 /// A name beside the file that no other process uses.
 fn temporary(file: &Path) -> std::path::PathBuf {
     let mut name = file.as_os_str().to_owned();
@@ -77,7 +93,9 @@ fn temporary(file: &Path) -> std::path::PathBuf {
 /// Private keys of one file: age identities, or an ssh-ed25519 key without a passphrase.
 pub(crate) struct AgeIdentity {
     keys: Vec<Box<dyn age::Identity>>,
-    public: Vec<String>,
+    pub(crate) public: Vec<String>,
+    /// The SSH key that it is, or the one that follows from its first key.
+    pub(crate) ssh: KeyPair,
 }
 
 impl AgeIdentity {
@@ -96,19 +114,24 @@ impl AgeIdentity {
             let public = public.map_err(|_| {
                 fail(format!("{} is locked with a passphrase, or of another type", file.display()))
             })?;
-            return Ok(Self { keys: vec![Box::new(key)], public: vec![public] });
+            let ssh = KeyPair::parse(&text).map_err(|e| fail(e.to_string()))?;
+            return Ok(Self { keys: vec![Box::new(key)], public: vec![public], ssh });
         }
         let (mut keys, mut public): (Vec<Box<dyn age::Identity>>, _) = (Vec::new(), Vec::new());
+        let mut ssh = None;
         for line in text.lines().map(str::trim).filter(|l| l.starts_with("AGE-SECRET-KEY-")) {
             let key = age::x25519::Identity::from_str(line)
                 .map_err(|e| fail(format!("{} has a damaged key: {e}", file.display())))?;
             public.push(key.to_public().to_string());
+            if ssh.is_none() {
+                ssh = Some(following(key.to_string().expose_secret()).map_err(&fail)?);
+            }
             keys.push(Box::new(key));
         }
-        if keys.is_empty() {
+        let Some(ssh) = ssh else {
             return Err(fail(format!("{} holds no age key", file.display())));
-        }
-        Ok(Self { keys, public })
+        };
+        Ok(Self { keys, public, ssh })
     }
 
     pub(crate) fn open(&self, armored: &str) -> Result<Vec<u8>, Failure> {

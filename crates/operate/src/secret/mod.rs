@@ -5,14 +5,14 @@ mod certificate;
 mod identity;
 mod recipients;
 
-pub(crate) use identity::AgeIdentity;
+pub(crate) use identity::{AgeIdentity, create};
 pub use identity::{new_identity, public_keys, recovery_key};
-pub(crate) use recipients::{Recipients, same};
+pub(crate) use recipients::{Recipients, bare, same};
 
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
 use andamio_engine::{ErrorReport, Store};
-use andamio_remote::KeyPair;
+use andamio_remote::{KeyPair, SshKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +24,12 @@ const SERIES: &str = "secrets";
 /// The operator's SSH key, private part, and its public line.
 const SSH_PRIVATE: &str = "ssh-operator";
 const SSH_PUBLIC: &str = "ssh-operator-public";
+/// Private parts of those before it, newest first: for machines that have not heard of the new one. Nothing that is
+/// rendered lets them in.
+const SSH_FORMER: &str = "ssh-operator-former";
+/// Who was not told of three changes is opened by an actor's own key, or by hand; each key that is tried in vain counts at
+/// a server.
+const FORMER_KEPT: usize = 3;
 
 /// An authority that signed for services itself, and cannot sign for machines. Changing it under a running cluster
 /// would split those who believe the new one from those who do not yet.
@@ -195,10 +201,42 @@ impl Secrets {
         &self.values
     }
 
-    pub(crate) fn ssh_identity(&self) -> Result<andamio_remote::SshKey, Failure> {
-        let text = self.values.get(SSH_PRIVATE).map_or("", String::as_str);
-        andamio_remote::SshKey::parse(text, OWN)
+    /// Were they read from the state? Else they are made up in memory.
+    pub(crate) fn are_stored(&self) -> bool {
+        !self.recipients.is_empty()
+    }
+
+    /// Keys that open machines: the instance's own, and those before it.
+    pub(crate) fn ssh_identities(&self) -> Result<Vec<SshKey>, Failure> {
+        let own = self.values.get(SSH_PRIVATE).map_or("", String::as_str);
+        let former = self.former();
+        let texts = std::iter::once(own).chain(former.iter().map(String::as_str));
+        texts
+            .map(|text| SshKey::parse(text, OWN))
+            .collect::<Result<_, _>>()
             .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))
+    }
+
+    fn former(&self) -> Vec<String> {
+        let text = self.values.get(SSH_FORMER).map_or("[]", String::as_str);
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// The instance's own key.
+    pub(crate) fn ssh_pair(&self) -> KeyPair {
+        let value = |name| self.values.get(name).cloned().unwrap_or_default();
+        KeyPair { private: value(SSH_PRIVATE), public: value(SSH_PUBLIC) }
+    }
+
+    /// Gives the instance another key; the one it had is kept only to connect with.
+    pub(crate) fn replace_ssh(&mut self, new: &KeyPair) {
+        let mut former = self.former();
+        former.insert(0, self.ssh_pair().private);
+        former.truncate(FORMER_KEPT);
+        let former = serde_json::to_string(&former).unwrap_or_default();
+        self.values.insert(SSH_FORMER.to_owned(), former);
+        self.values.insert(SSH_PRIVATE.to_owned(), new.private.clone());
+        self.values.insert(SSH_PUBLIC.to_owned(), new.public.clone());
     }
 
     /// Line for `authorized_keys`.
@@ -255,7 +293,14 @@ mod tests {
         assert_eq!(again.values["a"].len(), 32);
         let stored = store.newest(SERIES).await.unwrap().unwrap().1;
         assert!(!String::from_utf8(stored).unwrap().contains(&again.values["a"]));
-        assert!(again.ssh_identity().is_ok());
+        assert_eq!(again.ssh_identities().unwrap().len(), 1);
+        let (mut next, first) = (again, secrets.ssh_pair());
+        for _ in 0..5 {
+            next.replace_ssh(&KeyPair::generate().unwrap());
+        }
+        assert!(
+            next.ssh_identities().unwrap().len() == 4 && !next.ssh_public().contains(&first.public)
+        );
     }
 
     #[test]

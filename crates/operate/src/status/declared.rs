@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 /// What each machine has to be, with the live release. Empty before the first `up`, which makes the secrets that it
 /// takes.
 pub(super) fn manifests(instance: &Shared, release: Option<&Release>) -> Vec<Manifest> {
-    render(instance, release, Phase::App).unwrap_or_default()
+    render(instance, &instance.known_keys(), release, Phase::App).unwrap_or_default()
 }
 
 /// Ids of resources that differ. Probes are services, and speak for themselves.

@@ -80,7 +80,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let live = release::current(instance).await?;
     let release = live.map(|l| Release::new(&l.id, &l.image));
-    let keys = [instance.secrets.ssh_public()];
+    let keys = instance.known_keys();
     let inputs = inputs(instance, release.as_ref(), &keys);
     let inventory = instance.inventory();
     let declared = declared::manifests(instance, release.as_ref());

@@ -2,6 +2,7 @@
 
 use super::manifest;
 use super::remedy::remedy;
+use crate::actor::heard;
 use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use crate::{command, machine_image, release};
@@ -69,6 +70,7 @@ impl Action for Delete {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             self.0.local()?.destroy(&self.1).await.map_err(|e| fault(&e))?;
+            manifest::forget(&self.0.store, &self.1).await.map_err(|f| f.error)?;
             Ok(Outcome::Changed(1))
         })
     }
@@ -102,7 +104,7 @@ impl Action for Machine {
             match how {
                 How::Create => {
                     let key = KeyPair::generate().map_err(|e| remote_fault(&e))?;
-                    let operator = format!("{}\n", instance.secrets.ssh_public());
+                    let operator = format!("{}\n", instance.wanted_keys().join("\n"));
                     let seed = Seed {
                         host_key: (&key.private, &key.public),
                         operator: &operator,
@@ -178,6 +180,10 @@ impl Action for Converge {
             };
             let said = while_it_runs(instance, &manifest.machine, work).await?;
             if said.report.failed == 0 && said.report.skipped == 0 {
+                // Servers that exist are told by another step, which leaves keys there.
+                if !manifest.part && instance.local().is_ok() {
+                    heard::note(instance, &manifest.machine).await.map_err(|f| f.error)?;
+                }
                 return Ok(if said.report.changed == 0 {
                     Outcome::Ok
                 } else {

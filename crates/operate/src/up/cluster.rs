@@ -133,7 +133,7 @@ impl Action for EnsureReplication {
             });
             let members = try_join_all(look).await?;
             let moves = replica::decide(&members).map_err(|why| refusal(&why))?;
-            let keys = [instance.secrets.ssh_public()];
+            let keys = instance.wanted_keys();
             let inputs = inputs(instance, None, &keys);
             for step in &moves {
                 context.doing(&describe(step));

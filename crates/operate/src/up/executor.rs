@@ -40,7 +40,7 @@ impl<'a> Executor<'a> {
     pub(crate) fn steps(&self, operations: Vec<Operation>) -> Result<Vec<Step>, Failure> {
         let early = OperationKind::Converge { extent: Extent::BeforeMigration };
         let bases = if operations.iter().any(|operation| operation.kind == early) {
-            render(self.instance, self.release, Phase::Base)?
+            render(self.instance, &self.instance.wanted_keys(), self.release, Phase::Base)?
         } else {
             Vec::new()
         };

@@ -47,7 +47,7 @@ pub(super) async fn number(instance: &Instance, manifest: &mut Manifest) -> Resu
 
 /// Nothing that was sent counts any more: the machine was removed on purpose.
 pub(crate) async fn forget(store: &Store, machine: &str) -> Result<(), Failure> {
-    if newest(store, machine).await?.0 > 0 {
+    if !newest(store, machine).await?.1.is_empty() {
         store.append(&series(machine), b"\"\"".to_vec()).await?;
     }
     Ok(())

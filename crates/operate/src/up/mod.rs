@@ -16,6 +16,7 @@ mod wanted;
 pub use crate::declared::check_limit;
 pub use observed::{Checked, Observed};
 
+use crate::actor::heard;
 use crate::declared::{self, inputs, render};
 use crate::desired::Desired;
 use crate::instance::Shared;
@@ -38,6 +39,8 @@ pub struct Planned {
     pub accepted: Vec<Accepted>,
     /// What has to be recorded as wanted before the first step; `None` where that is recorded already.
     pub desired: Option<Desired>,
+    /// Machines that have the keys of all actors already.
+    told: Vec<String>,
     manifests: Vec<Manifest>,
     clusters: Vec<ClusterManifest>,
     context: Option<Arc<Context>>,
@@ -75,8 +78,8 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         Some(recorded) if limit.is_empty() => &recorded.limit,
         _ => limit,
     };
-    let whole = render(instance, release.as_ref(), Phase::App)?;
-    let keys = [instance.secrets.ssh_public()];
+    let keys = instance.wanted_keys();
+    let whole = render(instance, &keys, release.as_ref(), Phase::App)?;
     let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
     let (observed, live) =
         tokio::join!(observe::observe(instance, &whole, &parts, limit), release::current(instance));
@@ -109,6 +112,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         migrates: !instance.request.spec.app.migrate.is_empty(),
     });
     let machines = hosts::lack_key(instance, limit).await;
+    let told = in_step(instance, &observed, &machines);
     if !machines.is_empty() {
         operations = order::after_key(machines, operations);
     }
@@ -134,6 +138,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         release,
         accepted: planned.accepted,
         desired,
+        told,
         manifests: whole,
         clusters: parts,
         context: context.map(Arc::new),
@@ -157,8 +162,25 @@ pub async fn prepare(
     // What is read from a file is what is run.
     let report = reviewed.unwrap_or(&planned.report).clone();
     let steps = planned.steps(&instance, &report)?;
+    // A run that was killed behind a machine's last change has not noted it.
+    for machine in &planned.told {
+        heard::note(&instance, machine).await?;
+    }
     let Planned { accepted, desired, .. } = planned;
     Ok(Prepared { question: report.question(), instance, report, accepted, desired, steps })
+}
+
+/// Machines that are as declared, and so have the keys of all actors. On servers that exist, where only keys are added, those
+/// that do not `lack` any.
+fn in_step(instance: &Instance, observed: &Observed, lack: &[String]) -> Vec<String> {
+    let checks = observed.checks.iter();
+    let hosts = matches!(instance.provider, Provider::Hosts(_));
+    let told = checks.filter(|(name, checked)| match checked {
+        Checked::Answered(_) if hosts => !lack.contains(name),
+        Checked::Answered(said) => said.report.changed == 0 && said.report.failed == 0,
+        Checked::Silent { .. } => false,
+    });
+    told.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
