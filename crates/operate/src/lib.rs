@@ -12,6 +12,7 @@ mod ownership;
 mod runner;
 mod secret;
 mod secret_change;
+mod team;
 
 pub mod accept;
 pub mod attend;
@@ -33,11 +34,11 @@ pub mod status;
 pub mod up;
 
 pub use access::SshAccess;
-pub use actor::Purpose;
+pub use actor::{Purpose, new_identity};
 pub use approval::Approval;
 pub use failure::{Failure, Kind};
 pub use image::recipe as machine_image;
 pub use instance::{Instance, OpenMode, Request};
 pub use node::{NodeReport, Nodes};
 pub use runner::{Ended, Prepared, Reporter, Runner};
-pub use secret::{Secrets, new_identity, public_keys, recovery_key};
+pub use secret::{Secrets, public_keys, recovery_key};

@@ -95,7 +95,12 @@ impl Runner<'_> {
         loop {
             let lock = self.lock(look, Scope::Converge, verb).await?;
             let result = self.locked(look, verb, &lock, agreed.as_deref(), &plan).await;
-            if let (true, Ok(local)) = (result.is_err(), look.local()) {
+            let failed = match &result {
+                Ok(Locked::Ended(done)) => done.0.record.status != RunStatus::Ok,
+                Ok(Locked::Asks { .. }) => false,
+                Err(_) => true,
+            };
+            if let (true, Ok(local)) = (failed, look.local()) {
                 // Refused or failed before anything was made: nothing stays behind.
                 local.abandon();
             }

@@ -1,7 +1,7 @@
 //! Which list of actors each machine was last told: after `key remove`, which of them still let the removed key in.
 
 use super::{Actors, Standing};
-use crate::{Failure, Instance};
+use crate::Failure;
 use andamio_engine::Store;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,9 @@ fn series(machine: &str) -> String {
 }
 
 /// Notes that a machine has the keys of the list that this run was opened with.
-pub(crate) async fn note(instance: &Instance, machine: &str) -> Result<(), Failure> {
-    let (store, series) = (&instance.store, series(machine));
-    let heard = Heard { v: 1, actors: instance.actors.number };
+pub(crate) async fn note(store: &Store, actors: &Actors, machine: &str) -> Result<(), Failure> {
+    let series = series(machine);
+    let heard = Heard { v: 1, actors: actors.number };
     let newest = store.newest(&series).await?;
     let newest = newest.and_then(|(_, body)| serde_json::from_slice::<Heard>(&body).ok());
     if newest.is_none_or(|newest| newest.actors != heard.actors) {

@@ -1,6 +1,6 @@
 //! The SSH key of whoever calls: what they log in to machines with, and sign entries of the ledger with.
 
-use crate::secret::{AgeIdentity, create};
+use crate::secret::{self, AgeIdentity, create};
 use crate::{Failure, Kind};
 use andamio_engine::Signer;
 use andamio_remote::{KeyPair, SshKey, is_signed};
@@ -93,10 +93,22 @@ fn unusable(file: &Path, why: &str) -> Failure {
     Failure::new(Kind::Host, "actor-key", message, HELP)
 }
 
+/// Makes an identity file, with the SSH key that goes with it beside it, and returns its public key, `age1…`.
+/// Two at once make one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn new_identity(file: &Path) -> Result<String, Failure> {
+    let public = secret::new_identity(file)?;
+    if let Some(key) = ActorKey::find(file)? {
+        key.keep();
+    }
+    Ok(public)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::new_identity;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

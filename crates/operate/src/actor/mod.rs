@@ -8,10 +8,11 @@
 pub(crate) mod heard;
 mod key;
 
+pub use key::new_identity;
 pub(crate) use key::{ActorKey, OWN, beside, signed};
 
-use crate::key::members;
 use crate::secret::{Secrets, bare, same};
+use crate::team::members;
 use crate::{Failure, Kind};
 use andamio_engine::{Ledger, Store, Timestamp, now};
 use andamio_remote::{KeyPair, is_signed};

@@ -117,7 +117,7 @@ async fn install_key(instance: &Instance, machines: &[String]) -> Result<u32, Fa
     let keys = keys.into_iter().map(|(address, key, _)| (address, key));
     access::pin(&instance.store, keys).await?;
     for machine in machines {
-        heard::note(instance, machine).await?;
+        heard::note(&instance.store, &instance.actors, machine).await?;
     }
     Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }

@@ -7,11 +7,10 @@
 mod change;
 mod newcomer;
 mod open;
-mod team;
 
+pub use crate::team::{Member, members, with, without};
 pub use change::{Changed, Removal};
 pub use newcomer::Newcomer;
-pub use team::{Member, members, with, without};
 
 use crate::actor::{Actor, Purpose, Standing, heard::Told};
 use crate::secret::{AgeIdentity, Sealed, bare, public_keys, same};

@@ -1,6 +1,5 @@
 //! Private keys: what this person reads the secrets with.
 
-use crate::actor::ActorKey;
 use crate::{Failure, Kind};
 use age::armor::ArmoredReader;
 use age::secrecy::ExposeSecret;
@@ -16,12 +15,12 @@ const HELP: &str = "name your identity with ANDAMIO_IDENTITY, or ask a member of
 const HELP_MISSING: &str = "make one with `andamio init` and ask a member of the team to add it with \
                             `andamio key add`, or name yours with ANDAMIO_IDENTITY";
 
-/// Makes an identity file (0600), with the SSH key that goes with it beside it, and returns its public key, `age1…`.
+/// Makes an identity file (0600), and returns its public key, `age1…`.
 /// Two at once make one.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn new_identity(file: &Path) -> Result<String, Failure> {
+pub(crate) fn new_identity(file: &Path) -> Result<String, Failure> {
     let identity = age::x25519::Identity::generate();
     let mut public = identity.to_public().to_string();
     let text = format!(
@@ -35,9 +34,6 @@ pub fn new_identity(file: &Path) -> Result<String, Failure> {
     })?;
     if !mine {
         public = public_keys(file)?.into_iter().next().unwrap_or_default();
-    }
-    if let Some(key) = ActorKey::find(file)? {
-        key.keep();
     }
     Ok(public)
 }

@@ -5,8 +5,9 @@ mod certificate;
 mod identity;
 mod recipients;
 
+pub(crate) use identity::new_identity;
 pub(crate) use identity::{AgeIdentity, create};
-pub use identity::{new_identity, public_keys, recovery_key};
+pub use identity::{public_keys, recovery_key};
 pub(crate) use recipients::{Recipients, bare, same};
 
 use crate::{Failure, Kind};

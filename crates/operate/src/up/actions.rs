@@ -182,7 +182,9 @@ impl Action for Converge {
             if said.report.failed == 0 && said.report.skipped == 0 {
                 // Servers that exist are told by another step, which leaves keys there.
                 if !manifest.part && instance.local().is_ok() {
-                    heard::note(instance, &manifest.machine).await.map_err(|f| f.error)?;
+                    heard::note(&instance.store, &instance.actors, &manifest.machine)
+                        .await
+                        .map_err(|f| f.error)?;
                 }
                 return Ok(if said.report.changed == 0 {
                     Outcome::Ok

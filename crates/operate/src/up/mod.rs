@@ -164,7 +164,7 @@ pub async fn prepare(
     let steps = planned.steps(&instance, &report)?;
     // A run that was killed behind a machine's last change has not noted it.
     for machine in &planned.told {
-        heard::note(&instance, machine).await?;
+        heard::note(&instance.store, &instance.actors, machine).await?;
     }
     let Planned { accepted, desired, .. } = planned;
     Ok(Prepared { question: report.question(), instance, report, accepted, desired, steps })
