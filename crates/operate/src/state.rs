@@ -1,6 +1,7 @@
 //! `state show`, `adopt` and `fork`: whose the environments of a state are, and what becomes of a copy.
 
 use crate::access::PINS;
+use crate::actor::{Actors, Me};
 use crate::desired::Desired;
 pub use crate::ownership::Ownership;
 use crate::ownership::{self, Owner};
@@ -10,6 +11,7 @@ use andamio_engine::{Ledger, Lock, RunRecord, RunStatus, Scope, StatePlace, Stor
 use andamio_spec::reserved::is_own_secret;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A state, from the caller.
 pub struct State {
@@ -119,8 +121,10 @@ impl State {
         let store = Store::open(&self.place)?.instance(instance);
         let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
         let owner = Owner::here(&former.id, &self.place, &self.by);
+        let secrets = Secrets::load(&store, &self.identity).await?;
         owner.record(&store).await?;
-        self.note(&store, instance, "state adopt", &format!("from {}", former.shown())).await?;
+        let said = format!("from {}", former.shown());
+        self.note(&store, &secrets, instance, "state adopt", &said).await?;
         Ok(owner)
     }
 
@@ -138,31 +142,107 @@ impl State {
             return Err(Failure::new(Kind::Refused, "hosts", message, help));
         }
         let mut secrets = Secrets::load(&store, &self.identity).await?;
+        let actors = Actors::trusted(&store, &secrets).await?;
+        let copied = secrets.ssh_pair();
         secrets.retain(|name| !is_own_secret(name));
+        // Its own SSH key; the rest is made by `up`.
+        secrets.complete(&[])?;
         let readers = secrets.readers(&[], &self.identity)?;
         let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
         let owner = Owner::here(&ownership::fresh_id()?, &self.place, &self.by);
+        if actors.number > 0 {
+            // Signed with both keys: whichever the secrets have when this is killed, it counts.
+            actors.write(&store, &self.by, &[&secrets.ssh_pair(), &copied]).await?;
+        }
         secrets.save(&store, &readers).await?;
         release::forget(&store).await?;
-        for machine in store.below(manifest::FOLDER).await? {
+        for machine in store.series_below(manifest::FOLDER).await? {
             manifest::forget(&store, &machine).await?;
         }
         // Last: until then it is the copy that it was, and the same command completes it.
         owner.record(&store).await?;
-        self.note(&store, instance, "state fork", &format!("of {}", former.shown())).await?;
+        let said = format!("of {}", former.shown());
+        self.note(&store, &secrets, instance, "state fork", &said).await?;
         Ok(owner)
     }
 
     async fn note(
         &self,
         store: &Store,
+        secrets: &Secrets,
         instance: &str,
         verb: &str,
         message: &str,
     ) -> Result<(), Failure> {
         let (env, place) = instance.split_once('@').unwrap_or((instance, "local"));
         let entry = RunRecord::begin(verb, env, place, &self.by).end(RunStatus::Ok, 1, message);
-        Ledger::new(store.clone()).append(entry).await?;
+        let desired = Desired::newest(store).await?;
+        // A file without a team says nothing of anybody's name.
+        let file = desired.as_ref().map_or("[project]", |desired| &desired.file);
+        let me = Me::find(&self.identity, file, &self.by)?.filter(|_| secrets.are_stored());
+        let mut ledger = Ledger::new(store.clone());
+        if let Some(me) = me {
+            Actors::enrolled(store, secrets, &me).await?;
+            ledger = ledger.signed(Arc::new(me.key));
+        }
+        ledger.append(entry).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::new_identity;
+    use std::path::Path;
+
+    const INSTANCE: &str = "dev@local";
+
+    fn state(folder: &Path, identity: &Path) -> State {
+        let place = StatePlace::Folder(folder.to_owned());
+        State { place, identity: identity.to_owned(), by: "ana@here".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_fork_shares_people_and_given_secrets_and_nothing_that_opens_machines() {
+        let root = tempfile::tempdir().unwrap();
+        let (first, second) = (root.path().join("first"), root.path().join("second"));
+        let identity = root.path().join("identity.txt");
+        new_identity(&identity).unwrap();
+        let store = Store::directory(&first).unwrap().instance(INSTANCE);
+        let mut secrets = Secrets::default();
+        secrets.complete(&[]).unwrap();
+        for name in ["SESSION_KEY", "redis-password"] {
+            secrets.set(name, Some("one".to_owned()));
+        }
+        secrets.save(&store, &secrets.readers(&[], &identity).unwrap()).await.unwrap();
+        let place = StatePlace::Folder(first.clone());
+        let (owner, _) = ownership::look(&store, &place, INSTANCE, "ana@here").await.unwrap();
+        owner.record(&store).await.unwrap();
+        let secrets = Secrets::load(&store, &identity).await.unwrap();
+        let me = Me::find(&identity, "[project]", "ana@here").unwrap().unwrap();
+        Actors::enrolled(&store, &secrets, &me).await.unwrap();
+        let words = ["-a", first.to_str().unwrap(), second.to_str().unwrap()];
+        assert!(std::process::Command::new("cp").args(words).status().unwrap().success());
+
+        let copy = state(&second, &identity);
+        assert_eq!(copy.show(INSTANCE).await.unwrap().ownership, Ownership::Copied);
+        copy.fork(INSTANCE).await.unwrap();
+        let shown = copy.show(INSTANCE).await.unwrap();
+        assert!(shown.ownership == Ownership::Own && shown.id != owner.id, "{shown:?}");
+        let store = Store::look(&copy.place).unwrap().instance(INSTANCE);
+        let forked = Secrets::load(&store, &identity).await.unwrap();
+        assert_eq!(forked.values()["SESSION_KEY"], "one");
+        assert!(!forked.values().contains_key("redis-password"));
+        assert_ne!(forked.ssh_public(), secrets.ssh_public());
+        assert_eq!(Actors::trusted(&store, &forked).await.unwrap().active().count(), 1);
+        assert_eq!(
+            state(&first, &identity).show(INSTANCE).await.unwrap().ownership,
+            Ownership::Own
+        );
+        // The entry is signed, so history has nothing to complain about.
+        let (_, entry) = store.newest("ledger").await.unwrap().unwrap();
+        let entry: RunRecord = serde_json::from_slice(&entry).unwrap();
+        assert!(entry.verb == "state fork" && !entry.signature.is_empty());
     }
 }

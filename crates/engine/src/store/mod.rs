@@ -188,19 +188,6 @@ impl Store {
         }
     }
 
-    /// Names of the series below a folder, sorted.
-    ///
-    /// # Errors
-    /// When the backend fails.
-    pub async fn below(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let listed = self.backend.list_with_delimiter(Some(&self.path(folder))).await;
-        let listed = listed.map_err(|source| self.read_error(folder.to_owned(), source))?;
-        let names = listed.common_prefixes.iter().filter_map(Path::filename);
-        let mut names: Vec<String> = names.map(str::to_owned).collect();
-        names.sort();
-        Ok(names)
-    }
-
     /// All numbers of a series, ascending.
     ///
     /// # Errors
@@ -251,7 +238,7 @@ impl Store {
         }
     }
 
-    /// Names of the series below a folder: machines below `manifests`.
+    /// Names of the series below a folder: machines below `manifests`. Sorted.
     ///
     /// # Errors
     /// When the backend fails.
@@ -259,7 +246,9 @@ impl Store {
         let listed = self.backend.list_with_delimiter(Some(&self.path(folder))).await;
         let listed = listed.map_err(|source| self.read_error(folder.to_owned(), source))?;
         let names = listed.common_prefixes.iter().filter_map(Path::filename);
-        Ok(names.map(str::to_owned).collect())
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        Ok(names)
     }
 
     async fn fetch(&self, key: &str) -> Result<Vec<u8>, object_store::Error> {
