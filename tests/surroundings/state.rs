@@ -78,12 +78,13 @@ fn run_among(s: &Sandbox, setup: &str, arguments: &[&str]) -> Ended {
     command::run(among(setup, &s.command(arguments)), DEADLINE)
 }
 
-/// Another project with the same state: what is done to it is nobody else's.
+/// Another project with the same state: what is done to it is nobody else's, and it has an id of its own.
 fn copy(s: &Sandbox) -> Sandbox {
     let copy = Sandbox::new(TOML);
     let mut cp = Command::new("cp");
     cp.arg("-a").arg(s.state()).arg(copy.state());
     drop(command::run(cp, DEADLINE).expect(0));
+    fs::remove_dir_all(copy.state().join("one.local/owner")).unwrap();
     copy
 }
 
