@@ -120,14 +120,7 @@ pub(crate) async fn look(global: &Global, env: &str) -> Result<Instance, Stop> {
 
 /// The state, of all environments: the project's, or the named one where there is no andamio.toml.
 pub(crate) fn store(global: &Global) -> Result<Store, Stop> {
-    let given = global.state.as_deref();
-    let state = if given.is_some() && find(global.file.as_deref()).is_err() {
-        state(given, None, Path::new("."))?
-    } else {
-        let (project, spec) = Project::valid(global)?;
-        state(given, Some(&spec), &project.folder())?
-    };
-    Ok(Store::look(&state).map_err(Failure::from)?)
+    Ok(Store::look(&state_of(global)?.place).map_err(Failure::from)?)
 }
 
 fn with(
@@ -187,13 +180,13 @@ async fn instance_of(store: &Store, env: &str, place: Option<&str>) -> Result<St
 
 /// The state itself, which is named, or is that of the project.
 pub(crate) fn state_of(global: &Global) -> Result<State, Stop> {
-    let (place, folder) = match (&global.state, find(global.file.as_deref()).is_err()) {
-        (Some(given), true) => (state(Some(given), None, Path::new("."))?, PathBuf::from(".")),
-        _ => {
-            let (project, spec) = Project::valid(global)?;
-            let folder = project.folder();
-            (state(global.state.as_deref(), Some(&spec), &folder)?, folder)
-        }
+    let given = global.state.as_deref();
+    let (place, folder) = if given.is_some() && find(global.file.as_deref()).is_err() {
+        (state(given, None, Path::new("."))?, PathBuf::from("."))
+    } else {
+        let (project, spec) = Project::valid(global)?;
+        let folder = project.folder();
+        (state(given, Some(&spec), &folder)?, folder)
     };
     Ok(State { identity: identity(&place, &folder), place, by: by() })
 }

@@ -4,7 +4,7 @@
 use crate::plan::DesiredChange;
 use crate::{Failure, Kind};
 use andamio_converge::Release;
-use andamio_engine::{Store, Timestamp};
+use andamio_engine::{Store, StoreError, Timestamp};
 use andamio_spec::{Finding, Group, Spec, parse};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,12 +52,9 @@ impl Desired {
     /// When the state cannot be read, or holds something else.
     pub async fn newest(store: &Store) -> Result<Option<Self>, Failure> {
         let Some((number, body)) = store.newest(SERIES).await? else { return Ok(None) };
-        let desired: Self = serde_json::from_slice(&body).map_err(|e| {
-            let help = "restore that object from a copy of the state, or run `andamio up` from the project's folder \
-                        with the version that wrote it";
-            let message = format!("{SERIES} {number} in the state is not what this version wrote: {e}");
-            Failure::new(Kind::Failed, "state", message, help)
-        })?;
+        let garbled =
+            |e: serde_json::Error| StoreError::Garbled(format!("{SERIES} {number}"), e.to_string());
+        let desired: Self = serde_json::from_slice(&body).map_err(garbled)?;
         Ok(Some(Self { number, ..desired }))
     }
 

@@ -3,7 +3,7 @@
 //! the machines.
 
 use crate::{Failure, Kind};
-use andamio_engine::{StatePlace, Store, Timestamp, now};
+use andamio_engine::{StatePlace, Store, StoreError, Timestamp, now};
 use andamio_provision::local::{Roots, instance_id, is_here, note_owner, owner_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,13 +50,10 @@ impl Owner {
 
     async fn newest(store: &Store) -> Result<Option<Self>, Failure> {
         let Some((number, body)) = store.newest(SERIES).await? else { return Ok(None) };
-        let owner = serde_json::from_slice(&body).map_err(|e| {
-            let message =
-                format!("{SERIES} {number} in the state is not what this version wrote: {e}");
-            let help = "restore that object from a copy of the state";
-            Failure::new(Kind::Failed, "state", message, help)
-        })?;
-        Ok(Some(owner))
+        let owner = serde_json::from_slice(&body);
+        let garbled =
+            |e: serde_json::Error| StoreError::Garbled(format!("{SERIES} {number}"), e.to_string());
+        Ok(Some(owner.map_err(garbled)?))
     }
 
     /// Says in the state that it is the owner, and in the environment's folder on this host, where there is one.

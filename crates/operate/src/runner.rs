@@ -95,13 +95,10 @@ impl Runner<'_> {
         loop {
             let lock = self.lock(look, Scope::Converge, verb).await?;
             let result = self.locked(look, verb, &lock, agreed.as_deref(), &plan).await;
-            let failed = match &result {
-                Ok(Locked::Ended(done)) => done.0.record.status != RunStatus::Ok,
-                Ok(Locked::Asks { .. }) => false,
-                Err(_) => true,
-            };
-            if let (true, Ok(local)) = (failed, look.local()) {
-                // Refused or failed before anything was made: nothing stays behind.
+            let done =
+                matches!(&result, Ok(Locked::Ended(it)) if it.0.record.status == RunStatus::Ok);
+            if let (false, Ok(local)) = (done, look.local()) {
+                // Refused, failed or to be answered before anything was made: nothing stays behind.
                 local.abandon();
             }
             // A lock that cannot be given back ends with this process.

@@ -132,7 +132,8 @@ impl State {
     /// gave the application. Nothing of it stands then.
     ///
     /// # Errors
-    /// When its machines are servers that exist, the secrets cannot be read, or the state cannot be written.
+    /// When the state is no copy, its machines are servers that exist, the secrets cannot be read, or the state cannot be
+    /// written.
     pub async fn fork(&self, instance: &str) -> Result<Owner, Failure> {
         let store = Store::open(&self.place)?.instance(instance);
         if store.last(PINS).await?.is_some() {
@@ -141,6 +142,14 @@ impl State {
                         and start with an empty state";
             return Err(Failure::new(Kind::Refused, "hosts", message, help));
         }
+        let (former, ownership) = ownership::look(&store, &self.place, instance, &self.by).await?;
+        if ownership != Ownership::Copied {
+            let message = format!(
+                "this state is no copy: {instance} is its own, and machines of it may stand"
+            );
+            let help = "copy the state to another folder, and name that one with --state";
+            return Err(Failure::new(Kind::Refused, "no-copy", message, help));
+        }
         let mut secrets = Secrets::load(&store, &self.identity).await?;
         let actors = Actors::trusted(&store, &secrets).await?;
         let copied = secrets.ssh_pair();
@@ -148,7 +157,6 @@ impl State {
         // Its own SSH key; the rest is made by `up`.
         secrets.complete(&[])?;
         let readers = secrets.readers(&[], &self.identity)?;
-        let (former, _) = ownership::look(&store, &self.place, instance, &self.by).await?;
         let owner = Owner::here(&ownership::fresh_id()?, &self.place, &self.by);
         if actors.number > 0 {
             // Signed with both keys: whichever the secrets have when this is killed, it counts.
@@ -240,6 +248,10 @@ mod tests {
             state(&first, &identity).show(INSTANCE).await.unwrap().ownership,
             Ownership::Own
         );
+        // What stands is never cut off from its secrets.
+        for own in [&copy, &state(&first, &identity)] {
+            assert_eq!(own.fork(INSTANCE).await.unwrap_err().error.code, "no-copy");
+        }
         // The entry is signed, so history has nothing to complain about.
         let (_, entry) = store.newest("ledger").await.unwrap().unwrap();
         let entry: RunRecord = serde_json::from_slice(&entry).unwrap();
