@@ -197,11 +197,14 @@ pub(crate) enum Verb {
     },
     /// Run a one-off in the application's image, with its environment
     #[command(
-        after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10\n  andamio run dev -- sh"
+        after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10\n  andamio run dev --process worker -- sh"
     )]
     Run {
         env: String,
-        #[arg(last = true, required = true)]
+        /// With the environment and the rights of this process; its own command, where none is given
+        #[arg(long, value_name = "PROCESS")]
+        process: Option<String>,
+        #[arg(last = true, required_unless_present = "process")]
         command: Vec<String>,
     },
     /// Open the database, or run a statement

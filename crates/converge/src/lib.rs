@@ -22,7 +22,7 @@ pub use error::Error;
 pub use inputs::{ARCHIVES, Inputs, Release};
 pub use phase::Phase;
 pub use roles::app::{
-    CONTAINERS, ENV_FILE, QUADLETS, app_environment, one_off, outsider, process_unit,
+    CONTAINERS, QUADLETS, app_environment, default_process, one_off, outsider, process_unit,
 };
 pub use roles::base::RESOLVER;
 pub use roles::haproxy::CONFIG as HAPROXY_CONFIG;

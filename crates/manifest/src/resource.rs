@@ -27,6 +27,7 @@ pub enum Kind {
     Identity(ServiceCertificate),
     Image(Image),
     Secrets(Secrets),
+    Kept(Kept),
     Mariadb(Mariadb),
     Redis(Redis),
     Rabbitmq(Rabbitmq),
@@ -199,6 +200,21 @@ pub struct Secrets {
     pub values: BTreeMap<String, Text>,
 }
 
+/// A folder that a container keeps. A new one begins with what the image has at that place, as its owner and mode
+/// are there; where the image has nothing it is empty and the container's user's. What is there stays as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// On the machine.
+    pub path: String,
+    /// Full name with tag; podman has it.
+    pub image: String,
+    /// In the container.
+    pub inside: String,
+    /// `USER` or `USER:GROUP`, names or numbers; `None`: the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
 /// Databases and accounts of a local MariaDB server, asked over its Unix socket as root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mariadb {
@@ -367,6 +383,7 @@ impl Resource {
             Kind::Identity(i) => format!("identity:{}", i.path),
             Kind::Image(i) => format!("image:{}", i.name),
             Kind::Secrets(s) => format!("secrets:{}", s.prefix),
+            Kind::Kept(k) => format!("kept:{}", k.path),
             Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
             Kind::Redis(r) => format!("redis:{}", r.port),
             Kind::Rabbitmq(_) => "rabbitmq:accounts".to_owned(),

@@ -127,6 +127,7 @@ impl Run<'_, '_> {
             Kind::Unit(item) => self.one(resource, item, machine).await,
             Kind::Identity(item) => self.one(resource, item, machine).await,
             Kind::Image(item) => self.one(resource, item, machine).await,
+            Kind::Kept(item) => self.one(resource, item, machine).await,
             Kind::Secrets(item) => self.one(resource, item, machine).await,
             Kind::Mariadb(item) => self.one(resource, item, machine).await,
             Kind::Redis(item) => self.one(resource, item, machine).await,

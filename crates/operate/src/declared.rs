@@ -16,7 +16,17 @@ pub(crate) fn render(
     phase: Phase,
 ) -> Result<Vec<Manifest>, Failure> {
     let inputs = inputs(instance, release, keys);
-    manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
+    manifests_of(&inputs, phase).map_err(|e| undeclarable(&e))
+}
+
+/// Why nothing could be rendered. A secret that only a person knows is waited for.
+pub(crate) fn undeclarable(error: &andamio_converge::Error) -> Failure {
+    use andamio_converge::Error::MissingSecrets;
+    let (kind, code) = match error {
+        MissingSecrets(_) => (Kind::Refused, "secret-missing"),
+        _ => (Kind::Failed, "manifest"),
+    };
+    Failure::error(kind, code, error, error.help())
 }
 
 pub(crate) fn inputs<'a>(

@@ -100,6 +100,7 @@ impl Instance {
             desired = Some(recorded);
         }
         let declared = find(&request.spec, &request.env)?;
+        request.spec = request.spec.in_environment(&request.env);
         if let Some(recorded) = &desired {
             request.spec = request.spec.with_counts(&request.env, &recorded.counts);
         }

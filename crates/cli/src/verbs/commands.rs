@@ -53,10 +53,11 @@ pub(crate) async fn run(
     global: &Global,
     output: &Output,
     env: &str,
+    process: Option<&str>,
     words: &[String],
 ) -> Result<Exit, Stop> {
     let instance = Arc::new(look(global, env).await?);
-    let job = command::in_app(&instance, words).await?;
+    let job = command::in_app(&instance, process, words).await?;
     connect(output, &instance, &job, false).await
 }
 

@@ -80,7 +80,9 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         Verb::Exec { env, machine, all, command } => {
             commands::exec(global, output, env, machine, *all, command).await
         }
-        Verb::Run { env, command } => commands::run(global, output, env, command).await,
+        Verb::Run { env, process, command } => {
+            commands::run(global, output, env, process.as_deref(), command).await
+        }
         Verb::Db { env, sql } => commands::db(global, output, env, sql).await,
         Verb::History { env, lines } => {
             history::history(global, output, env.as_deref(), *lines).await

@@ -8,7 +8,7 @@ pub(crate) mod stamp;
 pub(crate) mod systemd;
 
 use crate::failure::Result;
-use accounts::Accounts;
+pub(crate) use accounts::Accounts;
 use andamio_manifest::{Kind, Manifest, Resource, ServiceCertificate};
 use std::collections::BTreeSet;
 use std::rc::Rc;

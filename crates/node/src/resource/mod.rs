@@ -7,6 +7,7 @@ pub(crate) mod firewall;
 pub(crate) mod group;
 pub(crate) mod identity;
 pub(crate) mod image;
+pub(crate) mod kept;
 pub(crate) mod mariadb;
 pub(crate) mod package;
 pub(crate) mod probe;

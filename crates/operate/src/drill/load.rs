@@ -60,7 +60,7 @@ pub(super) async fn accounts(instance: &Shared, rate: u32) -> Result<Vec<u8>, Fa
     let count = rate.div_ceil(OF_ONE_ACCOUNT).to_string();
     let words = ["seed", "--employees", &count].map(str::to_owned);
     let (found, argv, _) =
-        command::app(instance, &[&[program(instance)?], &words[..]].concat()).await?;
+        command::app(instance, None, &[&[program(instance)?], &words[..]].concat()).await?;
     let session = command::session(instance, &found).await?;
     let output = session.output(&quote(&argv), &[]).await?;
     if output.exit.success() && !output.stdout.is_empty() {

@@ -157,6 +157,7 @@ impl Secrets {
                 _ if known.is_some() => None,
                 SecretKind::Password => Some(password()?),
                 SecretKind::Account => Some(certificate::account()?),
+                SecretKind::Asked => None,
                 SecretKind::Hex32 | SecretKind::Given => Some(hex::encode(random::<32>()?)),
             };
             if let Some(value) = value {

@@ -109,7 +109,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         changes: &planned.work,
         clusters: &clusters,
         image: release.as_ref().map(|release| release.image.as_str()),
-        migrates: !instance.request.spec.app.migrate.is_empty(),
+        migrates: instance.request.spec.app.migrate.up().is_some(),
     });
     let machines = hosts::lack_key(instance, limit).await;
     let told = in_step(instance, &observed, &machines);

@@ -1,8 +1,9 @@
 //! The application: its image, its environment, and one unit per process, run by podman.
 //!
-//! Containers share the machine's network, run as [`USER`] without any capability, and see a
-//! read-only file system but for `/tmp`, `/run` and the paths of `[app].files`.
+//! Containers share the machine's network. What else they may do and have is the image's to say, and the file's:
+//! `container.rs`.
 
+mod container;
 mod environment;
 mod one_off;
 mod process;
@@ -13,24 +14,23 @@ pub use environment::app_environment;
 pub use one_off::{one_off, outsider};
 pub(super) use table::TABLE;
 
+use self::container::Whose;
 use crate::context::RoleContext;
 use crate::error::Error;
-use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
+use crate::inputs::Inputs;
+use crate::machine::{Resources, directory, file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
 use crate::roles::base::RESOLVER;
 use crate::roles::{Service, haproxy};
 use crate::tls;
-use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
-use andamio_spec::model::Process;
-use andamio_spec::topology::{Role, ports};
+use andamio_manifest::{
+    Check, Directory, Image, Kept, Kind, Probe, Resource, Secrets, Sysctl, Unit,
+};
+use andamio_spec::model::{Process, Ready};
+use andamio_spec::topology::{Role, ports, public_process};
 use andamio_spec::{Group, Spec};
+use std::collections::BTreeMap;
 
-/// The application's variables on its machines, for processes and one-offs alike: a command line
-/// would show them to every process.
-pub const ENV_FILE: &str = "/etc/andamio/app.env";
-/// User and group of every container, whatever the image says: never root, and the owner of files.
-pub(crate) const USER: &str = "10001";
-const FILES: &str = "/var/lib/andamio/files";
 /// A file for each process, of which systemd makes its unit.
 pub const QUADLETS: &str = "/etc/containers/systemd";
 
@@ -61,18 +61,21 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     proxy::add(cx, &mut out)?;
-    let mut variables = vec![out.file(secret_file(
-        ENV_FILE,
-        environment::lines(cx.inputs),
-        ("root", "root"),
-        0o600,
-    ))];
-    let stored = environment::stored(cx.inputs);
-    let values = stored.iter().map(|(name, value)| (name.clone(), sensitive(value))).collect();
-    let prefix = environment::STORED.to_owned();
-    let secrets = out.add(Kind::Secrets(Secrets { prefix, values }));
-    if !stored.is_empty() {
-        variables.push(secrets);
+    out.add(Kind::Directory(Directory {
+        path: container::FOLDER.to_owned(),
+        mode: 0o700,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        exclusive: true,
+    }));
+    let secrets = out.add(Kind::Secrets(stored(cx.inputs)?));
+    let mut variables = BTreeMap::new();
+    for whose in everybody(cx.inputs) {
+        let mut ids = whose.add_files(&mut out)?;
+        if !whose.stored()?.is_empty() {
+            ids.push(secrets.clone());
+        }
+        variables.insert(whose.process, ids);
     }
     // Ports below 1024 are for root, which no process is. What is declared is free, and no more.
     let lowest = spec.app.processes.values().filter_map(|process| process.port).min();
@@ -81,16 +84,25 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         key: "net.ipv4.ip_unprivileged_port_start".to_owned(),
         value: first.to_string(),
     }));
-    if !spec.app.files.is_empty() {
+    let files = spec.app.all_files();
+    if !files.is_empty() {
         // Containers get the folders below as mounts: nobody else has to reach them.
         out.add(directory("/var/lib/andamio", 0o700, ("root", "root")));
-        out.add(directory(FILES, 0o700, ("root", "root")));
-    }
-    for path in parents_and_self(spec) {
-        out.add(directory(&path, 0o750, (USER, USER)));
+        out.add(directory(container::FILES, 0o700, ("root", "root")));
     }
     let Some(release) = cx.inputs.release else { return Ok(out.into_list()) };
     out.add(Kind::Image(Image { name: release.image.clone(), archive: release.archive.clone() }));
+    for path in files {
+        let of_process = |process: &&Process| process.files.contains(path);
+        let owner = spec.app.processes.values().find(of_process);
+        let owner = owner.or_else(|| spec.app.processes.get(default_process(spec)?));
+        out.add(Kind::Kept(Kept {
+            path: container::host_path(path),
+            image: release.image.clone(),
+            inside: path.clone(),
+            user: owner.and_then(|process| process.container.user.clone()),
+        }));
+    }
     if cx.phase == Phase::Base {
         return Ok(out.into_list());
     }
@@ -112,48 +124,71 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()]
-                .concat(),
+            restart_on: [
+                vec![quadlet],
+                variables.get(&Some(name.as_str())).cloned().unwrap_or_default(),
+                names.clone().into_iter().collect(),
+            ]
+            .concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Group::App),
             ..unit(&process_unit(spec, name))
         });
     }
     // All have been started by then, and get ready in parallel.
     for (name, process) in &spec.app.processes {
-        out.add(Kind::Probe(probe(cx, name, process, 60)));
+        out.add(Kind::Probe(probe(cx, name, process, spec.app.start_of(process))));
     }
     Ok(out.into_list())
 }
 
-/// Host side of a kept path.
-fn host_path(path: &str) -> String {
-    format!("{FILES}{path}")
-}
-
-/// Folders of `[app].files` from the top, each once.
-fn parents_and_self(spec: &Spec) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for path in &spec.app.files {
-        let mut whole = String::new();
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            whole = format!("{whole}/{part}");
-            let on_host = host_path(&whole);
-            if !all.contains(&on_host) {
-                all.push(on_host);
-            }
-        }
+/// Whose containers there are; without a process that of commands, for a migration.
+fn everybody<'a>(inputs: &'a Inputs<'a>) -> Vec<Whose<'a>> {
+    let names = inputs.spec.app.processes.keys();
+    let mut all: Vec<Whose<'a>> =
+        names.map(|name| Whose { inputs, process: Some(name.as_str()) }).collect();
+    if all.is_empty() {
+        all.push(Whose { inputs, process: None });
     }
     all
+}
+
+/// What podman's store has for all of them.
+fn stored(inputs: &Inputs<'_>) -> Result<Secrets, Error> {
+    let mut values = BTreeMap::new();
+    for whose in everybody(inputs) {
+        for (id, (_, value)) in whose.stored()? {
+            values.insert(id, sensitive(&value));
+        }
+    }
+    Ok(Secrets { prefix: environment::STORED.to_owned(), values })
+}
+
+/// The process in whose container commands run that name none: the one that serves the public, else the first.
+#[must_use]
+pub fn default_process(spec: &Spec) -> Option<&str> {
+    let public = public_process(spec).map(|(name, _)| name);
+    public.or_else(|| spec.app.processes.keys().next().map(String::as_str))
+}
+
+/// The path that balancers ask for.
+pub(crate) fn ready_path(spec: &Spec) -> &str {
+    let process = public_process(spec).map(|(_, process)| process);
+    match process.map_or(&spec.app.ready, |process| spec.app.ready_of(process)) {
+        Ready::Path { path, .. } => path,
+        _ => "/",
+    }
 }
 
 fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
     let unit = process_unit(spec, name);
-    let check = match process.port {
-        Some(port) => {
-            Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready))
+    let address = |port| format!("{}:{port}", cx.machine.address);
+    let check = match (spec.app.ready_of(process), process.port) {
+        (Ready::Path { path, .. }, Some(port)) => {
+            Check::Http(format!("http://{}{path}", address(port)))
         }
-        None => Check::Unit(unit.clone()),
+        (Ready::Tcp, Some(port)) => Check::Tcp(address(port)),
+        _ => Check::Unit(unit.clone()),
     };
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }

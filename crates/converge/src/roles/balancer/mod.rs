@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
-use crate::roles::{Service, haproxy};
+use crate::roles::{Service, app, haproxy};
 use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
 use andamio_spec::Group;
@@ -79,7 +79,7 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
             bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
-            ready => cx.inputs.spec.app.ready,
+            ready => app::ready_path(cx.inputs.spec),
             port => if encrypted { ports::APP_TLS } else { port.unwrap_or(ports::HTTP) },
             servers => if port.is_some() { servers } else { Vec::new() },
             connections => CONNECTIONS,
@@ -134,7 +134,7 @@ fn priority(machine: &Machine) -> u32 {
 fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s, unit: None };
     // Through the whole of it, balancer and application, but for the people's side.
-    let ready = cx.inputs.release.map_or("/", |_| &cx.inputs.spec.app.ready);
+    let ready = cx.inputs.release.map_or("/", |_| app::ready_path(cx.inputs.spec));
     let mut probes =
         vec![probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}{ready}")))];
     if cx.inputs.topology.floating_address().is_some() {
