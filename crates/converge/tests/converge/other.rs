@@ -32,7 +32,8 @@ fn renders_its_own_names() {
     let names: Vec<String> =
         secret_names(&fixture.spec, &fixture.topology).into_iter().map(|s| s.name).collect();
     assert_eq!(names, ["mariadb_app_password", "API_TOKEN", "tls-root", "tls-signer-mariadb-1"]);
-    let variables: Vec<String> = app_environment(&fixture.inputs()).into_keys().collect();
+    let variables: Vec<String> =
+        app_environment(&fixture.inputs(), None).unwrap().into_keys().collect();
     assert_eq!(
         variables,
         [
@@ -51,6 +52,6 @@ fn without_a_release_no_process_is_rendered() {
     let mut fixture = Fixture::new(&OTHER.replace("fleet_board", "fleet-board"), "test");
     fixture.release = None;
     let app = fixture.manifest("app-1");
-    assert!(app.resources.iter().all(|r| !r.id().contains("agent") && !r.id().contains("image")));
-    assert!(app.resources.iter().any(|r| r.id() == "file:/etc/andamio/app.env"));
+    assert!(app.resources.iter().all(|r| !r.id().contains("-agent") && !r.id().contains("image")));
+    assert!(app.resources.iter().any(|r| r.id() == "file:/etc/andamio/processes/agent.env"));
 }

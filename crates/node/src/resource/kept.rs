@@ -37,7 +37,7 @@ impl Resource for Kept {
         let path = Path::new(&self.path);
         disk::create_parents(path)?;
         // Beside it and renamed, so that it is whole or not there.
-        let new = path.with_extension("andamio-new");
+        let new = PathBuf::from(format!("{}.andamio-new", self.path));
         if new.exists() {
             fs::remove_dir_all(&new).during(format!("removing {}", new.display()))?;
         }

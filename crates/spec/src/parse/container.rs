@@ -149,7 +149,7 @@ fn capabilities(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String> {
 }
 
 fn sysctls(reader: &mut Reader<'_>, field: &Field<'_>, into: &mut Container) {
-    let Some(table) = reader.table(field, "write { \"net.core.somaxconn\" = \"1024\" }") else {
+    let Some(table) = reader.table(field, "write { \"kernel.shmmax\" = 68719476736 }") else {
         return;
     };
     for (key, field) in table.fields_in_order() {
@@ -164,8 +164,14 @@ fn sysctls(reader: &mut Reader<'_>, field: &Field<'_>, into: &mut Container) {
         let Some(value) = value else { continue };
         if !plain(key) || !plain(&value) {
             let message = format!("`{key} = {value}` is not a kernel parameter");
-            let help = "for example \"net.core.somaxconn\" = 1024";
+            let help = "for example \"kernel.shmmax\" = 68719476736";
             reader.error("invalid-sysctl", field.at(), message, help);
+        }
+        if key.starts_with("net.") {
+            let message =
+                format!("`{key}` belongs to the machine's network, which its processes share");
+            let help = "leave it out";
+            reader.error("invalid-sysctl", field.at_key(), message, help);
         }
         into.sysctls.insert(key.to_owned(), value);
     }

@@ -35,7 +35,7 @@ impl<'a> Whose<'a> {
 
     fn name(&self) -> &'a str {
         // No process can be called so.
-        self.process.unwrap_or("-")
+        self.process.unwrap_or("0")
     }
 
     /// The file with the variables that a line can carry.
@@ -51,13 +51,18 @@ impl<'a> Whose<'a> {
         format!("{FOLDER}/{}.secret.{secret}", self.name())
     }
 
+    /// What the names of its values in podman's store begin with. No process has a dot in its name.
+    pub(super) fn stored_prefix(&self) -> String {
+        format!("{}{}.", environment::STORED, self.name())
+    }
+
     /// What it is not given by its files of variables: by name in podman's store, name as it knows it, value.
     pub(super) fn stored(&self) -> Result<BTreeMap<String, (String, String)>, Error> {
         let variables = environment::app_environment(self.inputs, self.process)?;
-        let stored = environment::stored(self.process, &variables);
+        let prefix = self.stored_prefix();
+        let stored = environment::stored(variables).into_iter();
         Ok(stored
-            .into_iter()
-            .map(|(id, (name, value))| (id, (name.clone(), value.clone())))
+            .map(|(name, value)| (format!("{prefix}{}", stored_name(&name)), (name, value)))
             .collect())
     }
 
@@ -150,7 +155,22 @@ fn options(container: &Container) -> Vec<String> {
     all
 }
 
+/// The store has letters, digits and few more in its names.
+fn stored_name(name: &str) -> String {
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if is_plain { name.to_owned() } else { format!("x-{}", hex::encode(name)) }
+}
+
 /// Host side of a kept path.
 pub(super) fn host_path(path: &str) -> String {
     format!("{FILES}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_in_the_store_are_plain() {
+        assert_eq!(super::stored_name("A_b"), "A_b");
+        assert_eq!(super::stored_name("a b"), "x-612062");
+    }
 }

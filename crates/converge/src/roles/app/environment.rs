@@ -159,22 +159,9 @@ pub(super) fn lines(variables: &BTreeMap<String, String>) -> String {
     carried.map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
-/// The others, which containers take from podman's store of secrets: never empty, which it refuses. By what the
-/// store calls them.
-pub(super) fn stored<'a>(
-    process: Option<&str>,
-    variables: &'a BTreeMap<String, String>,
-) -> BTreeMap<String, (&'a String, &'a String)> {
-    let process = process.unwrap_or("-");
-    let others = variables.iter().filter(|(name, value)| !is_line(name, value));
-    others.map(|(name, value)| (stored_name(process, name), (name, value))).collect()
-}
-
-/// The store has letters, digits and few more in its names.
-fn stored_name(process: &str, name: &str) -> String {
-    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b));
-    let name = if is_plain { name.to_owned() } else { format!("x-{}", hex::encode(name)) };
-    format!("{process}-{name}")
+/// The others, which containers take from podman's store of secrets: never empty, which it refuses.
+pub(super) fn stored(variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    variables.into_iter().filter(|(name, value)| !is_line(name, value)).collect()
 }
 
 fn is_line(name: &str, value: &str) -> bool {
@@ -187,7 +174,7 @@ fn is_line(name: &str, value: &str) -> bool {
 
 /// How a container takes a stored one, for `--secret` and a unit's `Secret=` alike.
 pub(super) fn reference(stored: &str, name: &str) -> String {
-    format!("{STORED}{stored},type=env,target={name}")
+    format!("{stored},type=env,target={name}")
 }
 
 /// What the names of Andamio's secrets in podman's store begin with.
@@ -234,11 +221,5 @@ mod tests {
         ] {
             assert_eq!(dotenv_value(value), text, "{value}");
         }
-    }
-
-    #[test]
-    fn names_in_the_store_are_plain() {
-        assert_eq!(stored_name("web", "A_b.c"), "web-A_b.c");
-        assert_eq!(stored_name("-", "a b"), "--x-612062");
     }
 }

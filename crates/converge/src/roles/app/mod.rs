@@ -68,15 +68,28 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         group: "root".to_owned(),
         exclusive: true,
     }));
-    let secrets = out.add(Kind::Secrets(stored(cx.inputs)?));
-    let mut variables = BTreeMap::new();
+    let (mut variables, mut all_stored) = (BTreeMap::new(), BTreeMap::new());
     for whose in everybody(cx.inputs) {
         let mut ids = whose.add_files(&mut out)?;
-        if !whose.stored()?.is_empty() {
-            ids.push(secrets.clone());
+        let stored = whose.stored()?;
+        if !stored.is_empty() {
+            // Of its own, so that only who reads a value is started anew with it.
+            let prefix = whose.stored_prefix();
+            let value = |(id, (_, value)): (&String, &(String, String))| {
+                Some((id.strip_prefix(&prefix)?.to_owned(), sensitive(value)))
+            };
+            let values = stored.iter().filter_map(value).collect();
+            ids.push(out.add(Kind::Secrets(Secrets { prefix, values })));
         }
+        all_stored.extend(stored);
         variables.insert(whose.process, ids);
     }
+    // Those of processes that there are no more.
+    let value = |(id, (_, value)): (String, (String, String))| {
+        Some((id.strip_prefix(environment::STORED)?.to_owned(), sensitive(&value)))
+    };
+    let values = all_stored.into_iter().filter_map(value).collect();
+    out.add(Kind::Secrets(Secrets { prefix: environment::STORED.to_owned(), values }));
     // Ports below 1024 are for root, which no process is. What is declared is free, and no more.
     let lowest = spec.app.processes.values().filter_map(|process| process.port).min();
     let first = lowest.unwrap_or(ports::FIRST_FREE).min(ports::FIRST_FREE);
@@ -150,17 +163,6 @@ fn everybody<'a>(inputs: &'a Inputs<'a>) -> Vec<Whose<'a>> {
         all.push(Whose { inputs, process: None });
     }
     all
-}
-
-/// What podman's store has for all of them.
-fn stored(inputs: &Inputs<'_>) -> Result<Secrets, Error> {
-    let mut values = BTreeMap::new();
-    for whose in everybody(inputs) {
-        for (id, (_, value)) in whose.stored()? {
-            values.insert(id, sensitive(&value));
-        }
-    }
-    Ok(Secrets { prefix: environment::STORED.to_owned(), values })
 }
 
 /// The process in whose container commands run that name none: the one that serves the public, else the first.
