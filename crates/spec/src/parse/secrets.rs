@@ -89,7 +89,11 @@ pub(super) fn check(
 ) {
     let Some(items) = table.get("secrets").filter(|field| field.value.is_array()) else { return };
     let mut paths = BTreeSet::new();
-    for (secret, item) in secrets.iter().zip(reader.array(&items, "")) {
+    for item in reader.array(&items, "") {
+        let name = item.child("name").and_then(|name| name.value.as_str());
+        let Some(secret) = secrets.iter().find(|secret| Some(secret.name.as_str()) == name) else {
+            continue;
+        };
         if let Some(path) = &secret.file
             && !paths.insert(path)
         {

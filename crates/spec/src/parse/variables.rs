@@ -23,7 +23,7 @@ pub(super) fn read_into(reader: &mut Reader<'_>, table: &Table<'_>, into: &mut V
         }
         if let Some(value) = value(reader, &field) {
             if let Err(problem) = variable::parts(&value) {
-                let help = "for example {{ mariadb.host }}; see the README for all";
+                let help = "for example {{ mariadb.host }}; docs/applications.md has all";
                 reader.error("invalid-reference", field.at(), problem, help);
             }
             into.insert(name.to_owned(), value);
