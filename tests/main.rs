@@ -18,6 +18,7 @@ mod context;
 mod dev;
 mod emulator;
 mod flows;
+mod former;
 mod full;
 mod hosts;
 mod leftovers;
@@ -56,6 +57,7 @@ const SHORT: &[Scenario] = &[
     servers::SCENARIO,
     surroundings::SCENARIO,
     context::SCENARIO,
+    former::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
@@ -75,6 +77,7 @@ const FULL: &[Scenario] = &[
     full::context::SCENARIO,
     full::hosts::SCENARIO,
     full::purge::SCENARIO,
+    full::recorded::SCENARIO,
 ];
 
 fn main() -> ExitCode {

@@ -130,6 +130,7 @@ impl World {
             observed: &self.observed,
             same_declaration: &BTreeMap::new(),
             release_changes,
+            has_application: true,
             live: true,
             own_machines: true,
             accept,
