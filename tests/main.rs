@@ -9,6 +9,7 @@
     reason = "a test that cannot go on must stop, and says so where its caller reads"
 )]
 
+mod agents;
 mod bare;
 mod browser;
 mod bucket;
@@ -56,6 +57,7 @@ const SHORT: &[Scenario] = &[
     servers::SCENARIO,
     surroundings::SCENARIO,
     context::SCENARIO,
+    agents::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

@@ -15,6 +15,7 @@ pub struct Resource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
+    Agent(Agent),
     Package(Package),
     File(File),
     Directory(Directory),
@@ -34,6 +35,23 @@ pub enum Kind {
     RabbitmqCluster(RabbitmqCluster),
     Probe(Probe),
 }
+
+/// Which of the executables in [`AGENTS`] is the machine's: [`AGENT`] leads to it, and so do the units that run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Of its content; also its name. [`ANY_AGENT`]: the one that the last run has decided on.
+    pub digest: String,
+}
+
+/// As a digest, in a check: which one it is says the machine.
+pub const ANY_AGENT: &str = "";
+
+/// Where executables are on a machine, each named by its digest: whoever looks brings an own one, and none takes
+/// another's place.
+pub const AGENTS: &str = "/var/lib/andamio/agent";
+
+/// The machine's own: a symbolic link.
+pub const AGENT: &str = "/usr/local/bin/andamio";
 
 /// Debian packages that must be installed (or must not be), all in one transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -345,6 +363,14 @@ pub enum Check {
     Rabbitmq { management: String, user: String, password: Text },
 }
 
+impl Agent {
+    /// The same whatever the content: units that run it name it in `restart_on`.
+    #[must_use]
+    pub fn id() -> String {
+        format!("agent:{AGENT}")
+    }
+}
+
 impl Resource {
     #[must_use]
     pub fn new(role: &str, kind: Kind) -> Self {
@@ -355,6 +381,7 @@ impl Resource {
     #[must_use]
     pub fn id(&self) -> String {
         match &self.kind {
+            Kind::Agent(_) => Agent::id(),
             Kind::Package(p) => format!("package:{}", p.names.join(",")),
             Kind::File(f) => format!("file:{}", f.path),
             Kind::Directory(d) => format!("directory:{}", d.path),

@@ -8,7 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
-use crate::resource::{Resource as Kinded, probe};
+use crate::resource::{Resource as Kinded, agent, probe};
 use crate::secret::Mask;
 use andamio_manifest::{Cause, Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
 use drive::channel;
@@ -30,8 +30,11 @@ pub type Out<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
 ///
 /// Refused, as [`Report::error`]: another machine's manifest, a machine of another instance, and in
 /// [`Mode::Apply`] an older generation or the same one with other content.
-pub async fn apply(manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Report {
+pub async fn apply(mut manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Report {
     let begin = Instant::now();
+    if mode == Mode::Check {
+        agent::decide(&mut manifest);
+    }
     let mask = Mask::new(&manifest);
     let mut run = Run { out, mask, hangup: Hangup::new(), report: Report::default(), gone: false };
     run.report.v = VERSION;
@@ -116,6 +119,7 @@ impl Run<'_, '_> {
 
     async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {
         match &resource.kind {
+            Kind::Agent(item) => self.one(resource, item, machine).await,
             Kind::Package(item) => self.one(resource, item, machine).await,
             Kind::File(item) => self.one(resource, item, machine).await,
             Kind::Directory(item) => self.one(resource, item, machine).await,

@@ -84,7 +84,7 @@ pub(crate) async fn one_off(
     command: &[String],
 ) -> Result<Output, ErrorReport> {
     let keys = instance.known_keys();
-    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys), command);
+    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys)?, command);
     let inventory = instance.inventory();
     let found = inventory.get(machine).ok_or_else(|| {
         ErrorReport::new("machine", format!("no machine {machine}"), "run the same command again")
@@ -168,7 +168,7 @@ pub(crate) async fn app(
     let live = release::current(instance).await?.ok_or_else(none)?;
     let release = Release::new(&live.id, &live.image);
     let keys = instance.known_keys();
-    let argv = andamio_converge::one_off(&inputs(instance, Some(&release), &keys), command);
+    let argv = andamio_converge::one_off(&inputs(instance, Some(&release), &keys)?, command);
     let (machine, note) = one(instance, Role::App.as_str()).await?;
     Ok((machine, argv, note))
 }

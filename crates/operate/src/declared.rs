@@ -4,7 +4,7 @@ use crate::desired::{Desired, ReleaseName};
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind};
 use andamio_converge::{Inputs, Phase, Release, manifests_of};
-use andamio_engine::now;
+use andamio_engine::{ErrorReport, now};
 use andamio_manifest::Manifest;
 use sha2::{Digest, Sha256};
 
@@ -15,7 +15,7 @@ pub(crate) fn render(
     release: Option<&Release>,
     phase: Phase,
 ) -> Result<Vec<Manifest>, Failure> {
-    let inputs = inputs(instance, release, keys);
+    let inputs = inputs(instance, release, keys)?;
     manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
 }
 
@@ -23,8 +23,8 @@ pub(crate) fn inputs<'a>(
     instance: &'a Shared,
     release: Option<&'a Release>,
     keys: &'a [String],
-) -> Inputs<'a> {
-    Inputs {
+) -> Result<Inputs<'a>, ErrorReport> {
+    Ok(Inputs {
         spec: &instance.request.spec,
         topology: &instance.topology,
         environment: &instance.environment,
@@ -32,8 +32,9 @@ pub(crate) fn inputs<'a>(
         release,
         operator_keys: keys,
         resolver: instance.resolver.as_deref(),
+        agent: instance.nodes.digest()?,
         generation: 0,
-    }
+    })
 }
 
 /// Are all machines of `--limit` declared?

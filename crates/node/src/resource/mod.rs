@@ -1,6 +1,7 @@
 //! One module per kind of resource. Each says what differs and makes it so; the order of work,
 //! modes, events and verification are [`crate::run`]'s.
 
+pub(crate) mod agent;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod firewall;

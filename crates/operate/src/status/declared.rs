@@ -1,20 +1,19 @@
 //! Whether machines are what is declared: nothing is called healthy that is not.
 
 use super::{Concern, Severity};
-use crate::declared::render;
-use crate::instance::Shared;
-use andamio_converge::{Phase, RESOLVER, Release};
-use andamio_manifest::{Event, Manifest, Outcome, Resource};
+use andamio_converge::{Inputs, Phase, RESOLVER, Release, manifests_of};
+use andamio_manifest::{ANY_AGENT, Event, Manifest, Outcome, Resource};
 use andamio_spec::Topology;
 use andamio_spec::topology::Role;
 
 /// How many differences are named; all of them are the plan's to show.
 const NAMED: usize = 3;
 
-/// What each machine has to be, with the live release. Empty before the first `up`, which makes the secrets that it
-/// takes.
-pub(super) fn manifests(instance: &Shared, release: Option<&Release>) -> Vec<Manifest> {
-    render(instance, &instance.known_keys(), release, Phase::App).unwrap_or_default()
+/// What each machine has to be, with the live release, whichever executable the last run has given to it: this one
+/// only looks. Empty before the first `up`, which makes the secrets that it takes.
+pub(super) fn manifests(inputs: &Inputs<'_>) -> Vec<Manifest> {
+    let inputs = Inputs { agent: ANY_AGENT, ..*inputs };
+    manifests_of(&inputs, Phase::App).unwrap_or_default()
 }
 
 /// Ids of resources that differ. Probes are services, and speak for themselves.

@@ -81,9 +81,9 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let live = release::current(instance).await?;
     let release = live.map(|l| Release::new(&l.id, &l.image));
     let keys = instance.known_keys();
-    let inputs = inputs(instance, release.as_ref(), &keys);
+    let inputs = inputs(instance, release.as_ref(), &keys)?;
     let inventory = instance.inventory();
-    let declared = declared::manifests(instance, release.as_ref());
+    let declared = declared::manifests(&inputs);
     let asked = instance.topology.machines.iter().map(|machine| {
         let whole = declared.iter().find(|manifest| manifest.machine == machine.name);
         let services = health(&inputs, machine);
