@@ -1,5 +1,5 @@
 //! Two builds of this program at the same machines: who only looks changes nothing for the other, and a run decides
-//! which one the machines' units run.
+//! which one the machines' units run. And who looks without being able to read a secret sees as much.
 
 use andamio_testkit::sandbox::DEADLINE;
 use andamio_testkit::wait::until;
@@ -7,6 +7,7 @@ use andamio_testkit::{Abandoned, Ended, Need, Sandbox, Scenario, Steps, command,
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const ENV: &str = "dev";
 const MACHINES: [&str; 3] = ["mariadb-1", "mariadb-2", "mariadb-3"];
 /// A unit that runs for as long as the machine does, and has the executable bound to a place of its own.
 const TOML: &str = "[project]\nname = \"agents\"\n[environments.dev]\ntls = \"off\"\n\
-    mariadb = { machines = 3, layout = \"galera\", size = \"1x1\" }\n";
+    mariadb = { machines = 3, layout = \"galera\", size = \"1x1\" }\nredis = { machines = 1, size = \"1x1\" }\n";
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let sandbox = Sandbox::new(TOML);
@@ -37,6 +38,12 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     steps.step("one that was lost is brought again, a link that leads elsewhere is mended", || {
         mended(s);
     });
+    steps.step(
+        "who can read no secret asks for the status, looks at logs and works on machines",
+        || {
+            without_secrets(s);
+        },
+    );
     steps.must("down leaves nothing", || {
         drop(s.ok(&["down", ENV, "-y"]));
         assert!(s.leftovers(ENV).is_empty(), "{:#?}", s.leftovers(ENV));
@@ -91,7 +98,10 @@ fn looks(s: &Sandbox) {
         ["agent:/usr/local/bin/andamio", "unit:andamio-health.service"]
             .map(|resource| ((*machine).to_owned(), resource.to_owned()))
     };
-    assert_eq!(changes(&plan), MACHINES.iter().flat_map(each).collect::<Vec<_>>());
+    let mut expected: Vec<_> = MACHINES.iter().flat_map(each).collect();
+    // Nothing there runs it all the time.
+    expected.push(("redis-1".to_owned(), "agent:/usr/local/bin/andamio".to_owned()));
+    assert_eq!(changes(&plan), expected);
     drop(other(s, &["status", ENV]).expect(0));
     drop(s.run(&["plan", ENV, "--exit-code"]).expect(0));
     drop(s.ok(&["status", ENV]));
@@ -154,4 +164,77 @@ fn mended(s: &Sandbox) {
     drop(s.ok(&["status", ENV]));
     drop(s.run(&["plan", ENV, "--exit-code"]).expect(0));
     assert!(health(s, second).1, "{second}");
+}
+
+fn without_secrets(s: &Sandbox) {
+    let key = |name: &str| {
+        let file = s.folder.join(name);
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file);
+        assert!(keygen.status().unwrap().success());
+        file
+    };
+    let (watch, stranger) = (key("watch"), key("stranger"));
+    let by = |identity: &Path, arguments: &[&str]| {
+        let mut command = s.command(arguments);
+        command.env("ANDAMIO_IDENTITY", identity);
+        command::run(command, DEADLINE)
+    };
+    let public = fs::read_to_string(watch.with_extension("pub")).unwrap();
+    drop(s.ok(&["key", "add", public.trim(), "--for", "runner", "--name", "watch"]));
+    drop(s.ok(&["up", ENV, "-y"]));
+    let seen = |status: &Value| {
+        let of = |key: &str, parts: &[&str]| {
+            let list = status[key].as_array().unwrap().iter();
+            list.map(|one| parts.iter().map(|part| one[part].clone()).collect()).collect()
+        };
+        let lists: [Vec<Vec<Value>>; 3] = [
+            of("machines", &["name", "state", "address", "roles"]),
+            of("services", &["machine", "name", "state", "detail"]),
+            of("concerns", &["code", "subject", "message"]),
+        ];
+        (lists, status["healthy"].clone(), status["state"].clone())
+    };
+    let same = |code: i32| {
+        let mine = s.run(&["status", ENV, "--json"]).expect(code).json();
+        let theirs = by(&watch, &["status", ENV, "--json"]).expect(code).json();
+        assert_eq!(seen(&mine), seen(&theirs));
+        theirs
+    };
+    let services = same(0)["services"].as_array().unwrap().len();
+    assert_eq!(services, 4);
+    for arguments in [
+        &["exec", ENV, "redis-1", "--", "true"][..],
+        &["ssh", ENV, "redis-1", "--", "true"],
+        &["logs", ENV, "-n", "1"],
+    ] {
+        drop(by(&watch, arguments).expect(0));
+    }
+    // What has to be known for a plan is not theirs, and who is let in nowhere learns nothing.
+    for (identity, verb) in [(&watch, "plan"), (&stranger, "status")] {
+        let refused = by(identity, &[verb, ENV]);
+        assert!(refused.code == Some(5) && refused.stderr.contains("identity"), "{refused}");
+    }
+    s.on(
+        ENV,
+        "redis-1",
+        "systemctl stop redis-server@6379; echo '# by hand' >> /etc/redis/redis-6379.conf",
+    );
+    let status = same(7);
+    let redis = |of: &Value| of["machine"] == "redis-1" && of["state"] == "down";
+    assert!(status["services"].as_array().unwrap().iter().any(redis), "{status}");
+    assert!(status["concerns"].to_string().contains("file:/etc/redis/redis-6379.conf"), "{status}");
+    drop(s.ok(&["up", ENV, "-y"]));
+    // Nothing that the last run would have kept: what is secret is not guessed.
+    s.on(ENV, "redis-1", "rm /var/lib/andamio/kept.json");
+    let status = same(7);
+    let unknown = |of: &Value| of["machine"] == "redis-1" && of["state"] == "degraded";
+    assert!(status["services"].as_array().unwrap().iter().any(unknown), "{status}");
+    s.cut_power(ENV, "redis-1");
+    let status = same(7);
+    let stopped = |of: &Value| of["name"] == "redis-1" && of["state"] == "stopped";
+    assert!(status["machines"].as_array().unwrap().iter().any(stopped), "{status}");
+    drop(s.ok(&["up", ENV, "-y"]));
+    drop(same(0));
+    drop(s.run(&["plan", ENV, "--exit-code"]).expect(0));
 }

@@ -5,6 +5,7 @@ mod settle;
 
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
+use crate::kept;
 use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
@@ -35,10 +36,15 @@ pub async fn apply(mut manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Rep
     if mode == Mode::Check {
         agent::decide(&mut manifest);
     }
+    let filled = kept::fill(&mut manifest, mode);
     let mask = Mask::new(&manifest);
     let mut run = Run { out, mask, hangup: Hangup::new(), report: Report::default(), gone: false };
     run.report.v = VERSION;
-    if let Err(failure) = run.all(Rc::new(manifest), mode).await {
+    let done = match filled {
+        Ok(()) => run.all(Rc::new(manifest), mode).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = done {
         run.report.error = Some(run.mask.hide(failure.to_string()));
     }
     run.report.ms = ms(begin);
@@ -118,6 +124,12 @@ impl Run<'_, '_> {
     }
 
     async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {
+        if let Some((outcome, why)) = kept::unknown(&machine.manifest, resource) {
+            if outcome == Outcome::Changed {
+                machine.note_change(resource);
+            }
+            return Done::new(outcome, Diff::default(), why.to_owned());
+        }
         match &resource.kind {
             Kind::Agent(item) => self.one(resource, item, machine).await,
             Kind::Package(item) => self.one(resource, item, machine).await,

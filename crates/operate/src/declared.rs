@@ -3,10 +3,11 @@
 use crate::desired::{Desired, ReleaseName};
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind};
-use andamio_converge::{Inputs, Phase, Release, manifests_of};
+use andamio_converge::{Error, Inputs, Phase, Release, keep, manifests_of};
 use andamio_engine::{ErrorReport, now};
 use andamio_manifest::Manifest;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Manifests of all machines, generation 0: it is given when they are sent.
 pub(crate) fn render(
@@ -16,7 +17,16 @@ pub(crate) fn render(
     phase: Phase,
 ) -> Result<Vec<Manifest>, Failure> {
     let inputs = inputs(instance, release, keys)?;
-    manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
+    let failed = |e: Error| Failure::error(Kind::Failed, "manifest", &e, e.help());
+    let mut manifests = manifests_of(&inputs, phase).map_err(failed)?;
+    keep(&inputs, &stand_ins(instance), &mut manifests).map_err(failed)?;
+    Ok(manifests)
+}
+
+/// What whoever knows no secret renders with.
+pub(crate) fn stand_ins(instance: &Instance) -> BTreeMap<String, String> {
+    let (spec, topology) = (&instance.request.spec, &instance.topology);
+    andamio_converge::stand_ins(spec, topology, instance.secrets.marks())
 }
 
 pub(crate) fn inputs<'a>(
