@@ -9,6 +9,7 @@
     reason = "a test that cannot go on must stop, and says so where its caller reads"
 )]
 
+mod agents;
 mod bare;
 mod browser;
 mod bucket;
@@ -58,6 +59,7 @@ const SHORT: &[Scenario] = &[
     surroundings::SCENARIO,
     context::SCENARIO,
     former::SCENARIO,
+    agents::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

@@ -15,6 +15,7 @@ mod disk;
 mod facts;
 mod failure;
 mod health;
+mod kept;
 mod machine;
 mod net;
 mod operator;

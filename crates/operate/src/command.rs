@@ -85,7 +85,7 @@ pub(crate) async fn one_off(
     command: &[String],
 ) -> Result<Output, ErrorReport> {
     let keys = instance.known_keys();
-    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys), None, command)
+    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys)?, None, command)
         .map_err(|e| undeclarable(&e).error)?;
     let inventory = instance.inventory();
     let found = inventory.get(machine).ok_or_else(|| {
@@ -189,7 +189,7 @@ pub(crate) async fn app(
     let release = Release::new(&live.id, &live.image);
     let keys = instance.known_keys();
     let argv =
-        andamio_converge::one_off(&inputs(instance, Some(&release), &keys), process, command)
+        andamio_converge::one_off(&inputs(instance, Some(&release), &keys)?, process, command)
             .map_err(|e| undeclarable(&e))?;
     let (machine, note) = one(instance, Role::App.as_str()).await?;
     Ok((machine, argv, note))

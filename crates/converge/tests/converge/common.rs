@@ -61,6 +61,7 @@ impl Fixture {
             release: self.release.as_ref(),
             operator_keys: &self.keys,
             resolver: None,
+            agent: "0011223344556677",
             generation: 7,
         }
     }

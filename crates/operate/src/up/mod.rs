@@ -80,7 +80,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     };
     let keys = instance.wanted_keys();
     let whole = render(instance, &keys, release.as_ref(), Phase::App)?;
-    let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
+    let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys)?);
     let (observed, live) =
         tokio::join!(observe::observe(instance, &whole, &parts, limit), release::current(instance));
     let live = live?;

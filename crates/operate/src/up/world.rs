@@ -100,6 +100,7 @@ impl World {
             release: None,
             operator_keys: &[],
             resolver: None,
+            agent: "0011223344556677",
             generation: 0,
         };
         parts(&inputs).into_iter().map(|part| part.group).collect()

@@ -24,7 +24,7 @@ use crate::roles::base::RESOLVER;
 use crate::roles::{Service, haproxy};
 use crate::tls;
 use andamio_manifest::{
-    Check, Directory, Image, Kept, Kind, Probe, Resource, Secrets, Sysctl, Unit,
+    Check, Directory, Image, KeptFolder, Kind, Probe, Resource, Secrets, Sysctl, Unit,
 };
 use andamio_spec::model::{Process, Ready};
 use andamio_spec::topology::{Role, ports, public_process};
@@ -109,7 +109,7 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         let of_process = |process: &&Process| process.files.contains(path);
         let owner = spec.app.processes.values().find(of_process);
         let owner = owner.or_else(|| spec.app.processes.get(default_process(spec)?));
-        out.add(Kind::Kept(Kept {
+        out.add(Kind::KeptFolder(KeptFolder {
             path: container::host_path(path),
             image: release.image.clone(),
             inside: path.clone(),

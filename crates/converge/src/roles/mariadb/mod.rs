@@ -22,8 +22,8 @@ use crate::roles::table::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
-    ReloadMethod, Resource, Store, Unit,
+    AUTHORITY, Agent, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant,
+    Probe, ReloadMethod, Resource, Store, Unit,
 };
 use andamio_spec::model::Layout;
 use andamio_spec::topology::{Role, ports};
@@ -111,7 +111,7 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
                 },
             )?,
         ));
-        out.unit(Unit { restart_on: vec![health], ..unit("andamio-health.service") });
+        out.unit(Unit { restart_on: vec![Agent::id(), health], ..unit("andamio-health.service") });
     }
     Ok(out.into_list())
 }

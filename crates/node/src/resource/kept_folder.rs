@@ -5,7 +5,7 @@ use crate::diff::Diff;
 use crate::failure::{Context, Failure, Result};
 use crate::machine::{Accounts, Machine};
 use crate::{disk, process};
-use andamio_manifest::Kept;
+use andamio_manifest::KeptFolder;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -19,7 +19,7 @@ const COPY: Duration = Duration::from_secs(10 * 60);
 /// Links on the way to a file, as the kernel counts them.
 const LINKS: usize = 40;
 
-impl Resource for Kept {
+impl Resource for KeptFolder {
     async fn diff(&self, _: &mut Machine) -> Result<Diff> {
         let mut diff = Diff::default();
         match fs::metadata(&self.path) {
@@ -58,7 +58,7 @@ impl Resource for Kept {
     }
 }
 
-async fn copy(declared: &Kept, root: &Path, new: &Path) -> Result<()> {
+async fn copy(declared: &KeptFolder, root: &Path, new: &Path) -> Result<()> {
     let what = format!("looking at {} in {}", declared.inside, declared.image);
     let there = within(root, &declared.inside).during(&what)?;
     let Some(folder) = there.filter(|path| path.is_dir()) else {
@@ -74,7 +74,7 @@ async fn copy(declared: &Kept, root: &Path, new: &Path) -> Result<()> {
 }
 
 /// Whose a folder is that the image does not have.
-async fn user(declared: &Kept, root: &Path) -> Result<(u32, u32)> {
+async fn user(declared: &KeptFolder, root: &Path) -> Result<(u32, u32)> {
     let user = match &declared.user {
         Some(user) => user.clone(),
         None => {
