@@ -52,7 +52,7 @@ fn without_a_release_no_process_is_rendered() {
     let mut fixture = Fixture::new(&OTHER.replace("fleet_board", "fleet-board"), "test");
     fixture.release = None;
     let app = fixture.manifest("app-1");
-    assert!(app.resources.iter().all(|r| !r.id().contains("agent") && !r.id().contains("image")));
+    assert!(app.resources.iter().all(|r| !r.id().contains("-agent") && !r.id().contains("image")));
     assert!(app.resources.iter().any(|r| r.id() == "file:/etc/andamio/app.env"));
 }
 
