@@ -1,7 +1,7 @@
 //! What holds and why: every value of the file and every default.
 
 use crate::defaults;
-use crate::model::{Environment, Group, GroupSpec, Layout, Place, Spec, Tls};
+use crate::model::{Environment, Group, GroupSpec, Layout, Load, Place, Spec, Tls};
 use crate::units::{format_bandwidth, format_bytes, format_duration};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
@@ -87,6 +87,16 @@ fn project_and_app(list: &mut List<'_>, spec: &Spec) {
     list.add("app.migrate", words(&app.migrate), "no migrations run");
     list.add("app.secrets", words(&app.secrets), "the application gets no secrets");
     list.add("app.files", words(&app.files), "containers keep no files");
+    let load = match &app.load {
+        Some(Load::Requests(requests)) => {
+            let each = requests.iter().map(|one| format!("{} {}", one.method, one.path));
+            each.collect::<Vec<_>>().join(", ")
+        }
+        Some(Load::Program(command)) => words(command),
+        None => "found out".to_owned(),
+    };
+    let reason = "`seed` and `load` of the public process's program, else GET of ready";
+    list.add("app.load", load, reason);
     for (name, process) in &app.processes {
         let key = format!("app.processes.{name}");
         list.add(&format!("{key}.command"), words(&process.command), "");

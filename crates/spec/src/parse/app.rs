@@ -1,14 +1,14 @@
 //! `[app]` and its processes.
 
 use super::reader::{Field, Reader, Table};
-use super::{check, process};
+use super::{check, load, process};
 use crate::defaults;
 use crate::model::App;
 use crate::reserved;
 use std::collections::{BTreeMap, BTreeSet};
 
 const KEYS: &[&str] =
-    &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes"];
+    &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes", "load"];
 
 /// Plain settings have no key of their own: where they go instead.
 pub(super) const PLAIN_SETTINGS: &str = "a setting that is the same everywhere goes into the Containerfile \
@@ -25,6 +25,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         migrate: Vec::new(),
         secrets: Vec::new(),
         files: Vec::new(),
+        load: None,
         processes: BTreeMap::new(),
     };
     let Some(table) =
@@ -80,6 +81,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
             check::absolute_path_problem(path).or_else(|| reserved::kept_path_problem(path))
         });
     }
+    app.load = table.get("load").and_then(|field| load::read(reader, &field));
     if let Some(field) = table.get("processes") {
         app.processes = process::read_all(reader, &field);
     }
