@@ -22,6 +22,7 @@ mod full;
 mod hosts;
 mod leftovers;
 mod load;
+mod loads;
 mod lock;
 mod prod;
 mod purge;
@@ -55,6 +56,7 @@ const SHORT: &[Scenario] = &[
     hosts::SCENARIO,
     servers::SCENARIO,
     surroundings::SCENARIO,
+    loads::SCENARIO,
     context::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,

@@ -7,11 +7,13 @@
 //! Secrets travel inside the manifest ([`Text::sensitive`]); they never come back in an event.
 
 mod event;
+mod load;
 mod resource;
 mod task;
 mod tls;
 
 pub use event::{Cause, Event, Outcome, Report};
+pub use load::*;
 pub use resource::*;
 pub use task::*;
 pub use tls::*;

@@ -7,8 +7,18 @@ use crate::model::App;
 use crate::reserved;
 use std::collections::{BTreeMap, BTreeSet};
 
-const KEYS: &[&str] =
-    &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes", "load"];
+const KEYS: &[&str] = &[
+    "source",
+    "domain",
+    "ready",
+    "prepare",
+    "test",
+    "migrate",
+    "secrets",
+    "files",
+    "processes",
+    "load",
+];
 
 /// Plain settings have no key of their own: where they go instead.
 pub(super) const PLAIN_SETTINGS: &str = "a setting that is the same everywhere goes into the Containerfile \

@@ -7,7 +7,8 @@ use crate::model::{Load, LoadRequest};
 use std::collections::BTreeMap;
 use toml::de::DeValue;
 
-const HELP: &str = "write { requests = [{ path = \"/\" }] }, or a program with the subcommands `seed` and `load`";
+const HELP: &str =
+    "write { requests = [{ path = \"/\" }] }, or a program with the subcommands `seed` and `load`";
 const KEYS: &[&str] = &["path", "method", "weight", "headers", "body", "status"];
 /// More are no load that anybody reads.
 const MOST: usize = 100;
@@ -65,8 +66,7 @@ fn path(reader: &mut Reader<'_>, field: &Field<'_>) -> String {
     let Some(path) = reader.string(field) else { return String::new() };
     if !check::is_request_path(path) {
         let message = format!("`{path}` is not a path");
-        let help =
-            "for example \"/search?q=shoes\"; other characters are written as in a URL, %20 for a space";
+        let help = "for example \"/search?q=shoes\"; other characters are written as in a URL, %20 for a space";
         reader.error("invalid-path", field.at(), message, help);
     }
     path.to_owned()
