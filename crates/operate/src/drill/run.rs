@@ -80,6 +80,7 @@ pub(super) async fn drill(
         redundant = reverted.elapsed();
     }
     let why = check_promise(instance, target, fault, &measured);
+    let lost = measured.lost();
     Ok(Drill {
         v: 1,
         kind: "drill",
@@ -92,7 +93,7 @@ pub(super) async fn drill(
         causes: measured.causes,
         longest_gap_ms: measured.longest_gap_ms,
         acknowledged: measured.acknowledged,
-        lost: measured.lost(),
+        lost,
         redundant_after_s: seconds_of(redundant),
         passed: why.is_empty(),
         why,
