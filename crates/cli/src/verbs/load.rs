@@ -209,7 +209,8 @@ mod tests {
         }
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644);
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        for bad in [&link, &folder, &folder.join("no/file"), Path::new("/"), Path::new("..")] {
+        let (none, root, up) = (folder.join("no/file"), Path::new("/"), Path::new(".."));
+        for bad in [link.as_path(), folder.as_path(), none.as_path(), root, up] {
             assert!(check(bad).is_err(), "{}", bad.display());
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
