@@ -13,6 +13,7 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "load", need: Need::Machi
 
 const READY: &str = "ready = \"/v4/regions\"\n";
 /// Nobody may see these without a token, and any will do.
+/// The program takes 200 of them a minute and then says 429: the loads before Ctrl-C together are fewer.
 const GUARDED: &str = "path = \"/v4/linode/instances\"";
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
@@ -24,9 +25,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     });
     steps.must("up", || drop(s.ok(&["up", "one", "-y"])))?;
     steps.step("nothing declared: GET of what its readiness is asked", || {
-        let load = load(s, "50", "3", 0);
+        let load = load(s, "20", "3", 0);
         assert_eq!((&load["sent"], &load["from"]), (&"GET /v4/regions".into(), &"app-1".into()));
-        assert_eq!((&load["requests"], &load["failures"]), (&150.into(), &0.into()), "{load}");
+        assert_eq!((&load["requests"], &load["failures"]), (&60.into(), &0.into()), "{load}");
         assert_eq!((&load["acknowledged"], &load["missing"]), (&Value::Null, &Value::Null));
         assert!(load["longest_gap_ms"].as_u64().unwrap() < 1000, "{load}");
     });
@@ -43,9 +44,9 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
                  {{ {GUARDED}, status = [401] }}, {{ {GUARDED} }}"
             ),
         );
-        let load = load(s, "60", "2", 0);
-        assert_eq!((&load["requests"], &load["failures"]), (&120.into(), &20.into()), "{load}");
-        assert_eq!(load["causes"], serde_json::json!({"status 401": 20}));
+        let load = load(s, "12", "2", 0);
+        assert_eq!((&load["requests"], &load["failures"]), (&24.into(), &4.into()), "{load}");
+        assert_eq!(load["causes"], serde_json::json!({"status 401": 4}));
     });
     steps.step("--out is made or replaced, and is what --json says", || {
         let file = s.folder.join("load.json");
@@ -80,7 +81,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         wait_until_sending(s, false);
     });
     steps.step("a drill loads it too, and no record is lost or counted", || {
-        declare(s, &format!("{{ path = \"/v4/regions\" }}, {{ {GUARDED}, status = [401] }}"));
+        declare(s, "{ path = \"/v4/regions\", status = [200, 429] }");
         let drill = ["drill", "one", "app", "stop", "--rate", "50", "-y", "--json"];
         let lines = s.ok(&drill).lines();
         let drill = lines.iter().find(|line| line["type"] == "drill").unwrap();
