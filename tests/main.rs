@@ -24,6 +24,7 @@ mod full;
 mod hosts;
 mod leftovers;
 mod load;
+mod loads;
 mod lock;
 mod prod;
 mod purge;
@@ -57,6 +58,7 @@ const SHORT: &[Scenario] = &[
     hosts::SCENARIO,
     servers::SCENARIO,
     surroundings::SCENARIO,
+    loads::SCENARIO,
     context::SCENARIO,
     former::SCENARIO,
     agents::SCENARIO,

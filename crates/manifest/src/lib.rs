@@ -8,12 +8,14 @@
 
 mod event;
 mod kept;
+mod load;
 mod resource;
 mod task;
 mod tls;
 
 pub use event::{Cause, Event, Outcome, Report};
 pub use kept::*;
+pub use load::*;
 pub use resource::*;
 pub use task::*;
 pub use tls::*;

@@ -1,6 +1,6 @@
 //! Commands in an environment: on a machine, in the application's image, in the database.
 
-use crate::declared::{inputs, no_machine, undeclarable};
+use crate::declared::{inputs, no_machine, no_release, undeclarable};
 use crate::failure::remote_fault;
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, release};
@@ -177,15 +177,7 @@ pub(crate) async fn app(
     process: Option<&str>,
     command: &[String],
 ) -> Result<(Found, Vec<String>, Option<String>), Failure> {
-    let none = || {
-        Failure::new(
-            Kind::Failed,
-            "release",
-            format!("no release of the application is live in {}", instance.name()),
-            &format!("bring it up with `andamio up {}`", instance.topology.env),
-        )
-    };
-    let live = release::current(instance).await?.ok_or_else(none)?;
+    let live = release::current(instance).await?.ok_or_else(|| no_release(instance))?;
     let release = Release::new(&live.id, &live.image);
     let keys = instance.known_keys();
     let argv =

@@ -80,6 +80,16 @@ pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
     Failure::new(Kind::Usage, "machine", format!("no machine `{name}`"), &help)
 }
 
+/// Nothing of the application is live.
+pub(crate) fn no_release(instance: &Instance) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        "release",
+        format!("no release of the application is live in {}", instance.name()),
+        &format!("bring it up with `andamio up {}`", instance.topology.env),
+    )
+}
+
 /// What a run leaves recorded that makes `release` and the instance's file real, on the machines of `limit`.
 pub(crate) fn wanted(
     instance: &Instance,

@@ -2,7 +2,7 @@
 
 use crate::defaults;
 use crate::model::{
-    Container, Environment, Group, GroupSpec, Layout, Migrate, Place, Ready, Spec, Tls,
+    Container, Environment, Group, GroupSpec, Layout, Load, Migrate, Place, Ready, Spec, Tls,
 };
 use crate::units::{format_bandwidth, format_bytes, format_duration};
 use serde::Serialize;
@@ -102,6 +102,16 @@ fn project_and_app(list: &mut List<'_>, spec: &Spec) {
     let secrets: Vec<String> = app.all_secrets().iter().map(|s| s.name.clone()).collect();
     list.add("app.secrets", words(&secrets), "the application gets no secrets");
     list.add("app.files", words(&app.files), "containers keep no files");
+    let load = match &app.load {
+        Some(Load::Requests(requests)) => {
+            let each = requests.iter().map(|one| format!("{} {}", one.method, one.path));
+            each.collect::<Vec<_>>().join(", ")
+        }
+        Some(Load::Program(command)) => words(command),
+        None => "found out".to_owned(),
+    };
+    let reason = "`seed` and `load` of the public process's program, else GET of ready";
+    list.add("app.load", load, reason);
     for (name, process) in &app.processes {
         let key = format!("app.processes.{name}");
         let command = match process.command.as_slice() {

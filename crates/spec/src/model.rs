@@ -97,6 +97,8 @@ pub struct App {
     pub secrets: Vec<AppSecret>,
     /// Absolute paths inside the container that are kept.
     pub files: Vec<String>,
+    /// What is asked under load; nothing where that is found out.
+    pub load: Option<Load>,
     pub processes: BTreeMap<String, Process>,
 }
 
@@ -188,6 +190,27 @@ impl AppSecret {
     pub fn is_for(&self, process: &str) -> bool {
         self.processes.as_ref().is_none_or(|all| all.iter().any(|name| name == process))
     }
+}
+
+/// Where the requests of a load come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Load {
+    Requests(Vec<LoadRequest>),
+    /// A program of the application's image with the subcommands `seed` and `load`.
+    Program(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadRequest {
+    pub path: String,
+    pub method: String,
+    /// How often, beside the other requests.
+    pub weight: u32,
+    pub headers: BTreeMap<String, String>,
+    pub body: Option<String>,
+    /// Answers that are no failure; empty for any 2xx.
+    pub status: Vec<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,7 +1,7 @@
 //! `[app]` and its processes.
 
 use super::reader::{Field, Reader, Table};
-use super::{build, check, container, process, ready, secrets, variables};
+use super::{build, check, container, load, process, ready, secrets, variables};
 use crate::defaults;
 use crate::model::{App, AppSecret, Build, Container, Migrate, Ready, Variables};
 use crate::reserved;
@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
     "secrets",
     "files",
     "processes",
+    "load",
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
@@ -39,6 +40,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         env_file: None,
         secrets: Vec::new(),
         files: Vec::new(),
+        load: None,
         processes: BTreeMap::new(),
     };
     let Some(table) =
@@ -92,6 +94,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     app.files = files(reader, &table);
     let mut whole = Container::default();
     container::read_into(reader, &table, &mut whole);
+    app.load = table.get("load").and_then(|field| load::read(reader, &field));
     if let Some(field) = table.get("processes") {
         app.processes = process::read_all(reader, &field, &whole);
     }

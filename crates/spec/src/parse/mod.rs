@@ -11,6 +11,7 @@ mod group;
 mod hidden;
 mod hosts;
 mod limits;
+mod load;
 mod places;
 mod process;
 mod project;
