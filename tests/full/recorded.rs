@@ -238,12 +238,18 @@ fn bo<'a>(s: &Sandbox, ana: &Ana<'a>) -> Alone<'a> {
     let checkout = s.folder.join("checkout-of-bo");
     fs::create_dir_all(&checkout).unwrap();
     fs::copy(ana.folder.join("andamio.toml"), checkout.join("andamio.toml")).unwrap();
-    let made = command::run(ana.command(&checkout, &["init", "--json"]), DEADLINE).expect(0).json();
+    drop(command::run(ana.command(&checkout, &["init", "--json"]), DEADLINE).expect(0));
+    let identity = checkout.join(".andamio/identity.txt");
     let mut bo = Alone::new(s, "bo", &ana.state);
-    bo.bucket = Some((ana.server, checkout.join(".andamio/identity.txt")));
+    bo.bucket = Some((ana.server, identity.clone()));
     // Not before somebody lets them in.
     drop(bo.run(&["plan", ENV, "--as-recorded"]).expect(6));
-    let key = made["identity"]["public"].as_str().unwrap();
-    drop(ana.run(&["key", "add", key, "--name", "Bo"]).expect(0));
+    // With their SSH key, too: machines let it in with the next `up`.
+    let mut shown = ana.command(&checkout, &["key", "show", "--json"]);
+    shown.env("ANDAMIO_IDENTITY", &identity);
+    let shown = command::run(shown, DEADLINE).expect(0).json();
+    let keys = ["age", "ssh"].map(|key| shown[key].as_str().unwrap());
+    drop(ana.run(&["key", "add", &keys.join(" "), "--name", "Bo"]).expect(0));
+    drop(ana.run(&["up", ENV, "-y"]).expect(0));
     bo
 }
