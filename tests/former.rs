@@ -27,7 +27,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         assert_eq!(series(s, "desired"), [1]);
         assert_eq!(series(s, "owner"), [1]);
         assert_eq!(series(s, "releases"), [1, 2]);
-        assert_eq!(series(s, "manifests/app-1").last().copied(), Some(3));
+        assert!(series(s, "manifests/app-1").last() > Some(&2), "a generation came again");
     })?;
     steps.step("the machine has the secret, nothing is left to do, also as recorded", || {
         let process = "cat /proc/$(podman inspect -f '{{.State.Pid}}' small-web)/environ";
@@ -72,7 +72,9 @@ fn looked_at(s: &Sandbox) {
     assert_eq!(told, [(&ok, &none, &nobody), (&killed, &none, &nobody)], "{history}");
     assert_eq!(history["faults"], json!([]), "{history}");
     let status = s.run(&["status", ENV, "--json"]).expect(7).json();
-    assert_eq!((&status["desired"], &status["locks"]), (&Value::Null, &json!([])), "{status}");
+    assert_eq!(status["desired"], Value::Null, "{status}");
+    // Only who wants to take it asks the store how old it is.
+    assert_eq!(status["locks"][0]["by"], "ana@laptop", "{status}");
     assert_eq!(status["release"], "a4d451ec2346", "{status}");
     let plan = s.ok(&["plan", ENV, "--json"]).json();
     assert_eq!(plan["release"]["from"], "a4d451ec2346", "{plan}");

@@ -1,5 +1,5 @@
-//! Production, and then an environment whose state is in a bucket: looked at, planned and healed from an empty folder with
-//! nothing but `--state` and an identity, the second one by somebody else than who made it. Proves that what is wanted is in
+//! An environment whose state is in a bucket, and then production: looked at, planned and healed from an empty folder with
+//! nothing but `--state` and an identity, the first one by somebody else than who made it. Proves that what is wanted is in
 //! the state.
 
 use crate::prod::{self, healthy};
@@ -9,6 +9,7 @@ use andamio_provision::local::instance_id;
 use andamio_testkit::sandbox::DEADLINE;
 use andamio_testkit::{Abandoned, Ended, Need, Sandbox, Scenario, Steps, command, host, run};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,8 +18,8 @@ pub(crate) const SCENARIO: Scenario = Scenario { name: "recorded", need: Need::M
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
     let mut seconds = Map::new();
-    by_the_folder(steps, &mut seconds)?;
     by_the_bucket(steps, &mut seconds)?;
+    by_the_folder(steps, &mut seconds)?;
     steps.figure("seconds", seconds);
     Ok(())
 }
@@ -64,6 +65,8 @@ fn by_the_folder(steps: &mut Steps, seconds: &mut Map<String, Value>) -> Result<
 
 fn by_the_bucket(steps: &mut Steps, seconds: &mut Map<String, Value>) -> Result<(), Abandoned> {
     let sandbox = Sandbox::new("");
+    // Those without a file must find none in a folder above.
+    fs::remove_file(sandbox.file()).unwrap();
     let server = Server::start(Conditions::Kept);
     let ana = Ana::new(&sandbox, &server);
     steps.must("an environment whose state is in a bucket: up", || {
@@ -85,9 +88,14 @@ fn by_the_bucket(steps: &mut Steps, seconds: &mut Map<String, Value>) -> Result<
         let history = ana.run(&["history", "--json"]).expect(0).json();
         let runs = history["runs"].as_array().unwrap();
         assert!(runs.iter().all(|run| run["signature"] == "good"), "{history}");
-        let ups = runs.iter().filter(|run| run["verb"] == "up");
-        let names: Vec<&Value> = ups.map(|run| &run["actor"]).collect();
-        assert!(names.len() == 2 && names[0] != names[1], "{history}");
+        let prefix = "shared/one.local/ledger/";
+        let entries = server.names(prefix).into_iter().map(|name| {
+            let (_, body) = server.object("GET", &name, b"").unwrap();
+            serde_json::from_slice::<Value>(&body).unwrap()
+        });
+        let ups = entries.filter(|entry| entry["verb"] == "up");
+        let keys: BTreeSet<String> = ups.map(|entry| entry["actor"].to_string()).collect();
+        assert_eq!(keys.len(), 2, "{keys:?}");
     });
     steps.must("they take it down, and nothing is left", || {
         drop(bo.run(&["down", ENV, "-y"]).expect(0));
@@ -230,12 +238,18 @@ fn bo<'a>(s: &Sandbox, ana: &Ana<'a>) -> Alone<'a> {
     let checkout = s.folder.join("checkout-of-bo");
     fs::create_dir_all(&checkout).unwrap();
     fs::copy(ana.folder.join("andamio.toml"), checkout.join("andamio.toml")).unwrap();
-    let made = command::run(ana.command(&checkout, &["init", "--json"]), DEADLINE).expect(0).json();
+    drop(command::run(ana.command(&checkout, &["init", "--json"]), DEADLINE).expect(0));
+    let identity = checkout.join(".andamio/identity.txt");
     let mut bo = Alone::new(s, "bo", &ana.state);
-    bo.bucket = Some((ana.server, checkout.join(".andamio/identity.txt")));
+    bo.bucket = Some((ana.server, identity.clone()));
     // Not before somebody lets them in.
     drop(bo.run(&["plan", ENV, "--as-recorded"]).expect(6));
-    let key = made["identity"]["public"].as_str().unwrap();
-    drop(ana.run(&["key", "add", key, "--name", "Bo"]).expect(0));
+    // With their SSH key, too: machines let it in with the next `up`.
+    let mut shown = ana.command(&checkout, &["key", "show", "--json"]);
+    shown.env("ANDAMIO_IDENTITY", &identity);
+    let shown = command::run(shown, DEADLINE).expect(0).json();
+    let keys = ["age", "ssh"].map(|key| shown[key].as_str().unwrap());
+    drop(ana.run(&["key", "add", &keys.join(" "), "--name", "Bo"]).expect(0));
+    drop(ana.run(&["up", ENV, "-y"]).expect(0));
     bo
 }
