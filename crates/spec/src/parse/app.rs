@@ -39,6 +39,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         env_file: None,
         secrets: Vec::new(),
         files: Vec::new(),
+        container: Container::default(),
         processes: BTreeMap::new(),
     };
     let Some(table) =
@@ -90,10 +91,9 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         }
     }
     app.files = files(reader, &table);
-    let mut whole = Container::default();
-    container::read_into(reader, &table, &mut whole);
+    container::read_into(reader, &table, &mut app.container);
     if let Some(field) = table.get("processes") {
-        app.processes = process::read_all(reader, &field, &whole);
+        app.processes = process::read_all(reader, &field, &app.container);
     }
     app
 }
