@@ -12,6 +12,7 @@
 mod bare;
 mod browser;
 mod bucket;
+mod builds;
 mod capture;
 mod cli;
 mod context;
@@ -56,6 +57,7 @@ const SHORT: &[Scenario] = &[
     servers::SCENARIO,
     surroundings::SCENARIO,
     context::SCENARIO,
+    builds::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
