@@ -264,7 +264,7 @@ pub fn script(image: &str, takes_target: bool, build: &Options) -> String {
          [ -e \"$d/{COMPLETE}\" ] || {{ echo 'not everything arrived' >&2; exit 1; }}; {before} \
          most() {{ n=$(sed -n \"s/^Max $1 *[^ ]* *\\([^ ]*\\).*/\\1/p\" /proc/self/limits); \
          [ \"$n\" = unlimited ] && n=-1; echo \"$n:$n\"; }}; \
-         buildah build --quiet --isolation chroot --layers --pull=missing \
+         buildah build --quiet --isolation chroot --layers --layer-label andamio.layer=1 --pull=missing \
          --ulimit nofile=\"$(most 'open files')\" --ulimit nproc=\"$(most processes)\"{options} \
          --ignorefile \"$d/ignore\" -f \"$d/Containerfile\" -t {} \"$d/context\"",
         quote(&[image])

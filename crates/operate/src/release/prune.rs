@@ -55,9 +55,11 @@ const LAYERS: &str = "\
     short() { df --output=pcent,avail -B1M /var/lib/containers | tail -n 1 | tr -d % | { read -r used free; \
     [ \"$used\" -gt 60 ] && [ \"$free\" -lt 20000 ]; }; }; \
     while short; do \
-    i=$(podman images --quiet --no-trunc --filter dangling=true --sort created | tail -n 1); \
-    [ -n \"$i\" ] && podman rmi \"$i\" >/dev/null 2>&1 || break; done; \
-    short && podman image prune --force >/dev/null 2>&1;";
+    i=$(podman images --quiet --no-trunc --filter dangling=true --filter label=andamio.layer \
+    --sort created | tail -n 1); \
+    [ -n \"$i\" ] && podman rmi \"$i\" >/dev/null 2>&1 || break; done;";
+/// What had a name, on machines where nobody else has images.
+const UNNAMED: &str = "podman image prune --force --filter label!=andamio.layer >/dev/null 2>&1;";
 
 /// With less than that, or an eighth of a small disk, it is time to say so.
 const ROOM: u64 = 2 << 30;
@@ -83,13 +85,13 @@ fn script(project: &str, keep: &[String], own_machine: bool) -> String {
     let files: Vec<String> =
         keep.iter().map(|id| format!("! -name {}", quote(&[&format!("{id}.tar")]))).collect();
     let reference = quote(&[&format!("reference=localhost/{project}")]);
-    let unnamed = if own_machine { LAYERS } else { "" };
+    let unnamed = if own_machine { UNNAMED } else { "" };
     format!(
         "find {ARCHIVES} -type f {} -delete 2>/dev/null; \
          for i in $(podman images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' --filter {reference}); do \
          for k in {}; do [ \"$i\" = \"$k\" ] && continue 2; done; n=$(podman image inspect --format '{{{{.Id}}}}' \"$i\"); podman rmi \"$i\" >/dev/null 2>&1; \
          [ \"$(podman image inspect --format '{{{{len .RepoTags}}}}' \"$n\" 2>/dev/null)\" = 0 ] && podman rmi \"$n\" >/dev/null 2>&1; done; \
-         {unnamed} :",
+         {unnamed} {LAYERS} :",
         files.join(" "),
         quote(&names),
     )
