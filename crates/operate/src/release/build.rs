@@ -1,7 +1,8 @@
 //! Building the image with buildah on a machine of the instance, so that the host needs no container
 //! engine, and bringing it to the machines that run it.
 
-use super::context::{COMPLETE, Extra};
+use super::context::Extra;
+use super::script::script;
 use super::transfer::{Said, across, feed};
 use super::{base, complaint, prune};
 use crate::failure::{fault, remote_fault};
@@ -10,10 +11,8 @@ use andamio_converge::Release;
 use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_provision::{MachineState, Provider};
 use andamio_remote::{Session, Stream, quote};
-use andamio_spec::model::Build as Options;
 use andamio_spec::topology::Role;
 use futures_util::future::join_all;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +133,9 @@ impl Build {
         let build = &self.instance.request.spec.app.build;
         let script = script(&self.release.image, source.takes_target, build);
         let extra = self.extra()?;
+        let known = self.instance.secrets.values();
+        let hidden: Vec<&String> =
+            build.secrets.iter().filter_map(|name| known.get(name)).collect();
         let mut said = Said::default();
         let whole = Arc::clone(source);
         let ended = feed(
@@ -144,7 +146,7 @@ impl Build {
                 if stream == Stream::Err {
                     said.add(bytes);
                     if let Some(line) = String::from_utf8_lossy(bytes).lines().last() {
-                        context.doing(line);
+                        context.doing(&masked(line, &hidden));
                     }
                 }
             },
@@ -163,7 +165,7 @@ impl Build {
             let message = format!("cannot send the application's folder: {error}");
             return Err(ErrorReport::new("context", message, "run the same command again"));
         }
-        let fault = complaint::fault(&said.text(), source, &self.builder);
+        let fault = complaint::fault(&masked(&said.text(), &hidden), source, &self.builder);
         Err(if fault.code == complaint::SPACE { prune::used(session, fault).await } else { fault })
     }
 
@@ -210,69 +212,27 @@ impl Build {
     }
 }
 
-/// Where RUN finds what it may believe and no image has.
-const INSIDE: &str = "/run/andamio";
-/// Names under which programs look for a file of authorities. Some have one of their own beside the common one.
-const ANNOUNCED: &[&str] = &[
-    "SSL_CERT_FILE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NODE_EXTRA_CA_CERTS",
-    "PIP_CERT",
-    "REQUESTS_CA_BUNDLE",
-    "CARGO_HTTP_CAINFO",
-];
-
-/// What builds the image from a context on standard input, in a folder that goes away, whatever happens. A build
-/// that lost its power left its own. What a machine's limits are is said because buildah would raise
-/// them, which a machine without CAP_SYS_RESOURCE may not. Layers are kept: what is equal is not done again.
-#[must_use]
-pub fn script(image: &str, takes_target: bool, build: &Options) -> String {
-    let mut options = String::new();
-    if takes_target {
-        options += " --build-context target=\"$d/target\"";
-    }
-    for (name, value) in &build.args {
-        let _ = write!(options, " --build-arg {}", quote(&[&format!("{name}={value}")]));
-    }
-    if let Some(stage) = &build.target {
-        let _ = write!(options, " --target {}", quote(&[stage]));
-    }
-    for name in &build.secrets {
-        let _ = write!(options, " --secret id={name},src=\"$d/secrets/{name}\"");
-    }
-    let mut before = String::new();
-    if build.trust.is_some() {
-        // Programs take it for all that there is: with what the builder itself believes.
-        let conf = format!("Acquire::https::CaInfo \\\"{INSIDE}/trust.pem\\\";");
-        before = format!(
-            "mkdir \"$d/trust\"; cat /etc/ssl/certs/ca-certificates.crt \"$d/trust.pem\" 2>/dev/null \
-             >\"$d/trust/trust.pem\" || :; echo \"{conf}\" >\"$d/trust/apt.conf\"; \
-             chmod -R u=rwX,go=rX \"$d/trust\";"
-        );
-        let _ = write!(options, " --volume \"$d/trust:{INSIDE}:ro\"");
-        let files = ANNOUNCED.iter().map(|name| (*name, "trust.pem"));
-        for (name, file) in files.chain([("APT_CONFIG", "apt.conf")]) {
-            let _ = write!(options, " --env {name}={INSIDE}/{file} --unsetenv {name}");
-        }
-    }
-    format!(
-        "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
-         d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); \
-         trap 's=$?; [ $s -eq 0 ] || buildah rm --all >/dev/null 2>&1 || :; rm -rf \"$d\"; exit $s' EXIT; \
-         mkdir \"$d/tmp\"; export TMPDIR=\"$d/tmp\"; tar -x -p -C \"$d\" --no-same-owner --warning=no-timestamp; \
-         [ -e \"$d/{COMPLETE}\" ] || {{ echo 'not everything arrived' >&2; exit 1; }}; {before} \
-         most() {{ n=$(sed -n \"s/^Max $1 *[^ ]* *\\([^ ]*\\).*/\\1/p\" /proc/self/limits); \
-         [ \"$n\" = unlimited ] && n=-1; echo \"$n:$n\"; }}; \
-         buildah build --quiet --isolation chroot --layers --layer-label andamio.layer=1 --pull=missing \
-         --ulimit nofile=\"$(most 'open files')\" --ulimit nproc=\"$(most processes)\"{options} \
-         --ignorefile \"$d/ignore\" -f \"$d/Containerfile\" -t {} \"$d/context\"",
-        quote(&[image])
-    )
+/// Without what a RUN said of a secret: each of its lines that is long enough to be one.
+fn masked(text: &str, hidden: &[&String]) -> String {
+    let lines = hidden.iter().flat_map(|value| value.lines()).map(str::trim);
+    lines
+        .filter(|line| line.len() > 3)
+        .fold(text.to_owned(), |text, line| text.replace(line, "***"))
 }
 
 async fn has(session: &Session, release: &Release) -> Result<bool, ErrorReport> {
     let command = format!("podman image exists {}", quote(&[&release.image]));
     let output = session.output(&command, &[]).await.map_err(|e| remote_fault(&e))?;
     Ok(output.exit.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn what_a_run_says_of_a_secret_is_not_told() {
+        let (one, two) = ("s3cret".to_owned(), "-----\nabcdef\nx\n".to_owned());
+        assert_eq!(masked("x s3cret abcdef", &[&one, &two]), "x *** ***");
+    }
 }

@@ -8,13 +8,14 @@ pub(crate) mod containerfile;
 mod context;
 mod ignore;
 mod prune;
+mod script;
 mod transfer;
 mod tree;
 
 pub(crate) use build::Build;
-pub use build::script;
 pub use context::{Context, Extra};
 pub use ignore::Ignore;
+pub use script::script;
 
 use crate::actor::beside;
 use crate::{Failure, Instance, Kind, Request};
