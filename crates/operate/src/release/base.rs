@@ -1,7 +1,6 @@
 //! `localhost/andamio-debian:13`: a minimal Debian that a Containerfile can begin with although no registry can be reached.
 
 use super::Context;
-use super::containerfile::begins_with;
 use super::transfer::{Said, feed};
 use crate::Instance;
 use crate::failure::{fault, remote_fault};
@@ -11,6 +10,7 @@ use andamio_provision::local::{base, base_arguments};
 use andamio_remote::{Session, Stream, quote};
 use std::io;
 
+const ANY: &str = "localhost/andamio-debian";
 const NAME: &str = "localhost/andamio-debian:13";
 
 /// Sees to it that the builder has it, where the Containerfile names it.
@@ -20,8 +20,10 @@ pub(super) async fn bring(
     source: &Context,
     context: &StepContext<'_>,
 ) -> Result<(), ErrorReport> {
+    // A FROM may name it through an argument.
     let text = String::from_utf8_lossy(&source.instructions);
-    if !begins_with(&text, &[NAME, "localhost/andamio-debian"]) {
+    let args = &instance.request.spec.app.build.args;
+    if !args.values().map(String::as_str).chain([&*text]).any(|said| said.contains(ANY)) {
         return Ok(());
     }
     let there = session.output(&format!("podman image exists {NAME}"), &[]).await;
