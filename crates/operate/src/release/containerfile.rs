@@ -66,6 +66,35 @@ pub(crate) fn exposed(text: &str, target: Option<&str>) -> Option<u16> {
     }
 }
 
+/// Paths of `COPY --from=target PATH… DEST`, in order; none where `target` is a stage of the file's own.
+pub(crate) fn from_target(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
+    let mut paths = Vec::new();
+    for line in joined.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some((instruction, words)) = words.split_first() else { continue };
+        if instruction.eq_ignore_ascii_case("FROM")
+            && let [.., word, name] = words
+            && word.eq_ignore_ascii_case("AS")
+            && name.eq_ignore_ascii_case("target")
+        {
+            return Vec::new();
+        }
+        if !instruction.eq_ignore_ascii_case("COPY") || !words.contains(&"--from=target") {
+            continue;
+        }
+        let plain: Vec<&str> = words.iter().filter(|w| !w.starts_with("--")).copied().collect();
+        let plain = plain.join(" ");
+        // Both forms: words, and a list in brackets.
+        let listed: Vec<String> = serde_json::from_str(&plain)
+            .unwrap_or_else(|_| plain.split(' ').map(str::to_owned).collect());
+        if let Some((_destination, sources)) = listed.split_last() {
+            paths.extend(sources.iter().map(|s| s.trim_matches('/').to_owned()));
+        }
+    }
+    paths
+}
+
 #[cfg(test)]
 mod tests {
     use super::{exposed, from_target};

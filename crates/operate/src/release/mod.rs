@@ -21,7 +21,7 @@ use crate::actor::beside;
 use crate::{Failure, Instance, Kind, Request};
 use andamio_converge::Release;
 use andamio_engine::{StatePlace, Store, Timestamp, now};
-use andamio_spec::{Environment, Group};
+use andamio_spec::{Environment, Group, parse};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -81,8 +81,11 @@ pub(crate) fn is_deployed(instance: &Instance) -> bool {
 pub(crate) fn exposed(request: &Request, environment: &Environment) -> Option<u16> {
     let app = &request.spec.app;
     let asked = environment.groups.contains_key(&Group::App)
-        && app.processes.is_empty()
-        && app.image.is_none();
+        && app.image.is_none()
+        // The text says it: a request that was opened before has the process already.
+        && parse("andamio.toml", &request.text)
+            .spec
+            .is_some_and(|spec| spec.in_environment(&request.env).app.processes.is_empty());
     let source = asked.then(|| request.project.join(&app.source))?;
     let name = context::containerfile(&source, &app.build).ok()?;
     let text = std::fs::read(source.join(name)).ok()?;
