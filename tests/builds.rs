@@ -41,7 +41,8 @@ RUN mkdir -p /srv && printf '%s' "$GREETING" >/srv/greeting
 COPY --from=tools /digest /made /srv/
 COPY . /srv/
 FROM web AS believing
-RUN openssl s_client -connect 127.0.0.1:4433 -verify_return_error </dev/null >/srv/believed
+RUN openssl s_client -connect 127.0.0.1:4433 -verify_return_error </dev/null >/said \
+    && grep issuer= /said >/srv/believed && rm /said
 "#;
 
 fn write(s: &Sandbox, name: &str, content: &str) {

@@ -141,7 +141,7 @@ impl Build {
         let ended = feed(
             session,
             &script,
-            move |mut out| whole.write(&mut out, &extra),
+            move |out| whole.write(out, &extra),
             |stream, bytes| {
                 if stream == Stream::Err {
                     said.add(bytes);

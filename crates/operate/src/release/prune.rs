@@ -84,11 +84,14 @@ fn script(project: &str, keep: &[String], own_machine: bool) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let files: Vec<String> =
         keep.iter().map(|id| format!("! -name {}", quote(&[&format!("{id}.tar")]))).collect();
+    // An image is listed with all its names, also those that somebody else gave it.
+    let ours = format!("localhost/{project}");
     let reference = quote(&[&format!("reference=localhost/{project}")]);
     let unnamed = if own_machine { UNNAMED } else { "" };
     format!(
         "find {ARCHIVES} -type f {} -delete 2>/dev/null; \
          for i in $(podman images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' --filter {reference}); do \
+         case \"$i\" in {ours}:*) ;; *) continue ;; esac; \
          for k in {}; do [ \"$i\" = \"$k\" ] && continue 2; done; n=$(podman image inspect --format '{{{{.Id}}}}' \"$i\"); podman rmi \"$i\" >/dev/null 2>&1; \
          [ \"$(podman image inspect --format '{{{{len .RepoTags}}}}' \"$n\" 2>/dev/null)\" = 0 ] && podman rmi \"$n\" >/dev/null 2>&1; done; \
          {unnamed} {LAYERS} :",
