@@ -213,7 +213,7 @@ fn without_secrets(s: &Sandbox) {
     // What has to be known for a plan is not theirs, and who is let in nowhere learns nothing.
     for (identity, verb) in [(&watch, "plan"), (&stranger, "status")] {
         let refused = by(identity, &[verb, ENV]);
-        assert!(refused.code == Some(5) && refused.stderr.contains("identity"), "{refused}");
+        assert!(refused.code == Some(6) && refused.stderr.contains("identity"), "{refused}");
     }
     s.on(
         ENV,

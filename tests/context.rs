@@ -212,7 +212,7 @@ fn bounded(s: &Sandbox) {
         fs::write(app(s, "kept/payload"), payload).unwrap();
         drop(s.ok(&["up", "one", "-y"]));
     }
-    let images = s.on("one", M, "podman images --all --quiet | sort -u");
+    let images = s.on("one", M, "podman images --quiet localhost/small | sort -u");
     assert_eq!(images.lines().count(), 2, "{images}");
     let rest = "buildah containers --quiet; find /var/lib/andamio/images /var/tmp -name '*.tar' 2>/dev/null; \
                 ls /var/tmp | grep andamio; true";

@@ -78,9 +78,10 @@ fn secrets(s: &Sandbox) {
     };
     let most = 100 * 1024;
     let stored = || s.on("dev", "app-1", "podman secret ls --quiet").lines().count();
+    // One for each of the two processes.
     for (value, is_stored) in [
-        ("-----BEGIN KEY-----\n$a \"b\" 'c' \\d %n\té\r\n\n-----END KEY-----\n\n".to_owned(), 1),
-        ("x".repeat(most), 1),
+        ("-----BEGIN KEY-----\n$a \"b\" 'c' \\d %n\té\r\n\n-----END KEY-----\n\n".to_owned(), 2),
+        ("x".repeat(most), 2),
         ("one line is in the file of variables again".to_owned(), 0),
     ] {
         drop(set(&value).expect(0));

@@ -13,6 +13,7 @@ mod agents;
 mod bare;
 mod browser;
 mod bucket;
+mod builds;
 mod capture;
 mod cli;
 mod context;
@@ -62,6 +63,7 @@ const SHORT: &[Scenario] = &[
     context::SCENARIO,
     former::SCENARIO,
     agents::SCENARIO,
+    builds::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

@@ -108,7 +108,8 @@ fn terminals(s: &Sandbox) {
     client.press("exit\r");
     assert_eq!(client.end(), Some(0));
     let mut worker = AtTerminal::start(&s.command(&["run", "dev", "--", "ficharfirm", "worker"]));
-    begun(s, CONTAINER);
+    // Before that nothing in the container hears a signal: it is its first process.
+    worker.shows("waiting for months");
     worker.press("\u{3}");
     assert!(worker.end().is_some());
     gone(s, CONTAINER);

@@ -2,6 +2,7 @@
 //! puts into an image of it.
 
 use andamio_operate::release::{Context, script};
+use andamio_spec::model::Build;
 use andamio_testkit::Sandbox;
 use std::ffi::OsString;
 use std::fs;
@@ -20,12 +21,15 @@ pub(crate) fn compare(s: &Sandbox, env: &str, machine: &str, count: u64) -> [usi
         let tree = folder.join(number.to_string());
         fs::create_dir_all(&tree).unwrap();
         make(&tree.join("tree"), &mut Dice(number));
-        let context = Context::read(&tree.join("tree"), &folder, &[])
+        let context = Context::read(&tree.join("tree"), &Build::default(), &folder, &[])
             .unwrap_or_else(|f| panic!("tree {number}: {}", f.error.message));
-        sent += names(&context.archive);
-        fs::write(tree.join("archive"), context.archive).unwrap();
+        let mut archive = Vec::new();
+        context.write(&mut archive, &[]).unwrap();
+        sent += names(&archive);
+        fs::write(tree.join("archive"), archive).unwrap();
     }
-    fs::write(folder.join("build"), script("localhost/trees:andamio", false)).unwrap();
+    fs::write(folder.join("build"), script("localhost/trees:andamio", false, &Build::default()))
+        .unwrap();
     fs::write(folder.join("compare"), COMPARE).unwrap();
     let archive = s.folder.join("trees.tar");
     let mut tar = Command::new("tar");

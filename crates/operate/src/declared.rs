@@ -114,6 +114,7 @@ pub(crate) fn wanted(
         sha256: hex::encode(Sha256::digest(&file)),
         file,
         releases: releases.collect(),
+        exposed: instance.exposed,
         counts: counts.collect(),
         limit,
         by: instance.request.by.clone(),

@@ -27,6 +27,9 @@ pub struct Desired {
     pub sha256: String,
     /// By process; empty where there is no application.
     pub releases: BTreeMap<String, ReleaseName>,
+    /// Port of the process that no file declares: what the image starts and exposes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<u16>,
     /// Machines of each group.
     pub counts: BTreeMap<Group, u32>,
     /// Machines that the run stayed with; empty: all.
@@ -107,8 +110,10 @@ impl Desired {
     #[must_use]
     pub fn instead_of(mut self, former: Option<&Self>) -> Option<Self> {
         let Some(former) = former else { return Some(self) };
-        let content =
-            |of: &Self| (of.enabled, of.sha256.clone(), of.releases.clone(), of.counts.clone());
+        let content = |of: &Self| {
+            let releases = (of.releases.clone(), of.exposed);
+            (of.enabled, of.sha256.clone(), releases, of.counts.clone())
+        };
         if content(&self) != content(former) {
             return Some(self);
         }

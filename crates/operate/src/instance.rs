@@ -5,7 +5,7 @@ use crate::access::{self, SshAccess};
 use crate::actor::{Actors, Me, Standing};
 use crate::desired::Desired;
 use crate::ownership::{self, Owner, Ownership};
-use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity};
+use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity, release};
 use andamio_converge::secret_names;
 use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, StatePlace, Store};
 use andamio_provision::local::{Image, Local, Roots, allocate, missing_packages, preflight};
@@ -70,6 +70,8 @@ pub struct Instance {
     pub nodes: Nodes,
     /// `/etc/resolv.conf` of the machines, where this place says it: it follows the host's.
     pub resolver: Option<String>,
+    /// Port of the process that no file declares.
+    pub(crate) exposed: Option<u16>,
     /// Counts of machines that stay as recorded, though the file starts with others: one remark each.
     pub(crate) kept_counts: Vec<String>,
     /// Keys of the person that cannot be tried, and why.
@@ -101,6 +103,13 @@ impl Instance {
         }
         let declared = find(&request.spec, &request.env)?;
         request.spec = request.spec.in_environment(&request.env);
+        let exposed = match &desired {
+            Some(recorded) if request.as_recorded => recorded.exposed,
+            _ => release::exposed(&request, &declared),
+        };
+        if let Some(port) = exposed {
+            request.spec = request.spec.with_exposed(port);
+        }
         if let Some(recorded) = &desired {
             request.spec = request.spec.with_counts(&request.env, &recorded.counts);
         }
@@ -203,6 +212,7 @@ impl Instance {
             me,
             nodes,
             resolver,
+            exposed,
             kept_counts,
             skipped_keys,
         })

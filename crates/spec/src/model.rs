@@ -41,6 +41,27 @@ impl Spec {
         spec
     }
 
+    /// The same with `web`, which is what the image starts and exposes, where no process is declared.
+    #[must_use]
+    pub fn with_exposed(mut self, port: u16) -> Self {
+        if self.app.processes.is_empty() {
+            let web = Process {
+                command: Vec::new(),
+                arguments: Vec::new(),
+                port: Some(port),
+                queue: None,
+                ready: None,
+                start_s: None,
+                env: Variables::new(),
+                secrets: Vec::new(),
+                files: Vec::new(),
+                container: self.app.container.clone(),
+            };
+            self.app.processes.insert("web".to_owned(), web);
+        }
+        self
+    }
+
     /// The same with other numbers of machines in some groups of an environment, each within the bounds that are
     /// declared for it.
     #[must_use]
@@ -99,6 +120,9 @@ pub struct App {
     pub files: Vec<String>,
     /// What is asked under load; nothing where that is found out.
     pub load: Option<Load>,
+    /// What containers may do and have where a process says nothing.
+    #[serde(skip)]
+    pub container: Container,
     pub processes: BTreeMap<String, Process>,
 }
 

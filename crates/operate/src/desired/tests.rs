@@ -13,6 +13,7 @@ fn desired(parent: u64) -> Desired {
         sha256: hex::encode(Sha256::digest(&file)),
         file,
         releases: BTreeMap::from([("web".to_owned(), name)]),
+        exposed: None,
         counts: BTreeMap::from([(Group::App, 3)]),
         limit: Vec::new(),
         by: "ana@here".to_owned(),

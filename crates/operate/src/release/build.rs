@@ -1,11 +1,14 @@
 //! Building the image with buildah on a machine of the instance, so that the host needs no container
 //! engine, and bringing it to the machines that run it.
 
-use super::{complaint, prune};
+use super::context::Extra;
+use super::script::script;
+use super::transfer::{Said, across, feed};
+use super::{base, complaint, prune};
 use crate::failure::{fault, remote_fault};
 use crate::instance::{Shared, while_it_runs};
 use andamio_converge::Release;
-use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, StepContext};
+use andamio_engine::{Action, BoxFuture, ErrorReport, Outcome, State, StepContext};
 use andamio_provision::{MachineState, Provider};
 use andamio_remote::{Session, Stream, quote};
 use andamio_spec::topology::Role;
@@ -89,6 +92,13 @@ impl Build {
     }
 
     async fn build(&self, session: &Session, context: &StepContext<'_>) -> Result<(), ErrorReport> {
+        if let Some(reference) = &self.instance.request.spec.app.image {
+            let machines = self.machines.iter().chain([&self.builder]).cloned().collect();
+            prune::prune(&self.instance, &self.release, machines).await;
+            context.doing(&format!("pulling {reference}"));
+            let work = self.pull(reference, session);
+            return while_it_runs(&self.instance, &self.builder, work).await;
+        }
         let Some(source) = &self.context else {
             let message = format!("no machine has the image of release {}", self.release.id);
             let help = "run `andamio up` in the project's folder: it builds what is there";
@@ -101,84 +111,128 @@ impl Build {
         while_it_runs(&self.instance, &self.builder, work).await
     }
 
+    async fn pull(&self, reference: &str, session: &Session) -> Result<(), ErrorReport> {
+        let (from, to) = (quote(&[reference]), quote(&[&self.release.image]));
+        let script = format!(
+            "set -e; podman image exists {from} || podman pull --quiet {from}; podman tag {from} {to}"
+        );
+        let pulled = session.output(&script, &[]).await.map_err(|e| remote_fault(&e))?;
+        if pulled.exit.success() {
+            return Ok(());
+        }
+        Err(complaint::pull(&pulled.complaint(), reference, &self.builder))
+    }
+
     async fn build_from(
         &self,
-        source: &super::Context,
+        source: &Arc<super::Context>,
         session: &Session,
         context: &StepContext<'_>,
     ) -> Result<(), ErrorReport> {
-        let mut said = Vec::new();
-        let script = script(&self.release.image, source.takes_target);
-        let exit = session
-            .stream(&script, &source.archive, |stream, bytes| {
+        base::bring(&self.instance, session, source, context).await?;
+        let build = &self.instance.request.spec.app.build;
+        let script = script(&self.release.image, source.takes_target, build);
+        let extra = self.extra()?;
+        let known = self.instance.secrets.values();
+        let hidden: Vec<&String> =
+            build.secrets.iter().filter_map(|name| known.get(name)).collect();
+        let mut said = Said::default();
+        let whole = Arc::clone(source);
+        let ended = feed(
+            session,
+            &script,
+            move |out| whole.write(out, &extra),
+            |stream, bytes| {
                 if stream == Stream::Err {
-                    said.extend_from_slice(bytes);
+                    said.add(bytes);
                     if let Some(line) = String::from_utf8_lossy(bytes).lines().last() {
-                        context.doing(line);
+                        context.doing(&masked(line, &hidden));
                     }
                 }
-                Ok(())
-            })
-            .await
-            .map_err(|e| remote_fault(&e))?;
+            },
+        );
+        let (exit, sent) = ended.await.map_err(|e| remote_fault(&e))?;
         if exit.success() {
+            if let Some(warning) = prune::warning(session).await {
+                context.resource("disk", State::Ok, 0, &warning, "");
+            }
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&said);
-        let fault = complaint::fault(&said, source, &self.builder);
+        // A builder that ended by itself reads no more, and says why.
+        if let Err(error) = sent
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            let message = format!("cannot send the application's folder: {error}");
+            return Err(ErrorReport::new("context", message, "run the same command again"));
+        }
+        let fault = complaint::fault(&masked(&said.text(), &hidden), source, &self.builder);
         Err(if fault.code == complaint::SPACE { prune::used(session, fault).await } else { fault })
+    }
+
+    /// What the build may know and no image has.
+    fn extra(&self) -> Result<Vec<Extra>, ErrorReport> {
+        let request = &self.instance.request;
+        let build = &request.spec.app.build;
+        let mut extra = Vec::new();
+        for name in &build.secrets {
+            let Some(value) = self.instance.secrets.values().get(name) else {
+                let message = format!("the build needs the secret {name}, which nobody has set");
+                let help = format!("set it with `andamio secret set {} {name}`", request.env);
+                return Err(ErrorReport::new("secret-missing", message, &help));
+            };
+            let content = value.clone().into_bytes();
+            extra.push(Extra { name: format!("secrets/{name}"), content });
+        }
+        if let Some(name) = &build.trust {
+            let path = request.project.join(name);
+            let content = std::fs::read(&path).map_err(|e| {
+                let message = format!("cannot read {}: {e}", path.display());
+                ErrorReport::new("build-trust", message, "correct `build.trust` in andamio.toml")
+            })?;
+            extra.push(Extra { name: "trust.pem".to_owned(), content });
+        }
+        Ok(extra)
     }
 
     /// From the builder to another machine, through the operator.
     async fn copy(&self, builder: &Session, session: &Session) -> Result<(), ErrorReport> {
         let save = format!(
             "set -e; t=$(mktemp -u /var/tmp/andamio-save.XXXXXX); trap 'rm -f \"$t\"' EXIT; \
-             podman save --quiet -o \"$t\" {}; cat \"$t\"",
+             podman save --quiet -o \"$t\" {}; stat -c %s \"$t\"; cat \"$t\"",
             quote(&[&self.release.image])
         );
-        let saved = builder.output(&save, &[]).await.map_err(|e| remote_fault(&e))?;
-        if !saved.exit.success() {
-            return Err(ErrorReport::new(
-                "image-copy",
-                saved.complaint(),
-                "run the same command again",
-            ));
-        }
-        let sent = session.upload(&saved.stdout, &self.release.archive, 0o600).await;
-        let sent = sent.map_err(|e| remote_fault(&e))?;
-        if !sent.exit.success() {
-            return Err(ErrorReport::new(
-                "image-copy",
-                sent.complaint(),
-                "is the machine's disk full?",
-            ));
-        }
-        Ok(())
+        // Complete or not at all: an operator that is killed in the middle looks like the end of the input.
+        let target = quote(&[&self.release.archive]);
+        let load = format!(
+            "umask 077; read -r n; d=$(dirname {target}); mkdir -p \"$d\" && t=$(mktemp \"$d\"/.andamio.XXXXXX) \
+             && cat > \"$t\" && [ \"$(wc -c < \"$t\")\" -eq \"$n\" ] && sync \"$t\" && mv -f \"$t\" {target} \
+             || {{ s=$?; rm -f \"$t\"; exit $s; }}"
+        );
+        across(builder, &save, session, &load).await
     }
 }
 
-/// What builds the image from a context on standard input, in a folder that goes away, whatever happens. A build
-/// that lost its power left its own. What a machine's limits are is said because buildah would raise
-/// them, which a machine without CAP_SYS_RESOURCE may not.
-#[must_use]
-pub fn script(image: &str, takes_target: bool) -> String {
-    let target = if takes_target { "--build-context target=\"$d/target\"" } else { "" };
-    format!(
-        "set -e; rm -rf /var/tmp/andamio-build.* /var/tmp/andamio-save.*; buildah rm --all >/dev/null 2>&1 || :; \
-         d=$(mktemp -d /var/tmp/andamio-build.XXXXXX); \
-         trap 's=$?; [ $s -eq 0 ] || buildah rm --all >/dev/null 2>&1 || :; rm -rf \"$d\"; exit $s' EXIT; \
-         mkdir \"$d/tmp\"; export TMPDIR=\"$d/tmp\"; tar -x -p -C \"$d\" --no-same-owner --warning=no-timestamp; \
-         most() {{ n=$(sed -n \"s/^Max $1 *[^ ]* *\\([^ ]*\\).*/\\1/p\" /proc/self/limits); \
-         [ \"$n\" = unlimited ] && n=-1; echo \"$n:$n\"; }}; \
-         buildah build --quiet --isolation chroot --layers=false --pull=missing \
-         --ulimit nofile=\"$(most 'open files')\" --ulimit nproc=\"$(most processes)\" {target} \
-         --ignorefile \"$d/ignore\" -f \"$d/Containerfile\" -t {} \"$d/context\"",
-        quote(&[image])
-    )
+/// Without what a RUN said of a secret: each of its lines that is long enough to be one.
+fn masked(text: &str, hidden: &[&String]) -> String {
+    let lines = hidden.iter().flat_map(|value| value.lines()).map(str::trim);
+    lines
+        .filter(|line| line.len() > 3)
+        .fold(text.to_owned(), |text, line| text.replace(line, "***"))
 }
 
 async fn has(session: &Session, release: &Release) -> Result<bool, ErrorReport> {
     let command = format!("podman image exists {}", quote(&[&release.image]));
     let output = session.output(&command, &[]).await.map_err(|e| remote_fault(&e))?;
     Ok(output.exit.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn what_a_run_says_of_a_secret_is_not_told() {
+        let (one, two) = ("s3cret".to_owned(), "-----\nabcdef\nx\n".to_owned());
+        assert_eq!(masked("x s3cret abcdef", &[&one, &two]), "x *** ***");
+    }
 }

@@ -82,6 +82,23 @@ pub(super) fn fault(said: &str, context: &Context, machine: &str) -> ErrorReport
     )
 }
 
+/// Why `machine` has no image of a registry.
+pub(super) fn pull(said: &str, reference: &str, machine: &str) -> ErrorReport {
+    let lower = said.to_lowercase();
+    let text = once(said);
+    if FULL.iter().any(|word| lower.contains(word)) {
+        let message = format!("no space left on the disk of {machine} for {reference}:\n{text}");
+        return ErrorReport::new(SPACE, message, "declare a larger `disk`");
+    }
+    ErrorReport::new(
+        "image-pull",
+        format!("{machine} did not get {reference}:\n{text}"),
+        &format!(
+            "correct `image` in andamio.toml, or see that {machine} reaches the registry, {AGAIN}"
+        ),
+    )
+}
+
 /// The path of a `COPY` or `ADD` that found nothing.
 fn missing(said: &str) -> Option<String> {
     let line = said.lines().rev().find(|line| {

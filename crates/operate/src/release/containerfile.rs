@@ -1,6 +1,71 @@
 //! The little that must be known of a Containerfile before it is built: which files it takes from the
 //! build context `target`, so that only these are sent and not a whole folder of build products.
 
+/// Instructions in order, each with its words; a comment or blank line has none.
+fn instructions(text: &str) -> Vec<(String, Vec<String>)> {
+    // A comment between the lines of an instruction is none of its words.
+    let comment = |line: &&str| !line.trim_start().starts_with('#');
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(comment).collect();
+    let joined = format!("{}\n", lines.join("\n")).replace("\\\n", " ");
+    let words = |line: &str| {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        Some((words.next()?.to_ascii_uppercase(), words.collect()))
+    };
+    joined.lines().filter_map(words).collect()
+}
+
+/// One `FROM` and what follows it.
+struct Stage {
+    image: String,
+    name: Option<String>,
+    /// What it says that it listens on.
+    exposed: Vec<u16>,
+}
+
+fn stages(text: &str) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for (instruction, words) in instructions(text) {
+        match instruction.as_str() {
+            "FROM" => {
+                let mut words = words.into_iter().filter(|word| !word.starts_with("--"));
+                let image = words.next().unwrap_or_default();
+                let name = words.nth(1).map(|name| name.to_ascii_lowercase());
+                stages.push(Stage { image, name, exposed: Vec::new() });
+            }
+            "EXPOSE" => {
+                let Some(stage) = stages.last_mut() else { continue };
+                for word in words {
+                    let (port, protocol) = word.split_once('/').unwrap_or((&word, "tcp"));
+                    stage.exposed.extend(port.parse::<u16>().ok().filter(|_| protocol == "tcp"));
+                }
+            }
+            _ => {}
+        }
+    }
+    stages
+}
+
+/// The first port that the image exposes: that of the stage at which the build ends, or of an earlier one that it begins
+/// with. What an image from elsewhere exposes is not known.
+pub(crate) fn exposed(text: &str, target: Option<&str>) -> Option<u16> {
+    let stages = stages(text);
+    let named = |name: &str, before: usize| {
+        let name = name.to_ascii_lowercase();
+        stages.iter().take(before).rposition(|stage| stage.name.as_ref() == Some(&name))
+    };
+    let mut at = match target {
+        Some(name) => named(name, stages.len()).or_else(|| name.parse().ok())?,
+        None => stages.len().checked_sub(1)?,
+    };
+    loop {
+        let stage = stages.get(at)?;
+        if let Some(port) = stage.exposed.first() {
+            return Some(*port);
+        }
+        at = named(&stage.image, at)?;
+    }
+}
+
 /// Paths of `COPY --from=target PATH… DEST`, in order; none where `target` is a stage of the file's own.
 pub(crate) fn from_target(text: &str) -> Vec<String> {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
@@ -32,7 +97,18 @@ pub(crate) fn from_target(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::from_target;
+    use super::{exposed, from_target};
+
+    #[test]
+    fn what_the_last_stage_exposes() {
+        let text = "from a as Base\nexpose 81/udp 80/tcp\nFROM --platform=x scratch AS other\nEXPOSE 9 \n\
+                    # EXPOSE 1\nFROM base\nRUN x \\\n  EXPOSE 5\n";
+        assert_eq!(exposed(text, None), Some(80));
+        assert_eq!(exposed(text, Some("other")), Some(9));
+        assert_eq!(exposed(text, Some("0")), Some(80));
+        assert_eq!(exposed(text, Some("none")), None);
+        assert_eq!(exposed("FROM x\nEXPOSE $PORT\n", None), None);
+    }
 
     #[test]
     fn only_what_comes_from_target() {

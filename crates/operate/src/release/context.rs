@@ -1,27 +1,28 @@
 //! The build context: the source folder as it is, without what its ignore file names, and the prepared
-//! files, as one archive. What is left out is not read.
+//! files, as one archive. What is left out is not read. It is read twice, once to name the release and once to
+//! be sent, and never held in memory.
 
 use super::archive::{Archive, Facts, Kind};
 use super::containerfile::from_target;
 use super::ignore::{BadPattern, Ignore};
+use super::tree::{Entry, Walk, prepared};
 use crate::{Failure, Kind as Status};
+use andamio_spec::model::Build;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Most bytes a context may have: it travels over SSH and is read into memory.
-const LIMIT: u64 = 512 << 20;
-/// Holds the keys of a state wherever it lies, so that it is never sent.
-const STATE: &str = ".andamio";
+/// Most bytes a context may have: more than that is a mistake, and would fill the builder's disk.
+const LIMIT: u64 = 64 << 30;
+/// Last in the archive: an operator that is killed in the middle looks like the end of the archive.
+pub(super) const COMPLETE: &str = "complete";
 
 /// What buildah gets, and how it is named.
 pub struct Context {
-    /// A tar archive: `Containerfile`, `ignore`, `context/` and, where the Containerfile takes from it, `target/`.
-    pub archive: Vec<u8>,
     /// Names the content: equal for equal files, wherever and whenever they were made.
     pub digest: String,
     /// The Containerfile takes from the build context `target`.
@@ -30,21 +31,45 @@ pub struct Context {
     pub unprepared: Vec<PathBuf>,
     /// For a person who misses a file: the ignore file's name, and what it says.
     pub ignore: Option<(String, Ignore)>,
+    /// Text of the Containerfile.
+    pub(crate) instructions: Vec<u8>,
+    ignore_text: Vec<u8>,
+    entries: Vec<Entry>,
+    prepared: Vec<Entry>,
+    /// What decides the image beside files.
+    said: Vec<(String, String)>,
 }
 
-/// The Containerfile of a source folder, by its own name; a link counts as what it leads to.
+/// A file for the builder that is no part of the application: only root reads it, and it names no release.
+pub struct Extra {
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+/// The Containerfile of a source folder: the one that is named, else one of the usual names; a link counts as what it
+/// leads to.
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn containerfile(source: &Path) -> Result<&'static str, Failure> {
-    let names = ["Containerfile", "Dockerfile"];
-    names.into_iter().find(|name| source.join(name).exists()).ok_or_else(|| {
-        let is_link = |name: &&str| source.join(name).symlink_metadata().is_ok();
-        let what = match names.into_iter().find(is_link) {
-            Some(name) => format!("{} is a link to nothing", source.join(name).display()),
-            None => format!("{} has no Containerfile", source.display()),
+pub(super) fn containerfile(source: &Path, build: &Build) -> Result<String, Failure> {
+    let names = match &build.file {
+        Some(name) => vec![name.as_str()],
+        None => vec!["Containerfile", "Dockerfile"],
+    };
+    let found = names.iter().find(|name| source.join(name).is_file());
+    found.map(|name| (*name).to_owned()).ok_or_else(|| {
+        let is_link = |name: &&&str| source.join(name).is_symlink();
+        let what = match (names.iter().find(is_link), &build.file) {
+            (Some(name), _) => format!("{} is a link to nothing", source.join(name).display()),
+            (None, Some(name)) => format!("{} is not a file", source.join(name).display()),
+            (None, None) => format!("{} has no Containerfile", source.display()),
         };
-        let help = "write one, or correct `source` in andamio.toml";
+        let help = match build.file {
+            Some(_) => "correct `build.file` in andamio.toml: it is relative to `source`",
+            None => {
+                "write one, name another with `build.file`, or correct `source` in andamio.toml"
+            }
+        };
         Failure::new(Status::Failed, "containerfile", what, help)
     })
 }
@@ -54,49 +79,90 @@ impl Context {
     ///
     /// # Errors
     /// When the folder or its ignore file cannot be read or used, or is too large.
-    pub fn read(source: &Path, target: &Path, private: &[PathBuf]) -> Result<Self, Failure> {
-        let name = containerfile(source)?;
-        let instructions = fs::read(source.join(name)).map_err(|e| unreadable(source, &e))?;
-        let file = ignore_file(source, name).map_err(|e| unreadable(source, &e))?;
+    pub fn read(
+        source: &Path,
+        build: &Build,
+        target: &Path,
+        private: &[PathBuf],
+    ) -> Result<Self, Failure> {
+        let name = containerfile(source, build)?;
+        let instructions = fs::read(source.join(&name)).map_err(|e| unreadable(source, &e))?;
+        let file = ignore_file(source, &name).map_err(|e| unreadable(source, &e))?;
         let (ignore_name, ignore_text) = file.unwrap_or_default();
         let ignore = Ignore::parse(&ignore_text).map_err(|e| unusable(&ignore_name, &e))?;
         let is = |path: &PathBuf| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
         let private: Vec<(u64, u64)> = private.iter().filter_map(is).collect();
         let mut walk = Walk { ignore: &ignore, private: &private, entries: Vec::new() };
         walk.folder(source, b"").map_err(|e| unreadable(source, &e))?;
-        walk.check_size(source, &ignore_name)?;
+        let entries = walk.entries;
+        check_size(&entries, source, &ignore_name)?;
 
-        let mut pack = Pack::default();
-        let plain = Facts { kind: Kind::File, mode: 0o644, modified: 0 };
-        pack.add(b"Containerfile", plain, &instructions);
-        // It decides what is in; what it says beyond that names no release.
-        pack.archive.add(b"ignore", plain, &ignore_text);
-        pack.root(b"context");
-        for entry in &walk.entries {
-            pack.entry(b"context/", entry).map_err(|e| unreadable(source, &e))?;
-        }
         let wanted = from_target(&String::from_utf8_lossy(&instructions));
-        let mut unprepared = Vec::new();
-        if !wanted.is_empty() {
-            pack.root(b"target");
-        }
+        let (mut unprepared, mut ready) = (Vec::new(), Vec::new());
         for path in &wanted {
             match prepared(target, path) {
-                Ok(entries) => {
-                    for entry in &entries {
-                        pack.entry(b"target/", entry).map_err(|e| unreadable(target, &e))?;
-                    }
-                }
+                Ok(entries) => ready.extend(entries),
                 Err(_) => unprepared.push(target.join(path)),
             }
         }
-        Ok(Self {
-            digest: hex::encode(&pack.hash.finalize()[..6]),
-            archive: pack.archive.end(),
+        let args = build.args.iter().map(|(name, value)| (format!("arg {name}"), value.clone()));
+        let stage = build.target.iter().map(|stage| ("target".to_owned(), stage.clone()));
+        let mut context = Self {
+            digest: String::new(),
             takes_target: !wanted.is_empty(),
             unprepared,
             ignore: (!ignore_name.is_empty()).then_some((ignore_name, ignore)),
-        })
+            said: args.chain(stage).collect(),
+            instructions,
+            ignore_text,
+            entries,
+            prepared: ready,
+        };
+        let pass = context.pass(io::sink(), &[]).map_err(|e| unreadable(source, &e))?;
+        context.digest = pass.1;
+        Ok(context)
+    }
+
+    /// A tar archive: `Containerfile`, `ignore`, `context/`, where the Containerfile takes from it `target/`, what is
+    /// `extra`, and `complete`.
+    ///
+    /// # Errors
+    /// When it cannot be written, or a file is another than it was when the release got its name.
+    pub fn write(&self, out: impl Write, extra: &[Extra]) -> io::Result<()> {
+        let (mut archive, digest) = self.pass(out, extra)?;
+        if digest != self.digest {
+            return Err(io::Error::other("files changed while they were read"));
+        }
+        archive.file(COMPLETE.as_bytes(), PLAIN, 0, io::empty(), |_| {})?;
+        archive.end()
+    }
+
+    fn pass<W: Write>(&self, out: W, extra: &[Extra]) -> io::Result<(Archive<W>, String)> {
+        let mut pack = Pack { archive: Archive::new(out), hash: Sha256::new() };
+        pack.file(b"Containerfile", PLAIN, self.instructions.len() as u64, &*self.instructions)?;
+        // It decides what is in; what it says beyond that names no release.
+        let ignore = &self.ignore_text;
+        pack.archive.file(b"ignore", PLAIN, ignore.len() as u64, &**ignore, |_| {})?;
+        pack.root(b"context")?;
+        for entry in &self.entries {
+            pack.entry(b"context/", entry)?;
+        }
+        if self.takes_target {
+            pack.root(b"target")?;
+        }
+        for entry in &self.prepared {
+            pack.entry(b"target/", entry)?;
+        }
+        for (name, value) in &self.said {
+            pack.name(name.as_bytes(), value.len() as u64);
+            pack.hash.update(value);
+        }
+        for Extra { name, content } in extra {
+            let facts = Facts { mode: 0o600, ..PLAIN };
+            let size = content.len() as u64;
+            pack.archive.file(name.as_bytes(), facts, size, &**content, |_| {})?;
+        }
+        Ok((pack.archive, hex::encode(&pack.hash.finalize()[..6])))
     }
 }
 
@@ -117,158 +183,96 @@ fn ignore_file(source: &Path, containerfile: &str) -> io::Result<Option<(String,
     Ok(None)
 }
 
-struct Entry {
-    /// Relative to the context.
-    name: Vec<u8>,
-    path: PathBuf,
-    facts: Facts,
-    size: u64,
-    /// Only there because something below it is: its own facts do not get into an image.
-    implied: bool,
-}
+const PLAIN: Facts = Facts { kind: Kind::File, mode: 0o644, modified: 0 };
 
-struct Walk<'a> {
-    ignore: &'a Ignore,
-    private: &'a [(u64, u64)],
-    entries: Vec<Entry>,
-}
-
-impl Walk<'_> {
-    /// Folder by folder, each in the order of its names: tar sets a folder's time when it has left it.
-    fn folder(&mut self, folder: &Path, prefix: &[u8]) -> io::Result<()> {
-        let mut names = fs::read_dir(folder)?
-            .map(|entry| entry.map(|e| e.file_name()))
-            .collect::<io::Result<Vec<_>>>()?;
-        names.sort();
-        for own in names {
-            let path = folder.join(&own);
-            let name = [prefix, own.as_bytes()].concat();
-            let out = self.ignore.keeps_out(&name).is_some();
-            if own == STATE || out && !self.ignore.may_bring_back_below(&name) {
-                continue;
-            }
-            let meta = fs::symlink_metadata(&path)?;
-            if self.private.contains(&(meta.dev(), meta.ino())) || meta.file_type().is_socket() {
-                continue;
-            }
-            if meta.is_dir() {
-                let before = self.entries.len();
-                self.entries.push(entry(name.clone(), path.clone(), &meta, out)?);
-                self.folder(&path, &[&name, &b"/"[..]].concat())?;
-                if out && self.entries.len() == before + 1 {
-                    self.entries.truncate(before);
-                }
-            } else if !out {
-                self.entries.push(entry(name, path, &meta, false)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_size(&self, source: &Path, ignore: &str) -> Result<(), Failure> {
-        let mut tops: BTreeMap<&[u8], u64> = BTreeMap::new();
-        for entry in &self.entries {
-            let top = entry.name.split(|&byte| byte == b'/').next().unwrap_or_default();
-            *tops.entry(top).or_default() += entry.size;
-        }
-        if tops.values().sum::<u64>() <= LIMIT {
-            return Ok(());
-        }
-        let mut tops: Vec<(u64, &[u8])> =
-            tops.into_iter().map(|(name, size)| (size, name)).collect();
-        tops.sort_by(|a, b| b.cmp(a));
-        let show = |(size, name): &(u64, &[u8])| {
-            format!("{} {} MiB", String::from_utf8_lossy(name), size >> 20)
-        };
-        let largest: Vec<String> = tops.iter().take(3).map(show).collect();
-        Err(Failure::new(
-            Status::Failed,
-            "context-size",
-            format!(
-                "{} is larger than {} MiB, most of it in {}",
-                source.display(),
-                LIMIT >> 20,
-                largest.join(", ")
-            ),
-            &format!(
-                "list what the image does not need in {}",
-                if ignore.is_empty() { ".containerignore" } else { ignore }
-            ),
-        ))
-    }
-}
-
-fn entry(name: Vec<u8>, path: PathBuf, meta: &Metadata, implied: bool) -> io::Result<Entry> {
-    let kind = match meta.file_type() {
-        kind if kind.is_dir() => Kind::Folder,
-        kind if kind.is_file() => Kind::File,
-        kind if kind.is_symlink() => Kind::Link,
-        kind if kind.is_fifo() => Kind::Pipe,
-        _ => {
-            let why = format!("{} is a device, which no image can have", path.display());
-            return Err(io::Error::other(why));
-        }
-    };
-    let mode = if implied { 0o755 } else { meta.mode() & 0o7777 };
-    let size = if kind == Kind::File { meta.len() } else { 0 };
-    let facts = Facts { kind, mode, modified: meta.mtime() };
-    Ok(Entry { name, path, facts, size, implied })
-}
-
-/// A file, or a whole folder, of the build context `target`.
-fn prepared(target: &Path, wanted: &str) -> io::Result<Vec<Entry>> {
-    let path = target.join(wanted);
-    let meta = fs::metadata(&path)?;
-    let name = wanted.trim_matches('/').as_bytes().to_vec();
-    let everything = Ignore::default();
-    let mut walk = Walk { ignore: &everything, private: &[], entries: Vec::new() };
-    if meta.is_dir() {
-        walk.folder(&path, &[&name, &b"/"[..]].concat())?;
-    }
-    walk.entries.insert(0, entry(name, path, &meta, false)?);
-    Ok(walk.entries)
-}
-
-#[derive(Default)]
-struct Pack {
-    archive: Archive,
+struct Pack<W> {
+    archive: Archive<W>,
     hash: Sha256,
 }
 
-impl Pack {
+impl<W: Write> Pack<W> {
     /// What a context begins with. buildah takes what is in it, never the folder itself.
-    fn root(&mut self, name: &[u8]) {
-        self.archive.add(name, Facts { kind: Kind::Folder, mode: 0o755, modified: 0 }, &[]);
+    fn root(&mut self, name: &[u8]) -> io::Result<()> {
+        self.archive.add(name, Facts { kind: Kind::Folder, mode: 0o755, modified: 0 }, &[])
     }
 
     fn entry(&mut self, context: &[u8], entry: &Entry) -> io::Result<()> {
         let name = [context, &entry.name].concat();
-        let body = match entry.facts.kind {
-            Kind::File => fs::read(&entry.path)?,
-            Kind::Link => fs::read_link(&entry.path)?.into_os_string().into_vec(),
-            Kind::Folder | Kind::Pipe => Vec::new(),
-        };
-        if entry.implied {
-            self.archive.add(&name, entry.facts, &body);
-        } else {
-            self.add(&name, entry.facts, &body);
+        let facts = entry.facts;
+        match facts.kind {
+            Kind::File => return self.file(&name, facts, entry.size, fs::File::open(&entry.path)?),
+            _ if entry.implied => return self.archive.add(&name, facts, &[]),
+            _ => {}
         }
+        let target = match facts.kind {
+            Kind::Link => fs::read_link(&entry.path)?.into_os_string().into_vec(),
+            _ => Vec::new(),
+        };
+        self.name(&name, target.len() as u64);
+        self.hash.update(&target);
+        self.facts(facts);
+        self.archive.add(&name, facts, &target)
+    }
+
+    fn file(
+        &mut self,
+        name: &[u8],
+        facts: Facts,
+        size: u64,
+        content: impl io::Read,
+    ) -> io::Result<()> {
+        self.name(name, size);
+        let hash = &mut self.hash;
+        self.archive.file(name, facts, size, content, |piece| hash.update(piece))?;
+        self.facts(facts);
         Ok(())
     }
 
     /// Names, kinds, permissions, contents and targets name a release. Times do not: they are those of a clone,
     /// and one without changes is the same release. In an image they are as they were where it was built.
-    fn add(&mut self, name: &[u8], facts: Facts, body: &[u8]) {
-        for part in [name, body] {
-            self.hash.update((part.len() as u64).to_le_bytes());
-            self.hash.update(part);
-        }
+    fn name(&mut self, name: &[u8], size: u64) {
+        self.hash.update((name.len() as u64).to_le_bytes());
+        self.hash.update(name);
+        self.hash.update(size.to_le_bytes());
+    }
+
+    fn facts(&mut self, facts: Facts) {
         self.hash.update([facts.kind.letter()]);
         if facts.kind != Kind::Link {
             self.hash.update(facts.mode.to_le_bytes());
         }
-        self.archive.add(name, facts, body);
     }
+}
+
+fn check_size(entries: &[Entry], source: &Path, ignore: &str) -> Result<(), Failure> {
+    let mut tops: BTreeMap<&[u8], u64> = BTreeMap::new();
+    for entry in entries {
+        let top = entry.name.split(|&byte| byte == b'/').next().unwrap_or_default();
+        *tops.entry(top).or_default() += entry.size;
+    }
+    if tops.values().sum::<u64>() <= LIMIT {
+        return Ok(());
+    }
+    let mut tops: Vec<(u64, &[u8])> = tops.into_iter().map(|(name, size)| (size, name)).collect();
+    tops.sort_by(|a, b| b.cmp(a));
+    let show = |(size, name): &(u64, &[u8])| {
+        format!("{} {} MiB", String::from_utf8_lossy(name), size >> 20)
+    };
+    let largest: Vec<String> = tops.iter().take(3).map(show).collect();
+    Err(Failure::new(
+        Status::Failed,
+        "context-size",
+        format!(
+            "{} is larger than {} MiB, most of it in {}",
+            source.display(),
+            LIMIT >> 20,
+            largest.join(", ")
+        ),
+        &format!(
+            "list what the image does not need in {}",
+            if ignore.is_empty() { ".containerignore" } else { ignore }
+        ),
+    ))
 }
 
 fn unreadable(source: &Path, error: &io::Error) -> Failure {

@@ -1,23 +1,29 @@
 //! The application's image: what goes into it, and building it on a machine of the instance.
 
 mod archive;
+mod base;
 mod build;
 mod complaint;
 pub(crate) mod containerfile;
 mod context;
 mod ignore;
 mod prune;
+mod script;
+mod transfer;
+mod tree;
 
 pub(crate) use build::Build;
-pub use build::script;
-pub use context::Context;
+pub use context::{Context, Extra};
 pub use ignore::Ignore;
+pub use script::script;
 
 use crate::actor::beside;
-use crate::{Failure, Instance, Kind};
+use crate::{Failure, Instance, Kind, Request};
 use andamio_converge::Release;
 use andamio_engine::{StatePlace, Store, Timestamp, now};
+use andamio_spec::{Environment, Group, parse};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -49,7 +55,7 @@ pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
     if let StatePlace::Folder(folder) = &request.state {
         private.push(folder.clone());
     }
-    Context::read(&source, &request.target, &private).map(Some)
+    Context::read(&source, &request.spec.app.build, &request.target, &private).map(Some)
 }
 
 /// The same question before anything has been prepared; nothing is read.
@@ -58,12 +64,42 @@ pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
 /// When there is no Containerfile.
 pub fn is_there(instance: &Instance) -> Result<bool, Failure> {
     let Some(source) = source(instance) else { return Ok(false) };
-    context::containerfile(&source).map(|_| true)
+    context::containerfile(&source, &instance.request.spec.app.build).map(|_| true)
 }
 
 fn source(instance: &Instance) -> Option<PathBuf> {
-    let deployed = instance.environment.groups.contains_key(&andamio_spec::Group::App);
-    deployed.then(|| instance.request.project.join(&instance.request.spec.app.source))
+    let app = &instance.request.spec.app;
+    let built = is_deployed(instance) && app.image.is_none();
+    built.then(|| instance.request.project.join(&app.source))
+}
+
+pub(crate) fn is_deployed(instance: &Instance) -> bool {
+    instance.environment.groups.contains_key(&Group::App)
+}
+
+/// Port of what the image starts, where no process is declared and the Containerfile says it.
+pub(crate) fn exposed(request: &Request, environment: &Environment) -> Option<u16> {
+    let app = &request.spec.app;
+    let asked = environment.groups.contains_key(&Group::App)
+        && app.image.is_none()
+        // The text says it: a request that was opened before has the process already.
+        && parse("andamio.toml", &request.text)
+            .spec
+            .is_some_and(|spec| spec.in_environment(&request.env).app.processes.is_empty());
+    let source = asked.then(|| request.project.join(&app.source))?;
+    let name = context::containerfile(&source, &app.build).ok()?;
+    let text = std::fs::read(source.join(name)).ok()?;
+    containerfile::exposed(&String::from_utf8_lossy(&text), app.build.target.as_deref())
+}
+
+/// The release that an image of a registry is: named by its digest, or where only a tag is known by that name. A tag that is
+/// moved is no other release.
+pub(crate) fn of_reference(instance: &Instance, reference: &str) -> Release {
+    let id = match reference.split_once("@sha256:") {
+        Some((_, digest)) => digest.chars().take(12).collect(),
+        None => hex::encode(&Sha256::digest(reference)[..6]),
+    };
+    Release::new(&id, &format!("localhost/{}:{id}", instance.request.spec.project.name))
 }
 
 /// The release that a context becomes: named by its content.

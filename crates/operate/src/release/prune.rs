@@ -1,4 +1,5 @@
-//! Old images: each machine keeps what is live, one release to go back to, and what is being deployed.
+//! Old images: each machine keeps what is live, one release to go back to, and what is being deployed. Layers of stages
+//! are in no image that has a name; they are kept for the next build as long as the disk has room.
 
 use super::{SERIES, build::PATIENCE};
 use crate::Instance;
@@ -49,6 +50,33 @@ async fn kept(instance: &Instance) -> Vec<String> {
     kept
 }
 
+/// Takes away what has no name and nothing is made of, oldest first, until enough of the disk is free.
+const LAYERS: &str = "\
+    short() { df --output=pcent,avail -B1M /var/lib/containers | tail -n 1 | tr -d % | { read -r used free; \
+    [ \"$used\" -gt 60 ] && [ \"$free\" -lt 20000 ]; }; }; \
+    while short; do \
+    i=$(podman images --quiet --no-trunc --filter dangling=true --filter label=andamio.layer \
+    --sort created | tail -n 1); \
+    [ -n \"$i\" ] && podman rmi \"$i\" >/dev/null 2>&1 || break; done;";
+/// What had a name, on machines where nobody else has images.
+const UNNAMED: &str = "podman image prune --force --filter label!=andamio.layer >/dev/null 2>&1;";
+
+/// With less than that, or an eighth of a small disk, it is time to say so.
+const ROOM: u64 = 2 << 30;
+
+/// What is to be said of a disk that fills, before it is full.
+pub(super) async fn warning(session: &Session) -> Option<String> {
+    let command = "df --output=avail,size -B1 /var/lib/containers | tail -n 1";
+    let output = session.output(command, &[]).await.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut numbers = text.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+    let (free, size) = (numbers.next()?, numbers.next()?);
+    (free < ROOM.min(size / 8)).then(|| {
+        let (free, machine) = (free >> 20, session.machine());
+        format!("only {free} MB are free on the disk of {machine}; declare a larger `disk` before it is full")
+    })
+}
+
 /// podman itself refuses to remove what a container is made of, running or not.
 fn script(project: &str, keep: &[String], own_machine: bool) -> String {
     let name = |id: &String| format!("localhost/{project}:{id}");
@@ -56,13 +84,17 @@ fn script(project: &str, keep: &[String], own_machine: bool) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let files: Vec<String> =
         keep.iter().map(|id| format!("! -name {}", quote(&[&format!("{id}.tar")]))).collect();
+    // An image is listed with all its names, also those that somebody else gave it.
+    let ours = format!("localhost/{project}");
     let reference = quote(&[&format!("reference=localhost/{project}")]);
-    let unnamed = if own_machine { "podman image prune --force >/dev/null 2>&1;" } else { "" };
+    let unnamed = if own_machine { UNNAMED } else { "" };
     format!(
         "find {ARCHIVES} -type f {} -delete 2>/dev/null; \
          for i in $(podman images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' --filter {reference}); do \
-         for k in {}; do [ \"$i\" = \"$k\" ] && continue 2; done; podman rmi \"$i\" >/dev/null 2>&1; done; \
-         {unnamed} :",
+         case \"$i\" in {ours}:*) ;; *) continue ;; esac; \
+         for k in {}; do [ \"$i\" = \"$k\" ] && continue 2; done; n=$(podman image inspect --format '{{{{.Id}}}}' \"$i\"); podman rmi \"$i\" >/dev/null 2>&1; \
+         [ \"$(podman image inspect --format '{{{{len .RepoTags}}}}' \"$n\" 2>/dev/null)\" = 0 ] && podman rmi \"$n\" >/dev/null 2>&1; done; \
+         {unnamed} {LAYERS} :",
         files.join(" "),
         quote(&names),
     )

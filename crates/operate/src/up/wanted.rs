@@ -13,6 +13,10 @@ pub(super) fn release(instance: &Instance) -> Result<(Option<Release>, Option<Co
         }
         return Ok((recorded.release(), None));
     }
+    let app = &instance.request.spec.app;
+    if let (Some(reference), true) = (&app.image, release::is_deployed(instance)) {
+        return Ok((Some(release::of_reference(instance, reference)), None));
+    }
     let context = release::context(instance)?;
     if let Some(missing) = context.as_ref().and_then(|c| c.unprepared.first()) {
         return Err(Failure::new(
@@ -20,6 +24,14 @@ pub(super) fn release(instance: &Instance) -> Result<(Option<Release>, Option<Co
             "unprepared",
             format!("the Containerfile copies {}, and it is not there", missing.display()),
             "correct `prepare` in andamio.toml or the path in the Containerfile",
+        ));
+    }
+    if context.is_some() && app.processes.is_empty() {
+        return Err(Failure::new(
+            Kind::Failed,
+            "no-processes",
+            "no process is declared, and the last stage of the Containerfile exposes no port",
+            "add [app.processes] with web = { port = 8080 }, or EXPOSE with the port to the Containerfile",
         ));
     }
     Ok((context.as_ref().map(|c| release::of(instance, c)), context))

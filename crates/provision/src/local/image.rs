@@ -11,7 +11,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-const SUITE: &str = "trixie";
+pub(super) const SUITE: &str = "trixie";
 /// What a bare machine needs, whatever its roles. All is in one image, because a shared lower layer costs nothing a
 /// machine, while installing costs minutes.
 const PACKAGES: &[&str] = &[
@@ -36,7 +36,7 @@ const MASKED: &[&str] = &[
     "systemd-networkd-wait-online.service",
     "systemd-pstore.service",
 ];
-const UNNEEDED: &[&str] =
+pub(super) const UNNEEDED: &[&str] =
     &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
 /// Without these no machine starts or is made true: an image that lacks one was damaged, and is built anew.
@@ -150,38 +150,7 @@ impl Image {
         unmount_below(&unfinished)?;
         disk::remove(&unfinished)?;
         doing("installing Debian 13 and the packages of all roles (about a minute, once)");
-        let mut child = Command::new(tool::find(ALONE[0]))
-            .args(&ALONE[1..])
-            .env("PATH", tool::PATH)
-            .args(recipe.arguments())
-            .arg(&unfinished)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| LocalError::Spawn { program: ALONE[0].to_owned(), source })?;
-        let mut last = Vec::new();
-        if let Some(stderr) = child.stderr.take() {
-            let mut lines = BufReader::new(stderr).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(step) = line.strip_prefix("I: ") {
-                    doing(step);
-                } else {
-                    last.push(line);
-                    if last.len() > 8 {
-                        last.remove(0);
-                    }
-                }
-            }
-        }
-        let status = child
-            .wait()
-            .await
-            .map_err(|source| LocalError::Spawn { program: "mmdebstrap".to_owned(), source })?;
-        if !status.success() {
-            return Err(LocalError::Image { output: last.join(" / ") });
-        }
+        mmdebstrap(&recipe.arguments(), &unfinished, &mut doing).await?;
         // Only there when it is damaged.
         disk::remove(&self.folder)?;
         fs::rename(&unfinished, &self.folder)
@@ -189,6 +158,47 @@ impl Image {
         drop(lock);
         Ok(true)
     }
+}
+
+/// Runs mmdebstrap; `target` is a folder or an archive.
+pub(super) async fn mmdebstrap(
+    arguments: &[String],
+    target: &Path,
+    doing: &mut impl FnMut(&str),
+) -> Result<(), LocalError> {
+    let mut child = Command::new(tool::find(ALONE[0]))
+        .args(&ALONE[1..])
+        .env("PATH", tool::PATH)
+        .args(arguments)
+        .arg(target)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| LocalError::Spawn { program: ALONE[0].to_owned(), source })?;
+    let mut last = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(step) = line.strip_prefix("I: ") {
+                doing(step);
+            } else {
+                last.push(line);
+                if last.len() > 8 {
+                    last.remove(0);
+                }
+            }
+        }
+    }
+    let status = child
+        .wait()
+        .await
+        .map_err(|source| LocalError::Spawn { program: "mmdebstrap".to_owned(), source })?;
+    if !status.success() {
+        return Err(LocalError::Image { output: last.join(" / ") });
+    }
+    Ok(())
 }
 
 /// What is mounted below a folder that is going to be removed: a build that was interrupted by a version
@@ -209,7 +219,10 @@ fn unmount_below(folder: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
-async fn lock(path: PathBuf, doing: &mut impl FnMut(&str)) -> Result<Flock<File>, LocalError> {
+pub(super) async fn lock(
+    path: PathBuf,
+    doing: &mut impl FnMut(&str),
+) -> Result<Flock<File>, LocalError> {
     let open = || File::create(&path).map_err(LocalError::io("open", &path));
     if let Ok(lock) = Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
         return Ok(lock);

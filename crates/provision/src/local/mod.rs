@@ -4,6 +4,7 @@
 //! again by its folder and its control group, never by a pid; its mounts live in a namespace of its
 //! own and vanish with it, its disk's loop device too; everything of an instance carries the instance's id.
 
+mod base;
 mod cgroup;
 mod disk;
 mod error;
@@ -19,6 +20,7 @@ mod resolver;
 mod tool;
 mod ways;
 
+pub use base::{base, base_arguments};
 pub use disk::Seed;
 pub use error::LocalError;
 pub use fault::{FaultInjection, MachineFault};

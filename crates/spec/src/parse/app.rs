@@ -41,6 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         secrets: Vec::new(),
         files: Vec::new(),
         load: None,
+        container: Container::default(),
         processes: BTreeMap::new(),
     };
     let Some(table) =
@@ -92,11 +93,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         }
     }
     app.files = files(reader, &table);
-    let mut whole = Container::default();
-    container::read_into(reader, &table, &mut whole);
+    container::read_into(reader, &table, &mut app.container);
     app.load = table.get("load").and_then(|field| load::read(reader, &field));
     if let Some(field) = table.get("processes") {
-        app.processes = process::read_all(reader, &field, &whole);
+        app.processes = process::read_all(reader, &field, &app.container);
     }
     app
 }

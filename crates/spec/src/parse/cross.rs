@@ -63,7 +63,8 @@ fn app(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
         Some(table) if !table.has("source") && !table.has("image") => {
             reader.missing(table, "source", &help);
         }
-        Some(table) if !table.has("processes") => {
+        // What is built says in its Containerfile what it exposes: that is a process.
+        Some(table) if !table.has("processes") && !table.has("source") => {
             let message = "the application has no processes: nothing will be started";
             let help = "add [app.processes] with web = { port = 8080 }, the port of the image";
             reader.report(Severity::Warning, "no-processes", table.at(), message, help);

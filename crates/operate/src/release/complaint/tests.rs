@@ -7,7 +7,8 @@ fn context(ignore: &str) -> Context {
     if !ignore.is_empty() {
         fs::write(folder.path().join(".dockerignore"), ignore).unwrap();
     }
-    Context::read(folder.path(), folder.path(), &[]).unwrap()
+    Context::read(folder.path(), &andamio_spec::model::Build::default(), folder.path(), &[])
+        .unwrap()
 }
 
 fn code(said: &str) -> String {

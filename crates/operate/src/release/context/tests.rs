@@ -1,5 +1,6 @@
 use super::*;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -16,13 +17,19 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn read(folder: &TempDir) -> Context {
-    Context::read(folder.path(), &folder.path().join("target"), &[]).unwrap()
+    Context::read(folder.path(), &Build::default(), &folder.path().join("target"), &[]).unwrap()
+}
+
+fn archive(context: &Context) -> Vec<u8> {
+    let mut out = Vec::new();
+    context.write(&mut out, &[]).unwrap();
+    out
 }
 
 /// What GNU tar makes of the archive, below `context`.
 fn unpacked(context: &Context) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("tar"), &context.archive).unwrap();
+    fs::write(folder.path().join("tar"), archive(context)).unwrap();
     let mut tar = Command::new("tar");
     let tar = tar
         .args(["-x", "-p", "--warning=no-timestamp", "-f", "tar"])
@@ -151,7 +158,7 @@ fn the_name_covers_names_kinds_modes_contents_and_targets_and_no_times() {
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     fs::File::open(other.path().join("a")).unwrap().set_modified(old).unwrap();
     assert_eq!(read(&other).digest, digest);
-    assert_ne!(read(&other).archive, read(&one).archive, "times are sent");
+    assert_ne!(archive(&read(&other)), archive(&read(&one)), "times are sent");
     type Change = fn(&Path);
     let changes: [Change; 6] = [
         |f| fs::write(f.join("a"), "2").unwrap(),
@@ -181,7 +188,7 @@ fn keys_of_a_state_are_never_sent() {
         ("key.txt", "AGE-SECRET-KEY"),
     ]);
     let private = ["elsewhere", "key.txt"].map(|name| folder.path().join(name));
-    let context = Context::read(folder.path(), folder.path(), &private).unwrap();
+    let context = Context::read(folder.path(), &Build::default(), folder.path(), &private).unwrap();
     assert_eq!(names(&context), ["Containerfile", "part"]);
 }
 
@@ -189,9 +196,10 @@ fn keys_of_a_state_are_never_sent() {
 fn what_is_left_out_is_not_counted_and_too_much_is_named() {
     let folder = tree(&[("Containerfile", "FROM scratch\n"), ("data/big", ""), ("small", "")]);
     fs::File::create(folder.path().join("data/big")).unwrap().set_len(LIMIT + 1).unwrap();
-    let failure = Context::read(folder.path(), folder.path(), &[]).err().unwrap();
+    let failure =
+        Context::read(folder.path(), &Build::default(), folder.path(), &[]).err().unwrap();
     assert_eq!(failure.error.code, "context-size");
-    assert!(failure.error.message.contains("data 512 MiB"), "{}", failure.error.message);
+    assert!(failure.error.message.contains("data 65536 MiB"), "{}", failure.error.message);
     fs::write(folder.path().join(".dockerignore"), "data/*").unwrap();
     assert_eq!(names(&read(&folder)), [".dockerignore", "Containerfile", "data", "small"]);
 }
@@ -222,6 +230,64 @@ fn a_containerfile_may_be_a_link() {
     assert!(there.path().join("context/Containerfile").is_symlink());
     assert_eq!(fs::read_to_string(there.path().join("Containerfile")).unwrap(), "FROM scratch\n");
     fs::remove_file(folder.path().join("docker/C")).unwrap();
-    let failure = Context::read(folder.path(), folder.path(), &[]).err().unwrap();
+    let failure =
+        Context::read(folder.path(), &Build::default(), folder.path(), &[]).err().unwrap();
     assert!(failure.error.message.contains("link to nothing"), "{}", failure.error.message);
+}
+
+fn built(folder: &TempDir, build: &Build) -> Context {
+    Context::read(folder.path(), build, folder.path(), &[]).unwrap()
+}
+
+#[test]
+fn a_named_file_has_its_own_ignore_file() {
+    let folder = tree(&[
+        ("Dockerfile", "FROM other\n"),
+        ("docker/web", "FROM scratch\n"),
+        ("docker/web.dockerignore", "*.log\n"),
+        (".dockerignore", "*.txt\n"),
+        ("a.log", ""),
+        ("a.txt", ""),
+    ]);
+    let web = Build { file: Some("docker/web".to_owned()), ..Build::default() };
+    let context = built(&folder, &web);
+    assert!(names(&context).contains(&"a.txt".to_owned()));
+    assert!(!names(&context).contains(&"a.log".to_owned()));
+    let there = unpacked(&context);
+    assert_eq!(fs::read_to_string(there.path().join("Containerfile")).unwrap(), "FROM scratch\n");
+    let none = Build { file: Some("docker".to_owned()), ..Build::default() };
+    let failure = Context::read(folder.path(), &none, folder.path(), &[]).err().unwrap();
+    assert!(failure.error.message.contains("docker is not a file"), "{}", failure.error.message);
+}
+
+#[test]
+fn arguments_and_the_stage_name_a_release_and_secrets_do_not() {
+    let folder = tree(&[("Containerfile", "FROM scratch\n")]);
+    let plain = built(&folder, &Build::default()).digest;
+    let secrets = vec!["TOKEN".to_owned()];
+    assert_eq!(built(&folder, &Build { secrets, ..Build::default() }).digest, plain);
+    let stage = built(&folder, &Build { target: Some("x".to_owned()), ..Build::default() }).digest;
+    let arg = |name: &str, value: &str| {
+        let args = [(name.to_owned(), value.to_owned())].into();
+        built(&folder, &Build { args, ..Build::default() }).digest
+    };
+    let all = [plain, stage, arg("A", "x"), arg("A", "y"), arg("Ax", "")];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+}
+
+#[test]
+fn what_changes_while_it_is_sent_is_not_complete() {
+    let folder = tree(&[("Containerfile", "FROM scratch\n"), ("a", "one")]);
+    let context = read(&folder);
+    let extra = [Extra { name: "secrets/TOKEN".to_owned(), content: b"hidden".to_vec() }];
+    let mut out = Vec::new();
+    context.write(&mut out, &extra).unwrap();
+    let has = |out: &[u8], what: &[u8]| out.windows(what.len()).any(|part| part == what);
+    assert!(has(&out, b"hidden") && has(&out, COMPLETE.as_bytes()));
+    for content in ["two", "t"] {
+        fs::write(folder.path().join("a"), content).unwrap();
+        let mut out = Vec::new();
+        assert!(context.write(&mut out, &[]).is_err());
+        assert!(!has(&out, COMPLETE.as_bytes()));
+    }
 }
