@@ -5,7 +5,7 @@ use crate::access::{self, SshAccess};
 use crate::actor::{Actors, Me, Standing};
 use crate::desired::Desired;
 use crate::ownership::{self, Owner, Ownership};
-use crate::{Failure, Kind, Nodes, Secrets, machine_image, new_identity, release};
+use crate::{Failure, Kind, Nodes, Secrets, containerfile, machine_image, new_identity};
 use andamio_converge::secret_names;
 use andamio_engine::{ErrorReport, Holder, Ledger, RunRecord, StatePlace, Store};
 use andamio_provision::local::{Image, Local, Roots, allocate, missing_packages, preflight};
@@ -13,7 +13,7 @@ use andamio_provision::{Found, Inventory, MachineState, Provider};
 use andamio_remote::SshKey;
 use andamio_spec::model::GroupSpec;
 use andamio_spec::topology::Network;
-use andamio_spec::{Environment, Place, Spec, Topology, suggest, topology};
+use andamio_spec::{Environment, Group, Place, Spec, Topology, suggest, topology};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::num::NonZero;
@@ -105,7 +105,7 @@ impl Instance {
         request.spec = request.spec.in_environment(&request.env);
         let exposed = match &desired {
             Some(recorded) if request.as_recorded => recorded.exposed,
-            _ => release::exposed(&request, &declared),
+            _ => exposed(&request, &declared),
         };
         if let Some(port) = exposed {
             request.spec = request.spec.with_exposed(port);
@@ -354,6 +354,15 @@ pub(crate) async fn while_it_runs<T>(
             ))
         }
     }
+}
+
+/// Port of what the image starts, where no process is declared and the Containerfile says it. The text says what is
+/// declared: a request that was opened before has the process already.
+fn exposed(request: &Request, environment: &Environment) -> Option<u16> {
+    let parsed = andamio_spec::parse("andamio.toml", &request.text).spec?;
+    let declared = parsed.in_environment(&request.env).app.processes;
+    let asked = environment.groups.contains_key(&Group::App) && declared.is_empty();
+    asked.then(|| containerfile::port(&request.project, &request.spec.app)).flatten()
 }
 
 fn kept_counts(declared: &Environment, used: &Environment) -> Vec<String> {

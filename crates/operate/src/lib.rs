@@ -3,6 +3,7 @@
 mod access;
 mod actor;
 mod approval;
+mod containerfile;
 mod declared;
 mod failure;
 mod image;

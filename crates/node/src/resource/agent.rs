@@ -127,10 +127,10 @@ fn unneeded(
         let Ok(meta) = fs::symlink_metadata(path) else { return false };
         let comes = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let age = meta.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        meta.is_file()
-            && !needed.iter().flatten().any(|other| other == path)
-            && !running.contains(&identity(&meta))
-            && !(comes && age.unwrap_or_default() < UPLOAD)
+        let is_needed = needed.iter().flatten().any(|other| other == path)
+            || running.contains(&identity(&meta))
+            || (comes && age.unwrap_or_default() < UPLOAD);
+        meta.is_file() && !is_needed
     };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(is_unneeded).collect()

@@ -3,7 +3,7 @@
 use super::compose::{Compose, Part};
 use super::containerfile::{Image, words};
 use super::name;
-use crate::release::containerfile::from_target;
+use crate::containerfile::from_target;
 use andamio_spec::Group;
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,9 +3,9 @@
 //! be sent, and never held in memory.
 
 use super::archive::{Archive, Facts, Kind};
-use super::containerfile::from_target;
 use super::ignore::{BadPattern, Ignore};
 use super::tree::{Entry, Walk, prepared};
+use crate::containerfile::{self, from_target};
 use crate::{Failure, Kind as Status};
 use andamio_spec::model::Build;
 use sha2::{Digest, Sha256};
@@ -46,34 +46,6 @@ pub struct Extra {
     pub content: Vec<u8>,
 }
 
-/// The Containerfile of a source folder: the one that is named, else one of the usual names; a link counts as what it
-/// leads to.
-///
-/// # Errors
-/// When there is none.
-pub(super) fn containerfile(source: &Path, build: &Build) -> Result<String, Failure> {
-    let names = match &build.file {
-        Some(name) => vec![name.as_str()],
-        None => vec!["Containerfile", "Dockerfile"],
-    };
-    let found = names.iter().find(|name| source.join(name).is_file());
-    found.map(|name| (*name).to_owned()).ok_or_else(|| {
-        let is_link = |name: &&&str| source.join(name).is_symlink();
-        let what = match (names.iter().find(is_link), &build.file) {
-            (Some(name), _) => format!("{} is a link to nothing", source.join(name).display()),
-            (None, Some(name)) => format!("{} is not a file", source.join(name).display()),
-            (None, None) => format!("{} has no Containerfile", source.display()),
-        };
-        let help = match build.file {
-            Some(_) => "correct `build.file` in andamio.toml: it is relative to `source`",
-            None => {
-                "write one, name another with `build.file`, or correct `source` in andamio.toml"
-            }
-        };
-        Failure::new(Status::Failed, "containerfile", what, help)
-    })
-}
-
 impl Context {
     /// `private`: files and folders that no image may have, wherever they lie.
     ///
@@ -85,7 +57,7 @@ impl Context {
         target: &Path,
         private: &[PathBuf],
     ) -> Result<Self, Failure> {
-        let name = containerfile(source, build)?;
+        let name = containerfile::find(source, build)?;
         let instructions = fs::read(source.join(&name)).map_err(|e| unreadable(source, &e))?;
         let file = ignore_file(source, &name).map_err(|e| unreadable(source, &e))?;
         let (ignore_name, ignore_text) = file.unwrap_or_default();

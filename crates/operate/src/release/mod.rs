@@ -4,7 +4,6 @@ mod archive;
 mod base;
 mod build;
 mod complaint;
-pub(crate) mod containerfile;
 mod context;
 mod ignore;
 mod prune;
@@ -18,10 +17,10 @@ pub use ignore::Ignore;
 pub use script::script;
 
 use crate::actor::beside;
-use crate::{Failure, Instance, Kind, Request};
+use crate::{Failure, Instance, Kind, containerfile};
 use andamio_converge::Release;
 use andamio_engine::{StatePlace, Store, Timestamp, now};
-use andamio_spec::{Environment, Group, parse};
+use andamio_spec::Group;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -64,7 +63,7 @@ pub fn context(instance: &Instance) -> Result<Option<Context>, Failure> {
 /// When there is no Containerfile.
 pub fn is_there(instance: &Instance) -> Result<bool, Failure> {
     let Some(source) = source(instance) else { return Ok(false) };
-    context::containerfile(&source, &instance.request.spec.app.build).map(|_| true)
+    containerfile::find(&source, &instance.request.spec.app.build).map(|_| true)
 }
 
 fn source(instance: &Instance) -> Option<PathBuf> {
@@ -75,21 +74,6 @@ fn source(instance: &Instance) -> Option<PathBuf> {
 
 pub(crate) fn is_deployed(instance: &Instance) -> bool {
     instance.environment.groups.contains_key(&Group::App)
-}
-
-/// Port of what the image starts, where no process is declared and the Containerfile says it.
-pub(crate) fn exposed(request: &Request, environment: &Environment) -> Option<u16> {
-    let app = &request.spec.app;
-    let asked = environment.groups.contains_key(&Group::App)
-        && app.image.is_none()
-        // The text says it: a request that was opened before has the process already.
-        && parse("andamio.toml", &request.text)
-            .spec
-            .is_some_and(|spec| spec.in_environment(&request.env).app.processes.is_empty());
-    let source = asked.then(|| request.project.join(&app.source))?;
-    let name = context::containerfile(&source, &app.build).ok()?;
-    let text = std::fs::read(source.join(name)).ok()?;
-    containerfile::exposed(&String::from_utf8_lossy(&text), app.build.target.as_deref())
 }
 
 /// The release that an image of a registry is: named by its digest, or where only a tag is known by that name. A tag that is

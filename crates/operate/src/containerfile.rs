@@ -1,5 +1,49 @@
-//! The little that must be known of a Containerfile before it is built: which files it takes from the
-//! build context `target`, so that only these are sent and not a whole folder of build products.
+//! The little that must be known of a Containerfile before it is built: where it is, which files it takes from the
+//! build context `target`, so that only these are sent and not a whole folder of build products, and the port of
+//! what the image starts.
+
+use crate::{Failure, Kind};
+use andamio_spec::model::{App, Build};
+use std::path::Path;
+
+/// The Containerfile of a source folder: the one that is named, else one of the usual names; a link counts as what it
+/// leads to.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn find(source: &Path, build: &Build) -> Result<String, Failure> {
+    let names = match &build.file {
+        Some(name) => vec![name.as_str()],
+        None => vec!["Containerfile", "Dockerfile"],
+    };
+    let found = names.iter().find(|name| source.join(name).is_file());
+    found.map(|name| (*name).to_owned()).ok_or_else(|| {
+        let is_link = |name: &&&str| source.join(name).is_symlink();
+        let what = match (names.iter().find(is_link), &build.file) {
+            (Some(name), _) => format!("{} is a link to nothing", source.join(name).display()),
+            (None, Some(name)) => format!("{} is not a file", source.join(name).display()),
+            (None, None) => format!("{} has no Containerfile", source.display()),
+        };
+        let help = match build.file {
+            Some(_) => "correct `build.file` in andamio.toml: it is relative to `source`",
+            None => {
+                "write one, name another with `build.file`, or correct `source` in andamio.toml"
+            }
+        };
+        Failure::new(Kind::Failed, "containerfile", what, help)
+    })
+}
+
+/// Port of what the image of a project's application starts, where the Containerfile says it.
+pub(crate) fn port(project: &Path, app: &App) -> Option<u16> {
+    if app.image.is_some() {
+        return None;
+    }
+    let source = project.join(&app.source);
+    let name = find(&source, &app.build).ok()?;
+    let text = std::fs::read(source.join(name)).ok()?;
+    exposed(&String::from_utf8_lossy(&text), app.build.target.as_deref())
+}
 
 /// Instructions in order, each with its words; a comment or blank line has none.
 fn instructions(text: &str) -> Vec<(String, Vec<String>)> {
@@ -47,7 +91,7 @@ fn stages(text: &str) -> Vec<Stage> {
 
 /// The first port that the image exposes: that of the stage at which the build ends, or of an earlier one that it begins
 /// with. What an image from elsewhere exposes is not known.
-pub(crate) fn exposed(text: &str, target: Option<&str>) -> Option<u16> {
+fn exposed(text: &str, target: Option<&str>) -> Option<u16> {
     let stages = stages(text);
     let named = |name: &str, before: usize| {
         let name = name.to_ascii_lowercase();
