@@ -79,6 +79,36 @@ pub struct App {
     pub processes: BTreeMap<String, Process>,
 }
 
+/// When a process can serve, for the machine's probe and the balancers alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ready {
+    Path {
+        /// With its slash and what follows, already encoded.
+        path: String,
+        /// Empty: any 2xx.
+        status: Vec<u16>,
+        headers: BTreeMap<String, String>,
+        /// In `Host`; the application's domain by default.
+        host: Option<String>,
+    },
+    /// Its port takes a connection.
+    Tcp,
+    /// A command inside the container ends with 0.
+    Command(Vec<String>),
+    /// As soon as it runs.
+    None,
+}
+
+impl Ready {
+    /// A path that answers 2xx.
+    #[must_use]
+    pub fn path(path: &str) -> Self {
+        let path = path.to_owned();
+        Self::Path { path, status: Vec::new(), headers: BTreeMap::new(), host: None }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Process {
     pub command: Vec<String>,

@@ -18,12 +18,13 @@ use crate::error::Error;
 use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
 use crate::roles::base::RESOLVER;
+use crate::roles::readiness::{self, Asked};
 use crate::roles::{Service, haproxy};
 use crate::tls;
-use andamio_manifest::{Check, Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
+use andamio_manifest::{Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
 use andamio_spec::model::Process;
 use andamio_spec::topology::{Role, ports};
-use andamio_spec::{Group, Spec};
+use andamio_spec::{Group, Ready, Spec};
 
 /// The application's variables on its machines, for processes and one-offs alike: a command line
 /// would show them to every process.
@@ -149,12 +150,13 @@ fn parents_and_self(spec: &Spec) -> Vec<String> {
 fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
     let unit = process_unit(spec, name);
-    let check = match process.port {
-        Some(port) => {
-            Check::Http(format!("http://{}:{port}{}", cx.machine.address, spec.app.ready))
-        }
-        None => Check::Unit(unit.clone()),
+    let container = process::unit_name(spec, name);
+    let asked = Asked {
+        address: process.port.map(|port| format!("{}:{port}", cx.machine.address)),
+        container: &container,
+        domain: &spec.app.domain,
     };
+    let check = readiness::check(&Ready::path(&spec.app.ready), &asked);
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 

@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
-use crate::roles::{Service, haproxy};
+use crate::roles::{Service, haproxy, readiness};
 use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
-use andamio_spec::Group;
+use andamio_spec::{Group, Ready};
 use andamio_spec::topology::{Machine, Role, ports, public_process};
 use minijinja::{Value, context};
 
@@ -54,6 +54,11 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let encrypted = topology.entry.is_encrypted();
+    // The path that is passed on; none where only the balancer itself can tell.
+    let asked = match ready(cx) {
+        Ready::Path { path, .. } => path.split('?').next().map(str::to_owned),
+        _ => None,
+    };
     let apps = topology.with_role(Role::App);
     let servers: Vec<Value> =
         apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
@@ -64,7 +69,6 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
         include_str!("balancer.cfg"),
         context! {
             admin => haproxy::ADMIN,
-            name => cx.machine.name,
             addresses,
             http => ports::HTTP,
             https => ports::HTTPS,
@@ -79,7 +83,8 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
             bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
-            ready => cx.inputs.spec.app.ready,
+            checks => readiness::haproxy(&ready(cx), &cx.inputs.spec.app.domain, &cx.machine.name),
+            asked,
             port => if encrypted { ports::APP_TLS } else { port.unwrap_or(ports::HTTP) },
             servers => if port.is_some() { servers } else { Vec::new() },
             connections => CONNECTIONS,
@@ -134,13 +139,21 @@ fn priority(machine: &Machine) -> u32 {
 fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s, unit: None };
     // Through the whole of it, balancer and application, but for the people's side.
-    let ready = cx.inputs.release.map_or("/", |_| &cx.inputs.spec.app.ready);
-    let mut probes =
-        vec![probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}{ready}")))];
+    let alive = format!("127.0.0.1:{ALIVE}");
+    let domain = &cx.inputs.spec.app.domain;
+    let check = match cx.inputs.release {
+        Some(_) => Check::Request(readiness::through(&ready(cx), domain, alive)),
+        None => Check::Http(format!("http://{alive}/alive")),
+    };
+    let mut probes = vec![probe("balancer", check)];
     if cx.inputs.topology.floating_address().is_some() {
         probes.push(probe("keepalived", Check::Unit(KEEPALIVED_UNIT.to_owned())));
     }
     probes
+}
+
+fn ready(cx: &RoleContext<'_>) -> Ready {
+    Ready::path(&cx.inputs.spec.app.ready)
 }
 
 fn health(cx: &RoleContext<'_>) -> Vec<Service> {
