@@ -33,6 +33,7 @@ mod rules;
 mod s3;
 mod servers;
 mod small;
+mod starts;
 mod stream;
 mod surroundings;
 mod team;
@@ -56,6 +57,7 @@ const SHORT: &[Scenario] = &[
     servers::SCENARIO,
     surroundings::SCENARIO,
     context::SCENARIO,
+    starts::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,

@@ -105,11 +105,7 @@ mod tests {
     use super::*;
 
     fn asked(address: Option<&str>) -> Asked<'static> {
-        Asked {
-            address: address.map(str::to_owned),
-            container: "shop-web",
-            domain: "shop.example",
-        }
+        Asked { address: address.map(str::to_owned), container: "shop-web", domain: "shop.example" }
     }
 
     fn full() -> Ready {

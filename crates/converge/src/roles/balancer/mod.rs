@@ -14,8 +14,8 @@ use crate::render::render;
 use crate::roles::{Service, haproxy, readiness};
 use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
-use andamio_spec::{Group, Ready};
 use andamio_spec::topology::{Machine, Role, ports, public_process};
+use andamio_spec::{Group, Ready};
 use minijinja::{Value, context};
 
 /// Requests and connections that one address may have: an office of 500 behind one passes.

@@ -63,12 +63,13 @@ async fn nobody_is_waited_for_to_close() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn what_is_no_answer_is_named() {
-    for (pieces, why) in [
-        (&[&b"\x15\x03\x01\x00\x02\x02\x46"[..]][..], "TLS"),
+    let said: [(&'static [&'static [u8]], &str); 4] = [
+        (&[b"\x15\x03\x01\x00\x02\x02\x46"], "TLS"),
         (&[b"\x00\x00\x12\x04\x00"], "HTTP/2"),
         (&[b"SSH-2.0-OpenSSH\r\n"], "SSH-2.0-OpenSSH"),
         (&[b"HTTP/1.1 hello\r\n\r\n"], "no status"),
-    ] {
+    ];
+    for (pieces, why) in said {
         let (answer, ..) = against(pieces).await;
         let said = answer.unwrap_err().to_string();
         assert!(said.contains(why), "{said}");
@@ -95,7 +96,8 @@ fn heads_of_all_kinds_are_read() {
     assert_eq!(status(b"HTTP/1.0 200\n\n"), Some((200, None, 14)));
     let hints = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
     assert_eq!(status(hints), Some((200, None, hints.len())));
-    for part in [&b""[..], b"HT", b"HTTP/1.1 200 OK\r\nA: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"] {
+    for part in [&b""[..], b"HT", b"HTTP/1.1 200 OK\r\nA: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+    {
         assert_eq!(parse(part), Parsed::Part);
     }
 }

@@ -98,7 +98,8 @@ async fn request(asked: &Asked) -> Result<()> {
     );
     let text = text.trim_end_matches([' ', ':']).to_owned();
     // These say that it will be another time, as all of 5xx do; the others are its answer.
-    let is_decided = (200..500).contains(&answer.status) && ![408, 425, 429].contains(&answer.status);
+    let is_decided =
+        (200..500).contains(&answer.status) && ![408, 425, 429].contains(&answer.status);
     Err(if is_decided { Failure::because(Cause::Application, text) } else { Failure::new(text) })
 }
 

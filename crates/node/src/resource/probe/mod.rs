@@ -43,7 +43,8 @@ pub(crate) async fn wait(
         if let Some(watch) = watched(probe, machine)
             && watch.does_not_stay()
         {
-            let what = format!("does not stay, and ended {} times since it was started", watch.ended());
+            let what =
+                format!("does not stay, and ended {} times since it was started", watch.ended());
             return Err(failed(probe, &what, &result.err(), machine).await);
         }
         let Err(failure) = result else {

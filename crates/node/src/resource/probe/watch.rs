@@ -51,8 +51,7 @@ pub(super) async fn look_all(machine: &mut Machine) {
     for unit in units.cloned().collect::<Vec<_>>() {
         let Ok(service) = systemd.service(&unit).await else { continue };
         // Who was started just now has ended as often as systemd says; others are judged from here on.
-        let before =
-            if machine.changes(&format!("unit:{unit}")) { 0 } else { service.restarts };
+        let before = if machine.changes(&format!("unit:{unit}")) { 0 } else { service.restarts };
         let watch = machine.watches.entry(unit.clone()).or_insert_with(|| Watch::new(before));
         watch.look(&unit, &service, kills());
     }

@@ -28,11 +28,6 @@ impl Exit {
         self.result == "oom-kill" || (self.out_of_memory && self.signal() == Some(9))
     }
 
-    /// It never came to the program itself.
-    pub(crate) fn is_command(&self) -> bool {
-        !self.by_signal && matches!(self.status, 126 | 127)
-    }
-
     pub(crate) fn words(&self) -> String {
         if self.is_memory() {
             return "it was killed because its memory was used up".to_owned();
@@ -42,14 +37,17 @@ impl Exit {
             let status = 128 + number;
             return match number {
                 9 => format!("it was killed ({name}, status {status}), and not for its own memory"),
-                4 => format!("it ended with {name} (status {status}): the processor lacks an instruction"),
+                4 => format!(
+                    "it ended with {name} (status {status}): the processor lacks an instruction"
+                ),
                 6 => format!("it ended itself with {name} (status {status})"),
                 7 | 11 => format!("it crashed with {name} (status {status})"),
                 _ => format!("it was ended by {name} (status {status})"),
             };
         }
         match self.status {
-            0 => "it ended by itself with status 0, and a process has to stay in the foreground".to_owned(),
+            0 => "it ended by itself with status 0, and a process has to stay in the foreground"
+                .to_owned(),
             125 => "podman could not make its container (status 125)".to_owned(),
             126 => "its command cannot be executed (status 126)".to_owned(),
             127 => "there is no such command (status 127)".to_owned(),

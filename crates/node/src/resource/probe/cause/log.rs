@@ -42,8 +42,13 @@ fn command(line: &str, low: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if low.contains("missing dynamic library") || low.contains("error while loading shared libraries") {
-        return Some("its program is there, and a library or interpreter that it needs is not in the image".to_owned());
+    if low.contains("missing dynamic library")
+        || low.contains("error while loading shared libraries")
+    {
+        return Some(
+            "its program is there, and a library or interpreter that it needs is not in the image"
+                .to_owned(),
+        );
     }
     let is_runtime = low.contains("crun: ") || low.contains("runc ") || low.contains("oci runtime");
     if is_runtime && (low.contains("not found") || low.contains("no such file")) {
@@ -71,8 +76,20 @@ fn variable(line: &str, low: &str) -> Option<String> {
         "parameter not set",
         "parameter null or not set",
     ];
-    const MISSES: &[&str] =
-        &["not set", "unset", "missing", "required", "not found", "must be", "not defined", "undefined", "empty", "unbound", "keyerror", "null"];
+    const MISSES: &[&str] = &[
+        "not set",
+        "unset",
+        "missing",
+        "required",
+        "not found",
+        "must be",
+        "not defined",
+        "undefined",
+        "empty",
+        "unbound",
+        "keyerror",
+        "null",
+    ];
     let says = SAYS.iter().any(|word| low.contains(word));
     if !says || !MISSES.iter().any(|word| low.contains(word)) {
         return None;
@@ -80,10 +97,18 @@ fn variable(line: &str, low: &str) -> Option<String> {
     let name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let mut names = words.filter(|word| {
-        word.len() > 2 && word.chars().all(name) && word.starts_with(|c: char| c.is_ascii_uppercase())
+        word.len() > 2
+            && word.chars().all(name)
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
     });
     // The level that a line of a log begins with is none.
-    names.find(|word| !matches!(*word, "ERROR" | "FATAL" | "CRITICAL" | "WARN" | "WARNING" | "INFO" | "ENV" | "PANIC"))
+    names
+        .find(|word| {
+            !matches!(
+                *word,
+                "ERROR" | "FATAL" | "CRITICAL" | "WARN" | "WARNING" | "INFO" | "ENV" | "PANIC"
+            )
+        })
         .map(str::to_owned)
 }
 
@@ -104,20 +129,33 @@ fn reach(line: &str, low: &str) -> Option<String> {
         "unknown mysql server host",
         "no address associated with hostname",
     ];
-    const LOGIN: &[&str] =
-        &["access denied for user", "password authentication failed", "wrongpass", "noauth ", "access_refused"];
-    const REFUSED: &[&str] =
-        &["econnrefused", "connection refused", "can't connect to mysql", "can't connect to local", "could not connect to server"];
+    const LOGIN: &[&str] = &[
+        "access denied for user",
+        "password authentication failed",
+        "wrongpass",
+        "noauth ",
+        "access_refused",
+    ];
+    const REFUSED: &[&str] = &[
+        "econnrefused",
+        "connection refused",
+        "can't connect to mysql",
+        "can't connect to local",
+        "could not connect to server",
+    ];
     let has = |words: &[&str]| words.iter().any(|word| low.contains(word));
     if has(NAMES) {
         return Some("it cannot resolve a name that it connects to".to_owned());
     }
     if has(LOGIN) {
-        return Some("a service, most likely the database, refuses its name or password".to_owned());
+        return Some(
+            "a service, most likely the database, refuses its name or password".to_owned(),
+        );
     }
     has(REFUSED).then(|| match address(line) {
         Some(to) => format!("{to}, which it connects to, refuses the connection"),
-        None => "a service that it connects to, most likely the database, refuses the connection".to_owned(),
+        None => "a service that it connects to, most likely the database, refuses the connection"
+            .to_owned(),
     })
 }
 
@@ -135,7 +173,8 @@ fn address(line: &str) -> Option<&str> {
         let parts = word.rsplit_once(':');
         // Times of a log have no letters, and their numbers are short.
         parts.is_some_and(|(host, port)| {
-            let is_host = host.contains('.') || host.starts_with("localhost") || host.ends_with(']');
+            let is_host =
+                host.contains('.') || host.starts_with("localhost") || host.ends_with(']');
             is_host && port.len() > 1 && port.parse::<u16>().is_ok()
         })
     })
@@ -147,7 +186,10 @@ fn low_port(line: &str) -> Option<u16> {
     let words = line.split(apart).map(|word| word.trim_end_matches([':', '.']));
     let ports = words.filter_map(|word| {
         let (host, port) = word.rsplit_once(':')?;
-        let is_host = host.is_empty() || host.contains('.') || host.ends_with([']', ':', '*']) || host == "localhost";
+        let is_host = host.is_empty()
+            || host.contains('.')
+            || host.ends_with([']', ':', '*'])
+            || host == "localhost";
         port.parse::<u16>().ok().filter(|port| is_host && (1..1024).contains(port))
     });
     ports.into_iter().next()

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn own_processes_are_told_by_their_control_group() {
         let unified = "0::/system.slice/shop-web.service\n";
-        let hybrid = "5:memory:/a\n1:name=systemd:/system.slice/shop-web.service/libpod-payload\n0::/\n";
+        let hybrid =
+            "5:memory:/a\n1:name=systemd:/system.slice/shop-web.service/libpod-payload\n0::/\n";
         assert!(belongs(unified, "shop-web.service") && belongs(hybrid, "shop-web.service"));
         assert!(!belongs(unified, "web.service") && !belongs("0::/\n", "shop-web.service"));
     }
@@ -173,12 +174,20 @@ mod tests {
             let all = all.iter().map(|a| a.parse().unwrap()).collect();
             verdict(&all, 8080, refused).unwrap_or_default()
         };
-        assert!(said(&["127.0.0.1:8080", "[::1]:8080"], true).contains("127.0.0.1:8080 and [::1]:8080 only"));
+        assert!(
+            said(&["127.0.0.1:8080", "[::1]:8080"], true)
+                .contains("127.0.0.1:8080 and [::1]:8080 only")
+        );
         assert!(said(&["[::]:8080"], true).contains("IPv6"));
-        assert!(said(&["0.0.0.0:3000", "127.0.0.1:9000"], true).contains("port 3000 and 9000, and 8080"));
-        for (all, refused) in
-            [(&["0.0.0.0:8080"][..], true), (&["127.0.0.1:8080", "0.0.0.0:8080"], true), (&[], true)]
-        {
+        assert!(
+            said(&["0.0.0.0:3000", "127.0.0.1:9000"], true)
+                .contains("port 3000 and 9000, and 8080")
+        );
+        for (all, refused) in [
+            (&["0.0.0.0:8080"][..], true),
+            (&["127.0.0.1:8080", "0.0.0.0:8080"], true),
+            (&[], true),
+        ] {
             assert_eq!(said(all, refused), "");
         }
         assert_eq!(said(&["[::]:8080"], false), "");

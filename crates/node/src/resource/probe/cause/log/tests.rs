@@ -2,17 +2,35 @@ use super::*;
 
 /// Lines as programs of many kinds write them, and what has to be in the answer; empty for none.
 const SAID: &[(&str, &str)] = &[
-    ("Error: crun: executable file `nope` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found", "no command `nope`"),
-    ("Error: crun: executable file `/bin/sh` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found", "no shell"),
-    ("{\"msg\":\"exec container process `/usr/bin/web`: Exec format error\",\"level\":\"error\"}", "another kind of processor"),
+    (
+        "Error: crun: executable file `nope` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+        "no command `nope`",
+    ),
+    (
+        "Error: crun: executable file `/bin/sh` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+        "no shell",
+    ),
+    (
+        "{\"msg\":\"exec container process `/usr/bin/web`: Exec format error\",\"level\":\"error\"}",
+        "another kind of processor",
+    ),
     ("Error: crun: open executable: Permission denied: OCI permission denied", "not executable"),
-    ("exec container process (missing dynamic library?) `/usr/bin/web`: No such file or directory", "library"),
-    ("/app/web: error while loading shared libraries: libpq.so.5: cannot open shared object file", "library"),
+    (
+        "exec container process (missing dynamic library?) `/usr/bin/web`: No such file or directory",
+        "library",
+    ),
+    (
+        "/app/web: error while loading shared libraries: libpq.so.5: cannot open shared object file",
+        "library",
+    ),
     ("cannot write /app/tmp/pids/server.pid: Read-only file system", "`/app/tmp/pids/server.pid`"),
     ("OSError: [Errno 30] Read-only file system: '/srv/cache'", "`/srv/cache`"),
     ("Error: EROFS: read-only file system, open '/usr/src/app/log.txt'", "`/usr/src/app/log.txt`"),
     ("mkdir: cannot create directory '/data': Permission denied", "not use `/data`"),
-    ("nginx: [emerg] mkdir() \"/var/cache/nginx/client_temp\" failed (13: Permission denied)", "`/var/cache/nginx/client_temp`"),
+    (
+        "nginx: [emerg] mkdir() \"/var/cache/nginx/client_temp\" failed (13: Permission denied)",
+        "`/var/cache/nginx/client_temp`",
+    ),
     ("2026/12/01 03:00:00 listen tcp 0.0.0.0:80: bind: permission denied", "port 80"),
     ("nginx: [emerg] bind() to 0.0.0.0:443 failed (13: Permission denied)", "port 443"),
     ("Error: listen EACCES: permission denied 0.0.0.0:80", "port 80"),
@@ -54,7 +72,11 @@ fn lines_of_many_programs_are_understood() {
 
 #[test]
 fn the_last_word_counts() {
-    let lines = ["KeyError: 'EARLY_ONE'", "cannot write /x: Read-only file system", "    at main (app.js:3)"];
+    let lines = [
+        "KeyError: 'EARLY_ONE'",
+        "cannot write /x: Read-only file system",
+        "    at main (app.js:3)",
+    ];
     assert!(cause(&lines).is_some_and(|cause| cause.contains("`/x`")));
     assert_eq!(cause(&[]), None);
 }
