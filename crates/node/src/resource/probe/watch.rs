@@ -16,6 +16,10 @@ const ENDED: u32 = 4;
 const SETTLES: Duration = Duration::from_secs(10);
 /// Of a processor within [`SETTLES`]: who uses more is still starting. Being asked ten times a second costs less.
 const IDLE: Duration = Duration::from_secs(2);
+/// Between two looks at its processes.
+const LOOKS: Duration = Duration::from_secs(1);
+/// From the kernel's kill until systemd has heard of it from the container's monitor.
+const HEARD: Duration = Duration::from_secs(3);
 
 pub(crate) struct Watch {
     /// When it was first looked at.
@@ -25,14 +29,15 @@ pub(crate) struct Watch {
     now: u32,
     /// Since when it has been seen to run without ending.
     pub(super) since: Instant,
-    /// What it had used when the present stretch of [`SETTLES`] began.
-    mark: Option<(Instant, Seen)>,
-    /// It was idle in the last whole stretch.
-    idle: bool,
+    /// Since when its sockets have been the same and it has done next to nothing; what it had used by then.
+    rests: Option<(Instant, Seen)>,
+    /// When its processes were last looked at.
+    looked: Option<Instant>,
     /// How it ended last.
     exit: Option<Exit>,
-    /// The kernel's count of processes killed for memory.
+    /// The kernel's count of processes killed for memory, and when it grew.
     kills: u64,
+    killed: Option<Instant>,
 }
 
 /// Looks at the units of all probes of the role at work: what they do while another one is waited for counts too.
@@ -79,24 +84,28 @@ impl Watch {
             before,
             now: before,
             since: now,
-            mark: None,
-            idle: false,
+            rests: None,
+            looked: None,
             exit: None,
             kills: kills(),
+            killed: None,
         }
     }
 
     fn look(&mut self, unit: &str, service: &Service, kills: u64) {
-        let ended = exit(service, kills > self.kills);
+        if kills > self.kills {
+            self.killed = Some(Instant::now());
+        }
+        let ended = exit(service, self.killed.is_some_and(|at| at.elapsed() < HEARD));
         if service.restarts != self.now || ended.is_some() {
             self.since = Instant::now();
-            self.mark = None;
-            self.idle = false;
+            (self.rests, self.looked) = (None, None);
         }
         // Somebody may have started it anew meanwhile, which counts from nothing.
         self.before = self.before.min(service.restarts);
+        let runs = ended.is_none();
         match (&mut self.exit, ended) {
-            // The same end is seen many times, and the kernel has killed only before the first.
+            // The same end is seen many times.
             (Some(old), Some(new)) if service.restarts == self.now => {
                 *old = Exit { out_of_memory: old.out_of_memory || new.out_of_memory, ..new };
             }
@@ -104,12 +113,15 @@ impl Watch {
             (_, None) => {}
         }
         (self.now, self.kills) = (service.restarts, kills);
-        if self.mark.as_ref().is_none_or(|(at, _)| at.elapsed() >= SETTLES) {
+        if runs && self.looked.is_none_or(|at| at.elapsed() >= LOOKS) {
+            self.looked = Some(Instant::now());
             let seen = sockets::look(unit);
-            self.idle = self.mark.as_ref().is_some_and(|(_, before)| {
+            let same = self.rests.as_ref().is_some_and(|(_, before)| {
                 before.listens == seen.listens && seen.used.saturating_sub(before.used) < IDLE
             });
-            self.mark = Some((Instant::now(), seen));
+            if !same {
+                self.rests = Some((Instant::now(), seen));
+            }
         }
     }
 
@@ -124,7 +136,7 @@ impl Watch {
 
     /// It runs, and nothing will change any more by itself.
     pub(super) fn has_settled(&self) -> bool {
-        self.idle
+        self.rests.as_ref().is_some_and(|(since, _)| since.elapsed() >= SETTLES)
     }
 
     /// How it ended last, unless it has run for long since.
