@@ -39,7 +39,7 @@ impl Resource for Unit {
         }
         compare_files(self, &state, &mut diff)?;
         match self.running {
-            Some(true) if !up(&state) => {
+            Some(true) if !up(&state) && !is_judged_later(&self.name, machine, &state) => {
                 diff.minus(format!("{} ({})", state.active, state.sub));
                 diff.plus("active");
                 diff.down = true;
@@ -216,7 +216,10 @@ async fn job(declared: &Unit, machine: &mut Machine, method: &str) -> Result<()>
     let state = systemd.unit(&declared.name).await?;
     let fine = match method {
         "StopUnit" => rests(&state),
-        _ => up(&state) || declared.running.is_none(),
+        _ => {
+            let later = is_judged_later(&declared.name, machine, &state);
+            up(&state) || later || declared.running.is_none()
+        }
     };
     let failed = match ended {
         Ok(()) if fine => return Ok(()),
@@ -227,6 +230,15 @@ async fn job(declared: &Unit, machine: &mut Machine, method: &str) -> Result<()>
         Err(failure) => failure,
     };
     Err(probe::explain_start(&declared.name, failed, machine).await)
+}
+
+/// It was started by this run, has ended and is being started again: its probe has the time to see whether it
+/// stays, and says why it does not.
+fn is_judged_later(name: &str, machine: &Machine, state: &systemd::Unit) -> bool {
+    machine.mode == Mode::Apply
+        && state.sub == "auto-restart"
+        && machine.changes(&format!("unit:{name}"))
+        && probe::judges(machine, name)
 }
 
 /// Running, or going through a reload.

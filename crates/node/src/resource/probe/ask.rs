@@ -195,3 +195,6 @@ async fn redis(address: &str, password: &str) -> Result<()> {
         state => Err(Failure::new(format!("cluster_state is {}", state.unwrap_or("unknown")))),
     }
 }
+
+#[cfg(test)]
+mod tests;

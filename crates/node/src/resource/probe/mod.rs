@@ -4,7 +4,7 @@ mod ask;
 mod cause;
 mod watch;
 
-pub(crate) use cause::explain_start;
+pub(crate) use cause::{explain_start, judges};
 pub(crate) use watch::Watch;
 
 use super::Say;

@@ -81,12 +81,16 @@ pub(super) async fn explain(
     failure(format!("{} {what}{why}; {state}", probe.name), &lines)
 }
 
+/// Whether a probe stands behind a unit: it is a process of the application.
+pub(crate) fn judges(machine: &Machine, unit: &str) -> bool {
+    machine.manifest.resources.iter().any(|resource| {
+        matches!(&resource.kind, Kind::Probe(Probe { unit: Some(probed), .. }) if probed == unit)
+    })
+}
+
 /// The failure of a job that should have started a unit, where that is a process of the application.
 pub(crate) async fn explain_start(unit: &str, failed: Failure, machine: &mut Machine) -> Failure {
-    let of_application = machine.manifest.resources.iter().any(|resource| {
-        matches!(&resource.kind, Kind::Probe(Probe { unit: Some(probed), .. }) if probed == unit)
-    });
-    if !of_application {
+    if !judges(machine, unit) {
         return Failure::new(format!("{failed}; {}", journal::last_lines(unit).await));
     }
     let exit = match machine.systemd().await {
