@@ -32,6 +32,7 @@ const VERBS: &[&str] = &[
     "unlock",
     "cost",
     "drill",
+    "load",
     "secret",
     "key",
     "completions",

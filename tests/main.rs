@@ -9,6 +9,7 @@
     reason = "a test that cannot go on must stop, and says so where its caller reads"
 )]
 
+mod agents;
 mod bare;
 mod browser;
 mod bucket;
@@ -18,10 +19,12 @@ mod context;
 mod dev;
 mod emulator;
 mod flows;
+mod former;
 mod full;
 mod hosts;
 mod leftovers;
 mod load;
+mod loads;
 mod lock;
 mod prod;
 mod purge;
@@ -56,8 +59,11 @@ const SHORT: &[Scenario] = &[
     hosts::SCENARIO,
     servers::SCENARIO,
     surroundings::SCENARIO,
+    loads::SCENARIO,
     context::SCENARIO,
     starts::SCENARIO,
+    former::SCENARIO,
+    agents::SCENARIO,
     dev::SCENARIO,
     prod::SCENARIO,
     leftovers::SCENARIO,
@@ -77,6 +83,7 @@ const FULL: &[Scenario] = &[
     full::context::SCENARIO,
     full::hosts::SCENARIO,
     full::purge::SCENARIO,
+    full::recorded::SCENARIO,
 ];
 
 fn main() -> ExitCode {

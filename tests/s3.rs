@@ -134,6 +134,25 @@ impl Server {
         Store::open(&StatePlace::Bucket(bucket)).unwrap()
     }
 
+    /// A shell line that runs the words while this is served at the same address, for whoever cleans up after
+    /// this process.
+    pub(crate) fn line(&self, words: &[String]) -> String {
+        let quote = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
+        let program = quote(&run::built("linode-emulator").display().to_string());
+        let state = quote(&self.folder.path().join("emulator").display().to_string());
+        let address = self.endpoint.trim_start_matches("http://");
+        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        format!(
+            "{program} --listen 127.0.0.1:0 --s3-listen {address} --no-rate-limits --state {state} >&2 & \
+             trap \"kill $!\" EXIT; sleep 1; export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={} \
+             AWS_SECRET_ACCESS_KEY={}; {}",
+            self.endpoint,
+            self.key.0,
+            self.key.1,
+            words.join(" ")
+        )
+    }
+
     /// What a person sets before a command.
     pub(crate) fn set(&self, command: &mut Command) {
         command

@@ -14,6 +14,7 @@ mod moments;
 mod overheard;
 pub(crate) mod provider;
 pub(crate) mod purge;
+pub(crate) mod recorded;
 mod release;
 pub(crate) mod renewal;
 pub(crate) mod schema;

@@ -97,6 +97,7 @@ fn furnish(folder: &Path, name: &str) -> Manifest {
         instance: "bench@hosts".to_owned(),
         generation: 1,
         part: false,
+        stand_ins: false,
         resources,
     }
 }

@@ -197,11 +197,14 @@ pub(crate) enum Verb {
     },
     /// Run a one-off in the application's image, with its environment
     #[command(
-        after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10\n  andamio run dev -- sh"
+        after_help = "Examples:\n  andamio run dev -- ficharfirm seed --employees 10\n  andamio run dev --process worker -- sh"
     )]
     Run {
         env: String,
-        #[arg(last = true, required = true)]
+        /// With the environment and the rights of this process; its own command, where none is given
+        #[arg(long, value_name = "PROCESS")]
+        process: Option<String>,
+        #[arg(last = true, required_unless_present = "process")]
         command: Vec<String>,
     },
     /// Open the database, or run a statement
@@ -248,8 +251,8 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  andamio drill prod database machine-kill\n  andamio drill dev queue process-kill --rate 50\n  \
                             andamio drill prod --all\n\n\
                             The machine whose loss is felt most is broken: who takes the writes, who has the floating address. The\n\
-                            load is the application's own: `seed` and `load` of its program, from the ops machine. It adds records\n\
-                            of employees of its own. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy.\n\
+                            load is that of `andamio load`; a program of the application's adds records of accounts of its own, and\n\
+                            lost ones are counted. 5 s calm, 10 s broken, 15 s after; then it waits for full redundancy.\n\
                             Of servers that exist only services are broken: stop and process-kill."
     )]
     Drill {
@@ -264,6 +267,31 @@ pub(crate) enum Verb {
         /// Requests a second
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
         rate: u32,
+    },
+    /// Send an environment so many requests a second, and say what became of them
+    #[command(
+        after_help = "Examples:\n  andamio load dev --rate 50 --seconds 30\n  andamio load prod --rate 500 --seconds 600 --out load.json -y\n  \
+                            andamio load dev --rate 20 --seconds 10 --json | jq .p99_ms\n\n\
+                            What is sent is `load` in [app]: requests, or a program of the application's image with the subcommands\n\
+                            `seed` and `load`. Left out, it is the public program's own where it has both, else GET of `ready`.\n\
+                            Requests are due on schedule whatever the answers, and their time counts from there. Each has 2 s and no\n\
+                            second try; redirects are not followed. A failure is anything but 2xx, or but the request's `status`.\n\
+                            They come from the ops machine, else from one of the application's. Ctrl-C ends it early, with the figures\n\
+                            so far and status 130.\n\n\
+                            It ends with 0 also when requests failed; with 1 when records that the application acknowledged are\n\
+                            lost, or when not a single request succeeded."
+    )]
+    Load {
+        env: String,
+        /// Requests a second
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+        rate: u32,
+        /// How long
+        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3600))]
+        seconds: u32,
+        /// Write the figures to a file, as --json has them
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Set, list and remove the application's secrets
     #[command(

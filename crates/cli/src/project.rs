@@ -118,6 +118,12 @@ pub(crate) async fn look(global: &Global, env: &str) -> Result<Instance, Stop> {
     Ok(Instance::open(request, OpenMode::ReadOnly).await?)
 }
 
+/// The same for what needs no secret: a key that machines let in is enough.
+pub(crate) async fn visit(global: &Global, env: &str) -> Result<Instance, Stop> {
+    let request = request(global, env, Source::Any).await?;
+    Ok(Instance::open(request, OpenMode::Look).await?)
+}
+
 /// The state, of all environments: the project's, or the named one where there is no andamio.toml.
 pub(crate) fn store(global: &Global) -> Result<Store, Stop> {
     Ok(Store::look(&state_of(global)?.place).map_err(Failure::from)?)

@@ -175,7 +175,7 @@ pub(crate) fn finish(output: &Output, ended: &Ended, next: &[String]) -> Result<
 }
 
 /// From here on a signal is heard and no longer ends the process by itself.
-fn signals() -> Option<(Signal, Signal)> {
+pub(crate) fn signals() -> Option<(Signal, Signal)> {
     Some((signal(SignalKind::interrupt()).ok()?, signal(SignalKind::terminate()).ok()?))
 }
 

@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         release: release.as_ref(),
         operator_keys: &keys,
         resolver: None,
+        agent: "0011223344556677",
         generation: generation.parse()?,
     };
     let all = manifests(&inputs)?;

@@ -31,6 +31,7 @@ pub fn parts(inputs: &Inputs<'_>) -> Vec<ClusterManifest> {
             instance: inputs.topology.instance(),
             generation: 0,
             part: true,
+            stand_ins: false,
             resources: vec![Resource::new(group.as_str(), kind.clone())],
         });
         Some(ClusterManifest { group, manifests: manifests.collect(), each: cluster.each })

@@ -11,6 +11,7 @@ impl Error {
             Self::SecretForm(_) => {
                 "the state's secrets were changed by hand: put them back from a copy of the state"
             }
+            Self::Reference(_) => "see `andamio check`",
             Self::Template { .. } => "this is a fault of Andamio: report it with the whole message",
         }
     }
@@ -30,6 +31,9 @@ pub enum Error {
     /// It stands unquoted in URLs and configuration files.
     #[error("the secret {0} may have letters, digits, -, . and _ only, and at least 16 of them")]
     SecretForm(String),
+    /// `check` finds these first, with their place.
+    #[error("a variable cannot be made: {0}")]
+    Reference(String),
     /// A template of this crate does not fit its values: a mistake in this crate.
     #[error("the template {name} could not be rendered")]
     Template {

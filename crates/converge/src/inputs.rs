@@ -16,6 +16,8 @@ pub struct Inputs<'a> {
     pub operator_keys: &'a [String],
     /// Content of `/etc/resolv.conf`, where machines get it from the place; `None`: it is not ours.
     pub resolver: Option<&'a str>,
+    /// Digest of the executable that machines run.
+    pub agent: &'a str,
     /// Grows with every change of the declared state.
     pub generation: u64,
 }

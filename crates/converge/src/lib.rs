@@ -9,6 +9,7 @@ mod cluster;
 mod context;
 mod error;
 mod inputs;
+mod kept;
 mod machine;
 mod phase;
 mod render;
@@ -20,9 +21,10 @@ mod tls;
 pub use cluster::{ClusterManifest, parts};
 pub use error::Error;
 pub use inputs::{ARCHIVES, Inputs, Release};
+pub use kept::{asked, keep, stand_ins};
 pub use phase::Phase;
 pub use roles::app::{
-    CONTAINERS, ENV_FILE, QUADLETS, app_environment, one_off, outsider, process_unit,
+    CONTAINERS, QUADLETS, app_environment, default_process, one_off, outsider, process_unit,
 };
 pub use roles::base::RESOLVER;
 pub use roles::haproxy::CONFIG as HAPROXY_CONFIG;
@@ -66,6 +68,7 @@ pub fn manifests_of(inputs: &Inputs<'_>, phase: Phase) -> Result<Vec<Manifest>, 
                 instance: inputs.topology.instance(),
                 generation: inputs.generation,
                 part: false,
+                stand_ins: false,
                 resources: roles::resources(&cx)?,
             })
         })

@@ -23,4 +23,13 @@ pub enum SecretKind {
     /// A name of `[app].secrets`: given by a person, and generated like [`Self::Hex32`] when nobody
     /// has given it before the first start.
     Given,
+    /// The same, but only a person can know it: none is generated.
+    Asked,
+}
+
+impl SecretKind {
+    /// The application's own, of any form.
+    pub(crate) fn is_of_application(self) -> bool {
+        matches!(self, Self::Given | Self::Asked)
+    }
 }

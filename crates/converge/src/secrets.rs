@@ -14,9 +14,9 @@ pub fn secret_names(spec: &Spec, topology: &Topology) -> Vec<SecretSpec> {
         kind,
         hosts: Vec::new(),
     });
-    let given = spec.app.secrets.iter().map(|name| SecretSpec {
-        name: name.clone(),
-        kind: SecretKind::Given,
+    let given = spec.app.all_secrets().into_iter().map(|secret| SecretSpec {
+        name: secret.name.clone(),
+        kind: if secret.given { SecretKind::Asked } else { SecretKind::Given },
         hosts: Vec::new(),
     });
     let mut all: Vec<SecretSpec> = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
         .iter()
         // An application's may be empty: it is its own business.
         .filter(|secret| match secret.kind {
-            SecretKind::Given => !inputs.secrets.contains_key(&secret.name),
+            kind if kind.is_of_application() => !inputs.secrets.contains_key(&secret.name),
             _ => inputs.secret(&secret.name).is_empty(),
         })
         .map(|secret| secret.name.clone())
@@ -53,10 +53,10 @@ pub(crate) fn check(inputs: &Inputs<'_>) -> Result<(), Error> {
         if is_pem {
             continue;
         }
-        if secret.kind != SecretKind::Given && !is_plain(value) {
+        if !secret.kind.is_of_application() && !is_plain(value) {
             return Err(Error::SecretForm(secret.name));
         }
-        if secret.kind == SecretKind::Given {
+        if secret.kind.is_of_application() {
             secret_value_problem(value, others)
                 .map_err(|problem| Error::SecretValue(secret.name, problem))?;
             others += value.len();

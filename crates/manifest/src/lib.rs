@@ -7,11 +7,15 @@
 //! Secrets travel inside the manifest ([`Text::sensitive`]); they never come back in an event.
 
 mod event;
+mod kept;
+mod load;
 mod resource;
 mod task;
 mod tls;
 
 pub use event::{Cause, Event, Outcome, Report};
+pub use kept::*;
+pub use load::*;
 pub use resource::*;
 pub use task::*;
 pub use tls::*;
@@ -41,6 +45,9 @@ pub struct Manifest {
     /// declared state and its generation stay what they are.
     #[serde(default, skip_serializing_if = "is_false")]
     pub part: bool,
+    /// What is sensitive is a stand-in, see [`Kept`]: good for a check alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stand_ins: bool,
     pub resources: Vec<Resource>,
 }
 

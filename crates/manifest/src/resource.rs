@@ -15,6 +15,7 @@ pub struct Resource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
+    Agent(Agent),
     Package(Package),
     File(File),
     Directory(Directory),
@@ -27,6 +28,8 @@ pub enum Kind {
     Identity(ServiceCertificate),
     Image(Image),
     Secrets(Secrets),
+    #[serde(rename = "kept")]
+    KeptFolder(KeptFolder),
     Mariadb(Mariadb),
     Redis(Redis),
     Rabbitmq(Rabbitmq),
@@ -34,6 +37,23 @@ pub enum Kind {
     RabbitmqCluster(RabbitmqCluster),
     Probe(Probe),
 }
+
+/// Which of the executables in [`AGENTS`] is the machine's: [`AGENT`] leads to it, and so do the units that run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Of its content; also its name. [`ANY_AGENT`]: the one that the last run has decided on.
+    pub digest: String,
+}
+
+/// As a digest, in a check: which one it is says the machine.
+pub const ANY_AGENT: &str = "";
+
+/// Where executables are on a machine, each named by its digest: whoever looks brings an own one, and none takes
+/// another's place.
+pub const AGENTS: &str = "/var/lib/andamio/agent";
+
+/// The machine's own: a symbolic link.
+pub const AGENT: &str = "/usr/local/bin/andamio";
 
 /// Debian packages that must be installed (or must not be), all in one transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,6 +217,21 @@ pub struct Secrets {
     pub prefix: String,
     /// Name without the prefix → value: not empty, without NUL.
     pub values: BTreeMap<String, Text>,
+}
+
+/// A folder that a container keeps. A new one begins with what the image has at that place, as its owner and mode
+/// are there; where the image has nothing it is empty and the container's user's. What is there stays as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptFolder {
+    /// On the machine.
+    pub path: String,
+    /// Full name with tag; podman has it.
+    pub image: String,
+    /// In the container.
+    pub inside: String,
+    /// `USER` or `USER:GROUP`, names or numbers; `None`: the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// Databases and accounts of a local MariaDB server, asked over its Unix socket as root.
@@ -366,6 +401,14 @@ pub enum Check {
     Rabbitmq { management: String, user: String, password: Text },
 }
 
+impl Agent {
+    /// The same whatever the content: units that run it name it in `restart_on`.
+    #[must_use]
+    pub fn id() -> String {
+        format!("agent:{AGENT}")
+    }
+}
+
 impl Resource {
     #[must_use]
     pub fn new(role: &str, kind: Kind) -> Self {
@@ -376,6 +419,7 @@ impl Resource {
     #[must_use]
     pub fn id(&self) -> String {
         match &self.kind {
+            Kind::Agent(_) => Agent::id(),
             Kind::Package(p) => format!("package:{}", p.names.join(",")),
             Kind::File(f) => format!("file:{}", f.path),
             Kind::Directory(d) => format!("directory:{}", d.path),
@@ -388,6 +432,7 @@ impl Resource {
             Kind::Identity(i) => format!("identity:{}", i.path),
             Kind::Image(i) => format!("image:{}", i.name),
             Kind::Secrets(s) => format!("secrets:{}", s.prefix),
+            Kind::KeptFolder(k) => format!("kept:{}", k.path),
             Kind::Mariadb(_) => "mariadb:accounts".to_owned(),
             Kind::Redis(r) => format!("redis:{}", r.port),
             Kind::Rabbitmq(_) => "rabbitmq:accounts".to_owned(),

@@ -5,10 +5,11 @@ mod settle;
 
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
+use crate::kept;
 use crate::machine::{Machine, Mode};
 use crate::operator::hangup::Hangup;
 use crate::ownership;
-use crate::resource::{Resource as Kinded, probe};
+use crate::resource::{Resource as Kinded, agent, probe};
 use crate::secret::Mask;
 use andamio_manifest::{Cause, Event, Kind, Manifest, Outcome, Report, Resource, VERSION};
 use drive::channel;
@@ -30,12 +31,20 @@ pub type Out<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
 ///
 /// Refused, as [`Report::error`]: another machine's manifest, a machine of another instance, and in
 /// [`Mode::Apply`] an older generation or the same one with other content.
-pub async fn apply(manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Report {
+pub async fn apply(mut manifest: Manifest, mode: Mode, out: &mut Out<'_>) -> Report {
     let begin = Instant::now();
+    if mode == Mode::Check {
+        agent::decide(&mut manifest);
+    }
+    let filled = kept::fill(&mut manifest, mode);
     let mask = Mask::new(&manifest);
     let mut run = Run { out, mask, hangup: Hangup::new(), report: Report::default(), gone: false };
     run.report.v = VERSION;
-    if let Err(failure) = run.all(Rc::new(manifest), mode).await {
+    let done = match filled {
+        Ok(()) => run.all(Rc::new(manifest), mode).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = done {
         run.report.error = Some(run.mask.hide(failure.to_string()));
     }
     run.report.ms = ms(begin);
@@ -121,7 +130,14 @@ impl Run<'_, '_> {
     }
 
     async fn dispatch(&mut self, resource: &Resource, machine: &mut Machine) -> Done {
+        if let Some((outcome, why)) = kept::unknown(&machine.manifest, resource) {
+            if outcome == Outcome::Changed {
+                machine.note_change(resource);
+            }
+            return Done::new(outcome, Diff::default(), why.to_owned());
+        }
         match &resource.kind {
+            Kind::Agent(item) => self.one(resource, item, machine).await,
             Kind::Package(item) => self.one(resource, item, machine).await,
             Kind::File(item) => self.one(resource, item, machine).await,
             Kind::Directory(item) => self.one(resource, item, machine).await,
@@ -133,6 +149,7 @@ impl Run<'_, '_> {
             Kind::Unit(item) => self.one(resource, item, machine).await,
             Kind::Identity(item) => self.one(resource, item, machine).await,
             Kind::Image(item) => self.one(resource, item, machine).await,
+            Kind::KeptFolder(item) => self.one(resource, item, machine).await,
             Kind::Secrets(item) => self.one(resource, item, machine).await,
             Kind::Mariadb(item) => self.one(resource, item, machine).await,
             Kind::Redis(item) => self.one(resource, item, machine).await,

@@ -3,7 +3,7 @@
 //! Differences are written without secrets in the first place. This is the second fence: messages
 //! of other programs (a server's answer, a journal) may repeat what they were given.
 
-use andamio_manifest::{Check, Kind, Manifest, Text};
+use andamio_manifest::{Check, KEPT, Kind, Manifest, Text};
 
 /// Shorter texts are not worth masking: they would blank half of every message.
 const SHORTEST: usize = 6;
@@ -17,6 +17,8 @@ impl Mask {
         let mut mask = Self::default();
         for resource in &manifest.resources {
             match &resource.kind {
+                // Its secrets are those of the others.
+                Kind::File(file) if file.path == KEPT => {}
                 Kind::File(file) => mask.add_lines(file.content.as_ref()),
                 Kind::Secrets(s) => s.values.values().for_each(|value| {
                     mask.add(value);

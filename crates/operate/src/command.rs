@@ -1,6 +1,6 @@
 //! Commands in an environment: on a machine, in the application's image, in the database.
 
-use crate::declared::{inputs, no_machine};
+use crate::declared::{inputs, no_machine, no_release, undeclarable};
 use crate::failure::remote_fault;
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind, release};
@@ -8,6 +8,7 @@ use andamio_converge::Release;
 use andamio_engine::ErrorReport;
 use andamio_provision::{Found, MachineState};
 use andamio_remote::{Output, Session, quote};
+use andamio_spec::suggest;
 use andamio_spec::topology::Role;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,8 @@ pub(crate) async fn one_off(
     command: &[String],
 ) -> Result<Output, ErrorReport> {
     let keys = instance.known_keys();
-    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys), command);
+    let argv = andamio_converge::one_off(&inputs(instance, Some(release), &keys)?, None, command)
+        .map_err(|e| undeclarable(&e).error)?;
     let inventory = instance.inventory();
     let found = inventory.get(machine).ok_or_else(|| {
         ErrorReport::new("machine", format!("no machine {machine}"), "run the same command again")
@@ -143,32 +145,44 @@ async fn one(instance: &Instance, name: &str) -> Result<(Found, Option<String>),
     ))
 }
 
-/// `run ENV -- CMD`: in the live release's image.
+/// `run ENV -- CMD`: in the live release's image, with what a process has; without a command that of the process.
 ///
 /// # Errors
-/// When nothing is live yet, or no application machine runs.
-pub async fn in_app(instance: &Shared, command: &[String]) -> Result<Job, Failure> {
-    let (machine, argv, note) = app(instance, command).await?;
+/// When there is no such process, nothing is live yet, or no application machine runs.
+pub async fn in_app(
+    instance: &Shared,
+    process: Option<&str>,
+    command: &[String],
+) -> Result<Job, Failure> {
+    let processes = &instance.request.spec.app.processes;
+    let found = process.map(|name| {
+        processes.get(name).ok_or_else(|| {
+            let known: Vec<&str> = processes.keys().map(String::as_str).collect();
+            let help = match suggest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            Failure::new(Kind::Usage, "process", format!("no process `{name}`"), &help)
+        })
+    });
+    let own = found.transpose()?.map(|process| process.command.as_slice());
+    let command = if command.is_empty() { own.unwrap_or_default() } else { command };
+    let (machine, argv, note) = app(instance, process, command).await?;
     Ok(Job { machine, work: Work::Container(argv), note })
 }
 
 /// Machine, words of the command that runs it, and what there is to say about the machine.
 pub(crate) async fn app(
     instance: &Shared,
+    process: Option<&str>,
     command: &[String],
 ) -> Result<(Found, Vec<String>, Option<String>), Failure> {
-    let none = || {
-        Failure::new(
-            Kind::Failed,
-            "release",
-            format!("no release of the application is live in {}", instance.name()),
-            &format!("bring it up with `andamio up {}`", instance.topology.env),
-        )
-    };
-    let live = release::current(instance).await?.ok_or_else(none)?;
+    let live = release::current(instance).await?.ok_or_else(|| no_release(instance))?;
     let release = Release::new(&live.id, &live.image);
     let keys = instance.known_keys();
-    let argv = andamio_converge::one_off(&inputs(instance, Some(&release), &keys), command);
+    let argv =
+        andamio_converge::one_off(&inputs(instance, Some(&release), &keys)?, process, command)
+            .map_err(|e| undeclarable(&e))?;
     let (machine, note) = one(instance, Role::App.as_str()).await?;
     Ok((machine, argv, note))
 }

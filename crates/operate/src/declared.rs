@@ -3,10 +3,11 @@
 use crate::desired::{Desired, ReleaseName};
 use crate::instance::Shared;
 use crate::{Failure, Instance, Kind};
-use andamio_converge::{Inputs, Phase, Release, manifests_of};
-use andamio_engine::now;
+use andamio_converge::{Error, Inputs, Phase, Release, keep, manifests_of};
+use andamio_engine::{ErrorReport, now};
 use andamio_manifest::Manifest;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Manifests of all machines, generation 0: it is given when they are sent.
 pub(crate) fn render(
@@ -15,16 +16,33 @@ pub(crate) fn render(
     release: Option<&Release>,
     phase: Phase,
 ) -> Result<Vec<Manifest>, Failure> {
-    let inputs = inputs(instance, release, keys);
-    manifests_of(&inputs, phase).map_err(|e| Failure::error(Kind::Failed, "manifest", &e, e.help()))
+    let inputs = inputs(instance, release, keys)?;
+    let mut manifests = manifests_of(&inputs, phase).map_err(|e| undeclarable(&e))?;
+    keep(&inputs, &stand_ins(instance), &mut manifests).map_err(|e| undeclarable(&e))?;
+    Ok(manifests)
+}
+
+/// Why nothing could be rendered. A secret that only a person knows is waited for.
+pub(crate) fn undeclarable(error: &andamio_converge::Error) -> Failure {
+    let (kind, code) = match error {
+        Error::MissingSecrets(_) => (Kind::Refused, "secret-missing"),
+        _ => (Kind::Failed, "manifest"),
+    };
+    Failure::error(kind, code, error, error.help())
+}
+
+/// What whoever knows no secret renders with.
+pub(crate) fn stand_ins(instance: &Instance) -> BTreeMap<String, String> {
+    let (spec, topology) = (&instance.request.spec, &instance.topology);
+    andamio_converge::stand_ins(spec, topology, instance.secrets.marks())
 }
 
 pub(crate) fn inputs<'a>(
     instance: &'a Shared,
     release: Option<&'a Release>,
     keys: &'a [String],
-) -> Inputs<'a> {
-    Inputs {
+) -> Result<Inputs<'a>, ErrorReport> {
+    Ok(Inputs {
         spec: &instance.request.spec,
         topology: &instance.topology,
         environment: &instance.environment,
@@ -32,8 +50,9 @@ pub(crate) fn inputs<'a>(
         release,
         operator_keys: keys,
         resolver: instance.resolver.as_deref(),
+        agent: instance.nodes.digest()?,
         generation: 0,
-    }
+    })
 }
 
 /// Are all machines of `--limit` declared?
@@ -59,6 +78,16 @@ pub(crate) fn no_machine(instance: &Instance, name: &str) -> Failure {
         None => format!("{} has {all}", instance.name()),
     };
     Failure::new(Kind::Usage, "machine", format!("no machine `{name}`"), &help)
+}
+
+/// Nothing of the application is live.
+pub(crate) fn no_release(instance: &Instance) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        "release",
+        format!("no release of the application is live in {}", instance.name()),
+        &format!("bring it up with `andamio up {}`", instance.topology.env),
+    )
 }
 
 /// What a run leaves recorded that makes `release` and the instance's file real, on the machines of `limit`.

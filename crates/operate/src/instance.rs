@@ -84,7 +84,7 @@ impl Instance {
     /// When there is no such environment or place, when the identity does not fit, when the state cannot be written,
     /// and when the host cannot do it.
     pub async fn open(mut request: Request, mode: OpenMode) -> Result<Self, Failure> {
-        let make = mode != OpenMode::ReadOnly;
+        let make = matches!(mode, OpenMode::State | OpenMode::Machines);
         let declared = find(&request.spec, &request.env)?;
         let place = request.place.clone().unwrap_or_else(|| declared.on.clone());
         let instance = format!("{}@{place}", request.env);
@@ -100,6 +100,7 @@ impl Instance {
             desired = Some(recorded);
         }
         let declared = find(&request.spec, &request.env)?;
+        request.spec = request.spec.in_environment(&request.env);
         if let Some(recorded) = &desired {
             request.spec = request.spec.with_counts(&request.env, &recorded.counts);
         }
@@ -130,13 +131,20 @@ impl Instance {
         let topology = topology::compute(&request.spec, &request.env, &place, network)
             .map_err(|e| Failure::error(Kind::Refused, "topology", &e, e.help()))?;
         access::check_topology(&provider, &topology)?;
-        let mut secrets = Secrets::load(&store, &request.identity).await?;
+        let (mut secrets, unread) = match Secrets::load(&store, &request.identity).await {
+            Err(failure) if mode == OpenMode::Look && failure.kind == Kind::Host => {
+                let own = Actors::read(&store).await?.operator;
+                (Secrets::closed(&store, &own).await?, Some(failure))
+            }
+            loaded => (loaded?, None),
+        };
         let there = provider.observe(&topology);
         let stands = |found: &Found| found.state != MachineState::Missing;
         if !there.machines.iter().any(stands) && there.surplus.is_empty() {
             secrets.forget_former_authority();
         }
-        let added = secrets.complete(&secret_names(&request.spec, &topology))?;
+        let wanted = secret_names(&request.spec, &topology);
+        let added = unread.is_none() && secrets.complete(&wanted)?;
         if added && make {
             if !request.identity.exists() {
                 new_identity(&request.identity)?;
@@ -154,8 +162,16 @@ impl Instance {
                 me.key.keep();
                 Actors::enrolled(&store, &secrets, me).await?
             }
+            // What they say is only compared.
+            _ if unread.is_some() => Actors::read(&store).await?,
             _ => Actors::trusted(&store, &secrets).await?,
         };
+        let let_in = |me: &Me| actors.standing(me.key.public()) == Standing::Active;
+        if let (Some(failure), Provider::Local(_)) = (unread, &provider)
+            && !me.as_ref().is_some_and(let_in)
+        {
+            return Err(failure);
+        }
         let own = me.as_ref().map(|me| me.key.identity()).transpose()?;
         let mut identities: Vec<SshKey> = own.into_iter().collect();
         identities.extend(secrets.ssh_identities()?);
@@ -290,6 +306,8 @@ impl Instance {
 /// How much is made when an instance is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode {
+    /// As `ReadOnly`, for what needs no secret: who cannot read them, and has a key that machines let in, goes on without.
+    Look,
     /// Nothing is made, on disk or elsewhere.
     ReadOnly,
     /// State folder, identity, secrets, and the place of whoever calls among the actors; nothing of machines.

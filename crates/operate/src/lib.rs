@@ -26,6 +26,7 @@ pub mod hosts;
 pub mod init;
 pub mod key;
 pub mod linode;
+pub mod load;
 pub mod logs;
 pub mod plan;
 pub mod release;

@@ -2,15 +2,15 @@
 
 use crate::failure::remote_fault;
 use andamio_engine::ErrorReport;
-use andamio_manifest::{Event, Manifest, Report, Task};
+use andamio_manifest::{AGENTS, Event, Manifest, Report, Task};
 use andamio_provision::Found;
 use andamio_remote::{RemoteError, Session, SshKey, Stream, Target, quote};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 /// What `sh` answers when the program is not there or not executable; from 128 on it ended by a signal, as an agent
 /// that is not whole does.
@@ -19,14 +19,13 @@ const NOT_THERE: std::ops::RangeInclusive<u32> = 126..=192;
 const AGAIN: Duration = Duration::from_secs(10);
 /// A check takes a tenth of a second; one that takes longer waits for something, and has had its turn.
 const TURN: Duration = Duration::from_secs(1);
-const FOLDER: &str = "/var/lib/andamio/agent";
 
 /// Connections of one run.
 pub struct Nodes {
     /// The actor's, the instance's own and its former ones, then the person's where there is one.
     identities: Vec<SshKey>,
     program: PathBuf,
-    agent: OnceCell<Agent>,
+    agent: OnceLock<std::io::Result<Agent>>,
     content: Mutex<Weak<Vec<u8>>>,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     /// Checks that may be at work at once.
@@ -55,7 +54,7 @@ impl Nodes {
         Self {
             identities,
             program: program.to_owned(),
-            agent: OnceCell::new(),
+            agent: OnceLock::new(),
             content: Mutex::default(),
             sessions: Mutex::default(),
             turns: Arc::new(Semaphore::new(at_once)),
@@ -107,16 +106,21 @@ impl Nodes {
         self.sessions.lock().await.remove(machine);
     }
 
-    async fn agent(&self) -> Result<&Agent, ErrorReport> {
-        let load = || async {
-            let program = self.program.clone();
-            let hashed = tokio::task::spawn_blocking(move || digest(&program)).await;
-            let digest = hashed
-                .unwrap_or_else(|e| Err(std::io::Error::other(e)))
-                .map_err(|e| self.unreadable(&e))?;
-            Ok::<_, ErrorReport>(Agent { path: format!("{FOLDER}/{digest}"), digest })
+    /// Digest of the executable that a run of this program gives to machines.
+    ///
+    /// # Errors
+    /// When it cannot be read here.
+    pub(crate) fn digest(&self) -> Result<&str, ErrorReport> {
+        Ok(&self.agent()?.digest)
+    }
+
+    fn agent(&self) -> Result<&Agent, ErrorReport> {
+        let load = || {
+            let digest = digest(&self.program)?;
+            Ok(Agent { path: format!("{AGENTS}/{digest}"), digest })
         };
-        self.agent.get_or_try_init(load).await
+        // 20 milliseconds, once.
+        self.agent.get_or_init(load).as_ref().map_err(|e| self.unreadable(e))
     }
 
     /// Sends a manifest; every event goes to `each` as it arrives.
@@ -135,7 +139,7 @@ impl Nodes {
         let patience = Duration::from_secs(if check { 4 } else { 20 });
         let _turn = if check { Some(self.turn().await) } else { None };
         let mut session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
-        let agent = self.agent().await?;
+        let agent = self.agent()?;
         let mut command = vec![agent.path.as_str(), "node", "apply"];
         if check {
             command.push("--check");
@@ -258,7 +262,7 @@ impl Nodes {
     ) -> Result<T, ErrorReport> {
         let patience = Duration::from_secs(10);
         let session = self.session(machine, patience).await.map_err(|e| remote_fault(&e))?;
-        let agent = self.agent().await?;
+        let agent = self.agent()?;
         let command = quote(&[agent.path.as_str(), "node", "task"]);
         let input = serde_json::to_vec(task)
             .map_err(|e| ErrorReport::from_error("task", &e, "this is a fault of Andamio"))?;
@@ -283,7 +287,7 @@ impl Nodes {
     /// # Errors
     /// When it cannot be read here or copied there.
     pub(crate) async fn agent_on(&self, session: &Session) -> Result<&str, ErrorReport> {
-        let agent = self.agent().await?;
+        let agent = self.agent()?;
         let look = format!("test -x {}", quote(&[&agent.path]));
         let there = session.output(&look, &[]).await.map_err(|e| remote_fault(&e))?;
         if !there.exit.success() {
@@ -297,13 +301,6 @@ impl Nodes {
         let sent = session.upload(&content, &agent.path, 0o755).await;
         let output = sent.map_err(|e| remote_fault(&e))?;
         if output.exit.success() {
-            // Agents of former versions are not needed any more.
-            let tidy = format!(
-                "find {FOLDER} -type f ! -path {} -delete; ln -sf {} /usr/local/bin/andamio",
-                quote(&[&agent.path]),
-                quote(&[&agent.path])
-            );
-            let _ = session.output(&tidy, &[]).await;
             return Ok(());
         }
         Err(ErrorReport::new(

@@ -10,7 +10,7 @@ impl Instance {
     /// Names of `[app].secrets` that have a value.
     #[must_use]
     pub fn secret_list(&self) -> Vec<&str> {
-        let names = self.request.spec.app.secrets.iter().map(String::as_str);
+        let names = self.request.spec.app.all_secrets().into_iter().map(|s| s.name.as_str());
         names.filter(|n| self.secrets.values().contains_key(*n)).collect()
     }
 
@@ -54,7 +54,8 @@ impl Instance {
     /// # Errors
     /// When it cannot, with the reason.
     pub fn fits(&self, name: &str, value: &str) -> Result<(), Failure> {
-        let others = self.request.spec.app.secrets.iter().filter(|other| *other != name);
+        let all = self.request.spec.app.all_secrets().into_iter().map(|secret| &secret.name);
+        let others = all.filter(|other| *other != name);
         let bytes: usize =
             others.filter_map(|other| self.secrets.values().get(other)).map(String::len).sum();
         secret_value_problem(value, bytes).map_err(|problem| {
@@ -84,7 +85,8 @@ impl Instance {
     /// # Errors
     /// When it is not, with a near name.
     pub fn declared(&self, name: &str) -> Result<(), Failure> {
-        let names: Vec<&str> = self.request.spec.app.secrets.iter().map(String::as_str).collect();
+        let all = self.request.spec.app.all_secrets();
+        let names: Vec<&str> = all.iter().map(|secret| secret.name.as_str()).collect();
         if names.contains(&name) {
             return Ok(());
         }

@@ -8,6 +8,10 @@ pub const MACHINES: u32 = 1;
 pub const SSH_USER: &str = "root";
 pub const SSH_PORT: u16 = 22;
 pub const READY: &str = "/readyz";
+/// Seconds until a process has to be ready: frameworks that fill caches at their start need most of it.
+pub const START_S: u64 = 60;
+/// Seconds from the signal to stop until the process is killed: longer than balancers take to notice.
+pub const STOP_GRACE_S: u64 = 25;
 pub const BACKUP_FULL: &str = "daily 03:00 UTC";
 pub const BACKUP_INCREMENTAL: &str = "every 6h";
 pub const BACKUP_KEEP: &str = "30d";

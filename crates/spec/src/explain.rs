@@ -1,7 +1,9 @@
 //! What holds and why: every value of the file and every default.
 
 use crate::defaults;
-use crate::model::{Environment, Group, GroupSpec, Layout, Place, Spec, Tls};
+use crate::model::{
+    Container, Environment, Group, GroupSpec, Layout, Load, Migrate, Place, Ready, Spec, Tls,
+};
 use crate::units::{format_bandwidth, format_bytes, format_duration};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
@@ -80,20 +82,74 @@ fn project_and_app(list: &mut List<'_>, spec: &Spec) {
     let state = project.state.as_deref().unwrap_or(".andamio");
     list.add("project.state", state, "beside this file, for one person; a team shares a bucket");
     list.add("app.source", or_none(&app.source), "no environment runs the application");
+    if let Some(image) = &app.image {
+        list.add("app.image", image, "");
+    }
     list.add("app.domain", or_none(&app.domain), "reached by address");
-    list.add("app.ready", &app.ready, "the path that most frameworks use");
+    list.add("app.ready", ready(&app.ready), "the path that most frameworks use");
+    let start = format!("{}s", app.start_s);
+    list.add("app.start", start, "what a framework needs that fills its caches first");
     list.add("app.prepare", words(&app.prepare), "the Containerfile builds everything");
     list.add("app.test", words(&app.test), "the pipeline begins with the image");
-    list.add("app.migrate", words(&app.migrate), "no migrations run");
-    list.add("app.secrets", words(&app.secrets), "the application gets no secrets");
+    let migrate = match &app.migrate {
+        Migrate::None => words(&[]),
+        Migrate::Verb(all) => format!("{} up", words(all)),
+        Migrate::Commands { up, .. } => words(up),
+    };
+    list.add("app.migrate", migrate, "no migrations run");
+    let variables: Vec<String> = app.env.keys().cloned().collect();
+    list.add("app.env", words(&variables), "only addresses of services");
+    let secrets: Vec<String> = app.all_secrets().iter().map(|s| s.name.clone()).collect();
+    list.add("app.secrets", words(&secrets), "the application gets no secrets");
     list.add("app.files", words(&app.files), "containers keep no files");
+    let load = match &app.load {
+        Some(Load::Requests(requests)) => {
+            let each = requests.iter().map(|one| format!("{} {}", one.method, one.path));
+            each.collect::<Vec<_>>().join(", ")
+        }
+        Some(Load::Program(command)) => words(command),
+        None => "found out".to_owned(),
+    };
+    let reason = "`seed` and `load` of the public process's program, else GET of ready";
+    list.add("app.load", load, reason);
     for (name, process) in &app.processes {
         let key = format!("app.processes.{name}");
-        list.add(&format!("{key}.command"), words(&process.command), "");
+        let command = match process.command.as_slice() {
+            [] => "the image's".to_owned(),
+            command => words(command),
+        };
+        list.add(&format!("{key}.command"), command, "what the image starts");
         let port = process.port.map_or_else(|| "none".to_owned(), |port| port.to_string());
         list.add(&format!("{key}.port"), port, "does not listen");
         let queue = process.queue.clone().unwrap_or_else(|| "none".to_owned());
         list.add(&format!("{key}.queue"), queue, "works on no queue");
+        container(list, &key, &process.container);
+    }
+}
+
+/// What would harden a process further, as reasons of what holds instead.
+fn container(list: &mut List<'_>, key: &str, container: &Container) {
+    let mut add =
+        |name: &str, value: String, reason| list.add(&format!("{key}.{name}"), value, reason);
+    let user = container.user.clone().unwrap_or_else(|| "the image's".to_owned());
+    add("user", user, "what the image says; a number that is not 0 keeps it from being root");
+    let reason =
+        "images write where they like; false where this one writes to kept files and `tmpfs` only";
+    add("writable", container.writable.to_string(), reason);
+    let capabilities = match &container.capabilities {
+        None => "podman's own".to_owned(),
+        Some(all) => words(all),
+    };
+    let reason = "what programs expect that begin as root; [] where this one does not";
+    add("capabilities", capabilities, reason);
+}
+
+fn ready(ready: &Ready) -> String {
+    match ready {
+        Ready::Path { path, .. } => path.clone(),
+        Ready::Tcp => "the port takes a connection".to_owned(),
+        Ready::Command(command) => words(command),
+        Ready::None => "none".to_owned(),
     }
 }
 

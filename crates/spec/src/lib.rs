@@ -14,6 +14,7 @@ mod schedule;
 mod state;
 pub mod topology;
 pub mod units;
+pub mod variable;
 mod window;
 
 pub use explain::{Explained, Origin, explain};

@@ -30,6 +30,17 @@ impl Spec {
         spec
     }
 
+    /// The same with the application as it is in this environment.
+    #[must_use]
+    pub fn in_environment(&self, env: &str) -> Self {
+        let mut spec = self.clone();
+        if let Some(environment) = self.environments.iter().find(|known| known.name == env) {
+            spec.app.env.extend(environment.env.clone());
+            spec.app.processes.extend(environment.processes.clone());
+        }
+        spec
+    }
+
     /// The same with other numbers of machines in some groups of an environment, each within the bounds that are
     /// declared for it.
     #[must_use]
@@ -63,45 +74,70 @@ pub enum Currency {
     Usd,
 }
 
+/// Name → text with references, which [`crate::variable`] reads.
+pub type Variables = BTreeMap<String, String>;
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct App {
-    /// Folder with the Containerfile, relative to `andamio.toml`.
+    /// Folder with the Containerfile, relative to `andamio.toml`; empty where there is an image instead.
     pub source: String,
+    /// What a registry calls the image, instead of a source.
+    pub image: Option<String>,
+    pub build: Build,
     pub domain: String,
-    /// Path that answers 2xx when a process can serve.
-    pub ready: String,
+    pub ready: Ready,
+    /// Seconds until a process has to be ready.
+    pub start_s: u64,
     pub prepare: Vec<String>,
     pub test: Vec<String>,
-    pub migrate: Vec<String>,
-    pub secrets: Vec<String>,
+    pub migrate: Migrate,
+    pub env: Variables,
+    /// Where in the container the variables are also a file.
+    pub env_file: Option<String>,
+    pub secrets: Vec<AppSecret>,
     /// Absolute paths inside the container that are kept.
     pub files: Vec<String>,
+    /// What is asked under load; nothing where that is found out.
+    pub load: Option<Load>,
     pub processes: BTreeMap<String, Process>,
 }
 
-/// When a process can serve, for the machine's probe and the balancers alike.
+/// How the image is built.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Build {
+    /// Containerfile, relative to the source; one of the usual names by default.
+    pub file: Option<String>,
+    /// Stage at which the build ends.
+    pub target: Option<String>,
+    pub args: BTreeMap<String, String>,
+    /// Secrets that `RUN --mount=type=secret` finds by their names.
+    pub secrets: Vec<String>,
+    /// PEM file, relative to `andamio.toml`, of an authority that the build believes.
+    pub trust: Option<String>,
+}
+
+/// When a process can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ready {
+    /// A request for the path is answered with one of these statuses; none: any 2xx.
     Path {
-        /// With its slash and what follows, already encoded.
         path: String,
-        /// Empty: any 2xx.
         status: Vec<u16>,
         headers: BTreeMap<String, String>,
-        /// In `Host`; the application's domain by default.
+        /// For the `Host` header; the domain, where there is one, by default.
         host: Option<String>,
     },
-    /// Its port takes a connection.
+    /// The port takes a connection.
     Tcp,
-    /// A command inside the container ends with 0.
+    /// A command in the container ends with 0.
     Command(Vec<String>),
-    /// As soon as it runs.
+    /// It runs.
     None,
 }
 
 impl Ready {
-    /// A path that answers 2xx.
+    /// 2xx at this path.
     #[must_use]
     pub fn path(path: &str) -> Self {
         let path = path.to_owned();
@@ -109,11 +145,177 @@ impl Ready {
     }
 }
 
+/// How the database gets the form that the release wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Migrate {
+    #[default]
+    None,
+    /// Gets `up`, `status` or `down` as its last word.
+    Verb(Vec<String>),
+    /// Each as it is written; empty: there is none.
+    Commands { up: Vec<String>, status: Vec<String>, down: Vec<String>, contract: Vec<String> },
+}
+
+impl Migrate {
+    /// The command that brings the database up to the release.
+    #[must_use]
+    pub fn up(&self) -> Option<Vec<String>> {
+        match self {
+            Self::None => None,
+            Self::Verb(words) => {
+                let mut words = words.clone();
+                words.push("up".to_owned());
+                Some(words)
+            }
+            Self::Commands { up, .. } => Some(up.clone()).filter(|up| !up.is_empty()),
+        }
+    }
+}
+
+/// A secret of the application's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppSecret {
+    pub name: String,
+    /// Somebody has to set it: none is made up.
+    pub given: bool,
+    /// Path in the container at which it is a file, instead of a variable.
+    pub file: Option<String>,
+    /// Who gets it; `None`: all.
+    pub processes: Option<Vec<String>>,
+}
+
+impl AppSecret {
+    #[must_use]
+    pub fn is_for(&self, process: &str) -> bool {
+        self.processes.as_ref().is_none_or(|all| all.iter().any(|name| name == process))
+    }
+}
+
+/// Where the requests of a load come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Load {
+    Requests(Vec<LoadRequest>),
+    /// A program of the application's image with the subcommands `seed` and `load`.
+    Program(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadRequest {
+    pub path: String,
+    pub method: String,
+    /// How often, beside the other requests.
+    pub weight: u32,
+    pub headers: BTreeMap<String, String>,
+    pub body: Option<String>,
+    /// Answers that are no failure; empty for any 2xx.
+    pub status: Vec<u16>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Process {
+    /// Replaces the image's entry point and command; empty: the image's.
     pub command: Vec<String>,
+    /// Replaces only the image's command.
+    pub arguments: Vec<String>,
     pub port: Option<u16>,
     pub queue: Option<String>,
+    /// The application's by default.
+    pub ready: Option<Ready>,
+    pub start_s: Option<u64>,
+    pub env: Variables,
+    /// Beside the application's.
+    pub secrets: Vec<AppSecret>,
+    /// Beside the application's.
+    pub files: Vec<String>,
+    pub container: Container,
+}
+
+/// What a process's container may do and have; the image's own where nothing is said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Container {
+    /// `USER` or `USER:GROUP`, names or numbers.
+    pub user: Option<String>,
+    /// Whether the image's files can be changed; kept files always can.
+    pub writable: bool,
+    /// Paths with a file system in memory.
+    pub tmpfs: Vec<String>,
+    /// Exactly these, without `CAP_`; `None`: those that podman gives.
+    pub capabilities: Option<Vec<String>>,
+    pub sysctls: BTreeMap<String, String>,
+    /// Size of /dev/shm.
+    pub shm_bytes: Option<u64>,
+    pub workdir: Option<String>,
+    /// Signal without `SIG`.
+    pub stop_signal: Option<String>,
+    /// Seconds from the signal until it is killed.
+    pub stop_grace_s: u64,
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_milli: Option<u64>,
+}
+
+impl Default for Container {
+    fn default() -> Self {
+        Self {
+            user: None,
+            writable: true,
+            tmpfs: Vec::new(),
+            capabilities: None,
+            sysctls: BTreeMap::new(),
+            shm_bytes: None,
+            workdir: None,
+            stop_signal: None,
+            stop_grace_s: crate::defaults::STOP_GRACE_S,
+            memory_bytes: None,
+            cpu_milli: None,
+        }
+    }
+}
+
+impl App {
+    /// When this process can serve: without a port there is nothing to ask by default.
+    #[must_use]
+    pub fn ready_of<'a>(&'a self, process: &'a Process) -> &'a Ready {
+        match (&process.ready, process.port) {
+            (Some(ready), _) => ready,
+            (None, Some(_)) => &self.ready,
+            (None, None) => &Ready::None,
+        }
+    }
+
+    /// Seconds until this process has to be ready.
+    #[must_use]
+    pub fn start_of(&self, process: &Process) -> u64 {
+        process.start_s.unwrap_or(self.start_s)
+    }
+
+    /// Every secret of the application and its processes, each name once.
+    #[must_use]
+    pub fn all_secrets(&self) -> Vec<&AppSecret> {
+        let of_processes = self.processes.values().flat_map(|process| &process.secrets);
+        let mut all: Vec<&AppSecret> = Vec::new();
+        for secret in self.secrets.iter().chain(of_processes) {
+            if all.iter().all(|known| known.name != secret.name) {
+                all.push(secret);
+            }
+        }
+        all
+    }
+
+    /// Every kept path of the application and its processes, each once.
+    #[must_use]
+    pub fn all_files(&self) -> Vec<&String> {
+        let of_processes = self.processes.values().flat_map(|process| &process.files);
+        let mut all: Vec<&String> = Vec::new();
+        for path in self.files.iter().chain(of_processes) {
+            if !all.contains(&path) {
+                all.push(path);
+            }
+        }
+        all
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -123,6 +325,10 @@ pub struct Environment {
     pub on: String,
     pub branch: Option<String>,
     pub groups: BTreeMap<Group, GroupSpec>,
+    /// Beside the application's, and instead of those of the same names.
+    pub env: Variables,
+    /// Processes that are other here than elsewhere, whole.
+    pub processes: BTreeMap<String, Process>,
     pub tls: Tls,
     pub window: Window,
     /// Actions that need a person's yes.

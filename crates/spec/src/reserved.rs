@@ -27,6 +27,12 @@ pub fn is_own_secret(name: &str) -> bool {
     name.contains('-') || PASSWORDS.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Does the name begin as those do that are Andamio's alone?
+#[must_use]
+pub fn is_own_prefix(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// Does Andamio give this variable to processes itself?
 #[must_use]
 pub fn is_own_variable(name: &str) -> bool {

@@ -76,6 +76,15 @@ pub fn parse_duration(text: &str) -> Option<u64> {
     digits(number)?.checked_mul(factor).filter(|seconds| *seconds > 0)
 }
 
+/// The same, and seconds: `"60s"`.
+#[must_use]
+pub fn parse_seconds(text: &str) -> Option<u64> {
+    match split_unit(text)? {
+        (number, "s") => digits(number).filter(|seconds| *seconds > 0),
+        _ => parse_duration(text),
+    }
+}
+
 /// `100 GB`, `1.5 TB`: the unit that needs the fewest digits.
 #[must_use]
 pub fn format_bytes(bytes: u64) -> String {

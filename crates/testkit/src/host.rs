@@ -1,9 +1,11 @@
 //! What this host has: what a scenario needs of it, and what an instance left on it. Only instances
 //! of tests are looked for, so that a user's own are neither touched nor counted.
 
+use crate::wait::until;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// What of these programs is not here, as the reason of a skipped step.
 #[must_use]
@@ -12,6 +14,19 @@ pub fn missing(programs: &[&str]) -> Option<String> {
     let here = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).is_file());
     let missing: Vec<&str> = programs.iter().filter(|p| !here(p)).copied().collect();
     (!missing.is_empty()).then(|| format!("needs {}", missing.join(" and ")))
+}
+
+/// Ends a machine of the instance with this id as a power cut would: its disk stays.
+pub fn cut_power(id: &str, machine: &str) {
+    let roots = ["unified", ""].map(|r| Path::new("/sys/fs/cgroup").join(r));
+    let groups = roots.map(|r| r.join("andamio").join(id).join(machine));
+    let group = groups.iter().find(|g| g.join("cgroup.kill").exists());
+    let group = group.expect("the machine's control group");
+    fs::write(group.join("cgroup.kill"), "1").unwrap();
+    until("the machine's end", Duration::from_secs(30), || {
+        let events = fs::read_to_string(group.join("cgroup.events")).unwrap_or_default();
+        if events.contains("populated 1") { Err(events) } else { Ok(()) }
+    });
 }
 
 /// Everything of the instance with this id that is on the host, a line each.

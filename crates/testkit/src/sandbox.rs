@@ -2,7 +2,6 @@
 //! goes out of scope, also by a failure.
 
 use crate::command::{self, Ended, Running};
-use crate::wait::until;
 use crate::{host, run};
 use andamio_provision::local::instance_id;
 use std::cell::RefCell;
@@ -136,16 +135,7 @@ impl Sandbox {
 
     /// Ends a machine as a power cut would: its disk stays.
     pub fn cut_power(&self, env: &str, machine: &str) {
-        let id = self.id(env);
-        let roots = ["unified", ""].map(|r| Path::new("/sys/fs/cgroup").join(r));
-        let groups = roots.map(|r| r.join("andamio").join(&id).join(machine));
-        let group = groups.iter().find(|g| g.join("cgroup.kill").exists());
-        let group = group.expect("the machine's control group");
-        fs::write(group.join("cgroup.kill"), "1").unwrap();
-        until("the machine's end", Duration::from_secs(30), || {
-            let events = fs::read_to_string(group.join("cgroup.events")).unwrap_or_default();
-            if events.contains("populated 1") { Err(events) } else { Ok(()) }
-        });
+        host::cut_power(&self.id(env), machine);
     }
 
     /// Cuts a machine's power and removes its disk, as if it had burnt.

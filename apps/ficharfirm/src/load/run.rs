@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     LoadError, Outcome, READ_EVERY, TIMEOUT,
@@ -53,7 +53,13 @@ pub(crate) async fn run(load: Load) -> Result<ExitCode, LoadError> {
         .buffered(4)
         .try_collect()
         .await?;
-    output::note(&format!("{} requests a second for {} s", load.rate, load.seconds));
+    let Load { rate, seconds, .. } = load;
+    output::note(&if load.json {
+        // Who reads figures reads when they begin.
+        json!({"v": 1, "type": "begun", "rate": rate, "seconds": seconds}).to_string()
+    } else {
+        format!("{rate} requests a second for {seconds} s")
+    });
     let (mut stats, acknowledged, end) = send(&client, &signed_in, &load).await;
     if let Some(path) = &load.out {
         let failed = |e| LoadError::Write(path.display().to_string(), e);
@@ -132,10 +138,18 @@ async fn send(
         samples
     });
     let total = u64::from(load.rate) * u64::from(load.seconds);
+    let mut stopped = interrupt();
     let began = Instant::now();
+    let mut end = began + Duration::from_secs(u64::from(load.seconds));
     for index in 0..total {
         let due = began + Duration::from_secs_f64(index as f64 / f64::from(load.rate));
-        tokio::time::sleep_until(due.into()).await;
+        tokio::select! {
+            () = tokio::time::sleep_until(due.into()) => {}
+            _ = stopped.changed() => {
+                end = Instant::now();
+                break;
+            }
+        }
         let Some(account) = accounts.get(index as usize % accounts.len()) else { break };
         let (client, account, ended) = (Arc::clone(client), Arc::clone(account), ended.clone());
         tokio::spawn(async move {
@@ -143,7 +157,6 @@ async fn send(
             let _ = ended.send(one(&client, &account, index, due).await);
         });
     }
-    let end = began + Duration::from_secs(u64::from(load.seconds));
     drop(ended);
     let samples = collecting.await.unwrap_or_default();
     let mut stats = Stats::new(began);
@@ -153,6 +166,29 @@ async fn send(
         acknowledged.extend(one.acknowledged);
     }
     (stats, acknowledged, end)
+}
+
+/// Changes at the first interrupt, which ends the load early, with the figures so far; the second ends the process.
+fn interrupt() -> watch::Receiver<bool> {
+    let (tell, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        for again in [false, true] {
+            if tokio::signal::ctrl_c().await.is_err() {
+                // Nobody can interrupt, and nobody is told.
+                std::future::pending::<()>().await;
+            }
+            if again {
+                leave();
+            }
+            let _ = tell.send(true);
+        }
+    });
+    stopped
+}
+
+#[expect(clippy::exit, reason = "somebody asked twice, and nothing is kept")]
+fn leave() -> ! {
+    std::process::exit(130)
 }
 
 async fn one(client: &Client, account: &SignedIn, index: u64, due: Instant) -> Ended {

@@ -166,6 +166,8 @@ pub(crate) enum NodeVerb {
     },
     /// Read a task of a cluster's member on standard input and do it
     Task,
+    /// Read a load on standard input, send it, and say what became of it
+    Load,
     /// Run a command for as long as somebody is connected with it
     Attend {
         #[arg(long)]

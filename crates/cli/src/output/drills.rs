@@ -18,7 +18,7 @@ pub(crate) fn drills(drills: &[Drill], style: Style) -> String {
                 drill.machine.clone(),
                 format!("{} of {}", drill.failures, drill.requests),
                 format!("{} ms", drill.longest_gap_ms),
-                drill.lost.to_string(),
+                drill.lost.map_or_else(|| "-".to_owned(), |lost| lost.to_string()),
                 format!("{:.1} s", drill.redundant_after_s),
                 word,
             ]
@@ -32,7 +32,7 @@ pub(crate) fn drills(drills: &[Drill], style: Style) -> String {
     ));
     for drill in drills {
         let name = format!("{} {}", drill.target.as_str(), drill.fault.as_str());
-        out.push_str(&format!("{name:24} {}\n", line(drill)));
+        out.push_str(&format!("{name:24} {}\n", time_line(&drill.timeline, drill.rate)));
         out.push_str(&format!("{:24} {}\n", "", style.dim(&marks(drill))));
         if !drill.passed {
             out.push_str(&format!("{:24} {}\n", "", style.red(&drill.why)));
@@ -41,10 +41,11 @@ pub(crate) fn drills(drills: &[Drill], style: Style) -> String {
     out
 }
 
-fn line(drill: &Drill) -> String {
+/// Good answers over time, half a second a mark.
+pub(super) fn time_line(timeline: &[[u32; 2]], rate: u32) -> String {
     const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     // What the rate gives in half a second is three quarters of the height: what piled up shows above.
-    let whole = drill.rate.div_ceil(2).max(1);
+    let whole = rate.div_ceil(2).max(1);
     let mark = |slices: &[[u32; 2]]| {
         let (good, bad) = slices.iter().fold((0, 0), |(g, b), [x, y]| (g + x, b + y));
         if bad > 0 {
@@ -53,7 +54,7 @@ fn line(drill: &Drill) -> String {
         let height = usize::try_from(good * 6 / whole).unwrap_or(0).min(HEIGHTS.len());
         height.checked_sub(1).and_then(|index| HEIGHTS.get(index)).copied().unwrap_or(' ')
     };
-    drill.timeline.chunks(SLICES).map(mark).collect()
+    timeline.chunks(SLICES).map(mark).collect()
 }
 
 /// Where it was broken and where it was put back.

@@ -5,6 +5,7 @@ mod display;
 mod drills;
 mod explain;
 mod harmless;
+mod load;
 mod more;
 mod progress;
 mod style;
@@ -15,6 +16,7 @@ pub(crate) use display::plan;
 pub(crate) use drills::drills;
 pub(crate) use explain::explain;
 pub(crate) use harmless::harmless;
+pub(crate) use load::load;
 pub(crate) use more::of as more;
 pub(crate) use progress::Progress;
 pub(crate) use style::Style;
@@ -181,6 +183,12 @@ pub(crate) fn render_findings(file: &str, text: &str, findings: &[Finding]) -> S
 /// One line of the answer, where there is no [`Output`].
 pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// One line of JSON for a reader on another machine; an error when it is gone.
+pub(crate) fn line_or_end(value: &impl Serialize) -> std::io::Result<()> {
+    let text = serde_json::to_string(value).map_err(std::io::Error::other)?;
+    writeln!(std::io::stdout().lock(), "{text}")
 }
 
 /// One line of complaint, where there is no [`Output`].

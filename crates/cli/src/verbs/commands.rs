@@ -4,7 +4,7 @@ use super::console::{connect, each, has_person};
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Output;
-use crate::project::look;
+use crate::project::{look, visit};
 use andamio_operate::command::{Job, Work};
 use andamio_operate::{command, database};
 use andamio_remote::quote;
@@ -17,7 +17,7 @@ pub(crate) async fn ssh(
     machine: &str,
     words: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = look(global, env).await?;
+    let instance = visit(global, env).await?;
     let work = match words {
         [] if has_person() => Work::Shell,
         // What comes on standard input is its script.
@@ -36,7 +36,7 @@ pub(crate) async fn exec(
     all: bool,
     words: &[String],
 ) -> Result<Exit, Stop> {
-    let instance = look(global, env).await?;
+    let instance = visit(global, env).await?;
     if all {
         let machines = command::machines(&instance, machine, true)?;
         let job = |machine| Job { machine, work: Work::Line(line(words)), note: None };
@@ -53,10 +53,11 @@ pub(crate) async fn run(
     global: &Global,
     output: &Output,
     env: &str,
+    process: Option<&str>,
     words: &[String],
 ) -> Result<Exit, Stop> {
     let instance = Arc::new(look(global, env).await?);
-    let job = command::in_app(&instance, words).await?;
+    let job = command::in_app(&instance, process, words).await?;
     connect(output, &instance, &job, false).await
 }
 

@@ -101,6 +101,11 @@ pub(crate) async fn node(what: &NodeVerb) -> Result<Exit, Stop> {
             crate::output::line(&answer.to_string());
             Ok(Exit::Done)
         }
+        NodeVerb::Load => {
+            let each = |line: &_| crate::output::line_or_end(line);
+            andamio_node::load(std::io::stdin(), each).await.map_err(failed)?;
+            Ok(Exit::Done)
+        }
         NodeVerb::Health { listen, socket, identity } => {
             health(listen, socket, identity).await.map_err(failed)?;
             Ok(Exit::Done)

@@ -31,7 +31,7 @@ pub(crate) async fn logs(
     }
     let request = request(global, env, Source::Any).await?;
     let query = Query::new(filter, &request.spec, now())?;
-    let instance = Instance::open(request, OpenMode::ReadOnly).await?;
+    let instance = Instance::open(request, OpenMode::Look).await?;
     let (sender, items) = mpsc::channel(WAITING);
     let work = async { tokio::join!(read(&instance, &query, sender), show(output, items)) };
     tokio::select! {

@@ -10,6 +10,7 @@ mod history;
 mod init;
 pub(crate) mod internal;
 mod key;
+mod load;
 mod logs;
 mod man;
 mod plan;
@@ -80,7 +81,9 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         Verb::Exec { env, machine, all, command } => {
             commands::exec(global, output, env, machine, *all, command).await
         }
-        Verb::Run { env, command } => commands::run(global, output, env, command).await,
+        Verb::Run { env, process, command } => {
+            commands::run(global, output, env, process.as_deref(), command).await
+        }
         Verb::Db { env, sql } => commands::db(global, output, env, sql).await,
         Verb::History { env, lines } => {
             history::history(global, output, env.as_deref(), *lines).await
@@ -91,6 +94,10 @@ pub(crate) async fn dispatch(args: &Args, output: &mut Output) -> Result<Exit, S
         }
         Verb::Drill { env, target, fault, all: _, rate } => {
             drill::drill(global, output, env, target.zip(*fault), *rate).await
+        }
+        Verb::Load { env, rate, seconds, out } => {
+            let wanted = load::Wanted { rate: *rate, seconds: *seconds, out: out.as_deref() };
+            load::load(global, output, env, &wanted).await
         }
         Verb::Secret { what } => secret::secret(global, output, what).await,
         Verb::State { what } => state::state(global, output, what).await,

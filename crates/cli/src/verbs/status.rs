@@ -1,13 +1,13 @@
 use crate::args::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Output, Style, table};
-use crate::project::look;
+use crate::project::visit;
 use andamio_operate::status::{Concern, Severity, Status, Use, status as operate};
 use andamio_spec::units::{format_bandwidth, format_bytes};
 use std::sync::Arc;
 
 pub(crate) async fn status(global: &Global, output: &Output, env: &str) -> Result<Exit, Stop> {
-    let instance = Arc::new(look(global, env).await?);
+    let instance = Arc::new(visit(global, env).await?);
     let status = operate(&instance).await?;
     if output.json {
         output.document(&status);

@@ -22,6 +22,26 @@ use crate::tls;
 use andamio_manifest::Resource;
 use andamio_spec::topology::{Machine, Role};
 use andamio_spec::{Group, Topology};
+use std::net::Ipv4Addr;
+
+/// Where a service is reached, and as whom.
+pub(crate) struct Endpoint {
+    scheme: &'static str,
+    pub(crate) host: Ipv4Addr,
+    pub(crate) port: u16,
+    pub(crate) user: &'static str,
+    pub(crate) password: String,
+    /// Database or virtual host.
+    pub(crate) path: String,
+}
+
+impl Endpoint {
+    /// Passwords and names mean themselves in it.
+    pub(crate) fn url(&self) -> String {
+        let Self { scheme, host, port, user, password, path } = self;
+        format!("{scheme}://{user}:{password}@{host}:{port}/{path}")
+    }
+}
 
 /// What is known about a role.
 #[must_use]

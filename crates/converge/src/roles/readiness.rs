@@ -37,7 +37,8 @@ pub(crate) fn check(ready: &Ready, asked: &Asked<'_>) -> Check {
 /// asks that way, or not at all, has for HAProxy a port that takes connections.
 pub(crate) fn haproxy(ready: &Ready, domain: &str, otherwise: &str) -> Vec<String> {
     let Ready::Path { path, status, headers, host } = ready else {
-        return vec!["option tcp-check".to_owned(), "tcp-check connect".to_owned()];
+        // As the servers say: with a handshake where they speak TLS, at whose end the application's proxy refuses.
+        return vec!["option tcp-check".to_owned(), "tcp-check connect default".to_owned()];
     };
     // HTTP/1.0, which is HAProxy's own, some servers refuse; and all of them know what 1.1 wants of `Host`.
     let host = host.clone().or_else(|| named(domain)).unwrap_or_else(|| otherwise.to_owned());
@@ -91,7 +92,7 @@ fn formatted(value: &str) -> String {
 }
 
 /// One word for HAProxy: in strong quotes, where nothing has a meaning, unless it is plain.
-fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+?&%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -159,7 +160,7 @@ mod tests {
         );
         assert_eq!(haproxy(&Ready::path("/"), "", "b")[4], "http-check expect status 200-299");
         for ready in [Ready::Tcp, Ready::None, Ready::Command(Vec::new())] {
-            assert_eq!(haproxy(&ready, "", "b"), ["option tcp-check", "tcp-check connect"]);
+            assert_eq!(haproxy(&ready, "", "b"), ["option tcp-check", "tcp-check connect default"]);
         }
     }
 }

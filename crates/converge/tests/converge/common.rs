@@ -22,6 +22,7 @@ impl Fixture {
     pub(crate) fn new(toml: &str, env: &str) -> Self {
         let parsed = andamio_spec::parse("andamio.toml", toml);
         let spec = parsed.spec.unwrap_or_else(|| panic!("{:?}", parsed.findings));
+        let spec = spec.in_environment(env);
         let network = "198.18.7.0/24".parse().unwrap();
         let topology = andamio_spec::topology::compute(&spec, env, "local", network).unwrap();
         let secrets = secret_names(&spec, &topology)
@@ -34,7 +35,9 @@ impl Fixture {
                         secret.hosts.join(" ")
                     ),
                     SecretKind::Account => "# thumbprint\n-----BEGIN PRIVATE KEY-----\n".to_owned(),
-                    SecretKind::Hex32 | SecretKind::Given => "0123456789abcdef".repeat(4),
+                    SecretKind::Hex32 | SecretKind::Given | SecretKind::Asked => {
+                        "0123456789abcdef".repeat(4)
+                    }
                 };
                 (secret.name, value)
             })
@@ -58,6 +61,7 @@ impl Fixture {
             release: self.release.as_ref(),
             operator_keys: &self.keys,
             resolver: None,
+            agent: "0011223344556677",
             generation: 7,
         }
     }

@@ -88,14 +88,15 @@ fn values_of_several_lines_go_to_podmans_store() {
         fixture.secrets.insert("SESSION_KEY".to_owned(), value.to_owned());
         let text = serde_json::to_string(&fixture.manifest("app-1")).unwrap();
         let quoted = serde_json::to_string(value).unwrap();
-        let stored = format!(r#""values":{{"SESSION_KEY":{{"text":{quoted},"sensitive":true}}}}"#);
-        assert!(text.contains(&stored), "{value:?}");
+        for process in ["web", "worker"] {
+            let stored = format!(r#""{process}.SESSION_KEY":{{"text":{quoted},"sensitive":true}}"#);
+            assert!(text.contains(&stored), "{value:?}");
+            let take = format!("andamio-{process}.SESSION_KEY,type=env,target=SESSION_KEY");
+            assert_eq!(text.matches(&format!("Secret={take}\\n")).count(), 1, "{value:?}");
+            let command = one_off(&fixture.inputs(), Some(process), &["x".to_owned()]).unwrap();
+            assert!(command.contains(&format!("--secret={take}")));
+        }
         assert!(!text.contains("SESSION_KEY="), "{value:?}");
-        let take = "andamio-SESSION_KEY,type=env,target=SESSION_KEY";
-        assert_eq!(text.matches(&format!("Secret={take}\\n")).count(), 2, "{value:?}");
-        assert!(
-            one_off(&fixture.inputs(), &["x".to_owned()]).contains(&format!("--secret={take}"))
-        );
     }
     fixture.secrets.insert("SESSION_KEY".to_owned(), String::new());
     let text = serde_json::to_string(&fixture.manifest("app-1")).unwrap();
@@ -107,11 +108,12 @@ fn values_of_several_lines_go_to_podmans_store() {
 fn own_secrets_have_names_that_no_application_can_take() {
     for env in ["dev", "staging", "prod"] {
         let fixture = Fixture::new(FICHARFIRM, env);
-        let given = &fixture.spec.app.secrets;
-        for name in fixture.secrets.keys().filter(|name| !given.contains(name)) {
+        let given = |name: &&String| fixture.spec.app.secrets.iter().any(|s| s.name == **name);
+        for name in fixture.secrets.keys().filter(|name| !given(name)) {
             assert!(andamio_spec::reserved::is_own_secret(name), "{name}");
         }
-        for name in app_environment(&fixture.inputs()).keys().filter(|name| !given.contains(name)) {
+        let variables = app_environment(&fixture.inputs(), Some("web")).unwrap();
+        for name in variables.keys().filter(|name| !given(name)) {
             assert!(andamio_spec::reserved::is_own_variable(name), "{name}");
         }
     }
@@ -220,7 +222,8 @@ fn name_servers_are_the_places_and_processes_follow() {
 #[test]
 fn the_application_is_told_where_everything_is() {
     let fixture = Fixture::new(FICHARFIRM, "prod");
-    let text: Vec<String> = app_environment(&fixture.inputs())
+    let text: Vec<String> = app_environment(&fixture.inputs(), Some("web"))
+        .unwrap()
         .into_iter()
         .map(|(name, value)| format!("{name}={}", value.replace(',', ",\n  ")))
         .collect();
@@ -231,7 +234,8 @@ fn the_application_is_told_where_everything_is() {
 fn a_one_off_shows_no_secret() {
     let fixture = Fixture::new(FICHARFIRM, "dev");
     let command = ["ficharfirm", "migrate", "up"].map(str::to_owned);
-    insta::assert_snapshot!("one-off", one_off(&fixture.inputs(), &command).join("\n"));
+    let command = one_off(&fixture.inputs(), None, &command).unwrap();
+    insta::assert_snapshot!("one-off", command.join("\n"));
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Accounts {
     }
 
     /// Lines that are not as passwd(5) and group(5) say are passed over, as the C library does.
-    fn parse(passwd: &str, group: &str) -> Self {
+    pub(crate) fn parse(passwd: &str, group: &str) -> Self {
         let account = |line: &str| {
             let mut field = line.split(':');
             Some(Account {

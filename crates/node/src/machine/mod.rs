@@ -9,7 +9,7 @@ pub(crate) mod systemd;
 
 use crate::failure::Result;
 use crate::resource::probe::Watch;
-use accounts::Accounts;
+pub(crate) use accounts::Accounts;
 use andamio_manifest::{Kind, Manifest, Resource, ServiceCertificate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

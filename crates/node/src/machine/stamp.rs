@@ -84,6 +84,7 @@ mod tests {
             v: 1,
             keeps_hostname: false,
             part: false,
+            stand_ins: false,
             machine: "app-1".into(),
             instance: "dev@local".into(),
             generation: 1,

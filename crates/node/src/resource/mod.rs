@@ -1,12 +1,14 @@
 //! One module per kind of resource. Each says what differs and makes it so; the order of work,
 //! modes, events and verification are [`crate::run`]'s.
 
+pub(crate) mod agent;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod firewall;
 pub(crate) mod group;
 pub(crate) mod identity;
 pub(crate) mod image;
+pub(crate) mod kept_folder;
 pub(crate) mod mariadb;
 pub(crate) mod package;
 pub(crate) mod probe;

@@ -1,7 +1,6 @@
 //! `drill`: breaks one thing under load, puts it back, and says what users and records saw of it.
 
 mod guard;
-mod load;
 mod run;
 mod steps;
 mod target;
@@ -10,12 +9,11 @@ pub use guard::revert;
 pub use steps::{Done, prepare};
 
 use crate::instance::Shared;
-use crate::{Failure, Instance, Kind, up};
+use crate::{Failure, Instance, Kind, load, up};
 use andamio_converge::{DrillTable, Promise, table};
 use andamio_engine::ErrorReport;
 use andamio_spec::Group;
 use andamio_spec::topology::Role;
-use load::accounts;
 use run::drill;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,12 +63,13 @@ pub struct Drill {
     pub rate: u32,
     pub requests: u64,
     pub failures: u64,
-    /// Failures by what they were, as the application's `load` names them.
+    /// Failures by what they were, as the load names them.
     pub causes: BTreeMap<String, u64>,
     pub longest_gap_ms: u64,
-    pub acknowledged: u64,
+    /// Records that the application confirmed; nothing where nobody counts.
+    pub acknowledged: Option<u64>,
     /// Acknowledged records that are not there any more.
-    pub lost: u64,
+    pub lost: Option<u64>,
     /// From the moment it was put back until every service is healthy and every cluster whole. Machines of other
     /// groups are looked at when the load has ended, and count where something is missing there.
     pub redundant_after_s: f64,

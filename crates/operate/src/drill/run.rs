@@ -1,10 +1,10 @@
 //! One drill, from the first request to the last machine that is back.
 
 use super::guard::Guard;
-use super::load::{Load, Measured, source};
 use super::{Drill, FaultKind, Target, TargetMachine, target_machine};
 use crate::failure::{fault as local_fault, remote_fault};
 use crate::instance::Shared;
+use crate::load::{self, LoadFigures, Requests, Running};
 use crate::runner::recorded;
 use crate::{command, up};
 use andamio_converge::Promise;
@@ -28,29 +28,28 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// When it cannot be broken or put back, or the load does not run: then nothing was measured.
 pub(super) async fn drill(
     instance: &Shared,
-    target: Target,
-    fault: FaultKind,
+    (target, fault): (Target, FaultKind),
+    requests: &Requests,
     rate: u32,
-    accounts: &[u8],
     context: &StepContext<'_>,
 ) -> Result<Drill, ErrorReport> {
     let broken = target_machine(instance, target).await.map_err(|f| f.error)?;
     let name = broken.found.name.clone();
-    let from = source(instance, &name)
-        .or_else(|| source(instance, ""))
-        .and_then(|m| instance.inventory().get(&m.name).cloned())
-        .ok_or_else(|| {
-            ErrorReport::new("drill", "no machine to send the load from", "run `andamio up`")
-        })?;
+    let from = load::found(instance, &name).map_err(|f| f.error)?;
     let seconds = (CALM + BROKEN + AFTER).as_secs().try_into().unwrap_or(30);
-    context.doing(&format!("{rate} requests a second from {}", from.name));
-    let load = Load::start(instance, &from, accounts, rate, seconds).await.map_err(|f| f.error)?;
-    let Load { begun, ended } = load;
+    let what = requests.described();
+    context.doing(&format!("{rate} requests a second from {}: {what}", from.name));
+    let load = Running::start(instance, &from, requests, rate, seconds).await;
+    let Running { begun, ended, .. } = load.map_err(|f| f.error)?;
     if begun.await.is_err() {
         // It ended before it began, and says why.
         return Err(match ended.await {
             Ok(Err(fault)) => fault,
-            _ => ErrorReport::new("load", "the load did not begin", "run the same command again"),
+            _ => ErrorReport::new(
+                "load",
+                format!("{what} ended without saying that it begins"),
+                "its first request is due with a line {\"type\":\"begun\"} on standard error",
+            ),
         });
     }
     let begin = Instant::now();
@@ -81,6 +80,7 @@ pub(super) async fn drill(
         redundant = reverted.elapsed();
     }
     let why = check_promise(instance, target, fault, &measured);
+    let lost = measured.lost();
     Ok(Drill {
         v: 1,
         kind: "drill",
@@ -93,7 +93,7 @@ pub(super) async fn drill(
         causes: measured.causes,
         longest_gap_ms: measured.longest_gap_ms,
         acknowledged: measured.acknowledged,
-        lost: measured.missing + measured.unread,
+        lost,
         redundant_after_s: seconds_of(redundant),
         passed: why.is_empty(),
         why,
@@ -119,10 +119,9 @@ fn check_promise(
     instance: &Shared,
     target: Target,
     fault: FaultKind,
-    measured: &Measured,
+    measured: &LoadFigures,
 ) -> String {
-    let lost = measured.missing + measured.unread;
-    if lost > 0 {
+    if let Some(lost @ 1..) = measured.lost() {
         return format!("{lost} acknowledged records are lost");
     }
     if instance.topology.group(target.group()).count() < 2 && target != Target::Ops {
@@ -142,8 +141,8 @@ fn check_promise(
     String::new()
 }
 
-/// In brackets; nothing where the application's `load` does not say.
-fn causes(measured: &Measured) -> String {
+/// In brackets; nothing where a program's `load` does not say.
+fn causes(measured: &LoadFigures) -> String {
     let causes: Vec<String> =
         measured.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
     if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) }
@@ -294,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_load_need_not_say_why_requests_failed() {
-        let mut measured = Measured::default();
+        let mut measured = LoadFigures::default();
         assert_eq!(causes(&measured), "");
         measured.causes.insert("status 503".to_owned(), 2);
         measured.causes.insert("timeout".to_owned(), 1);

@@ -1,7 +1,8 @@
-//! Drills as the steps of a run: accounts for the load, one thing after another is broken, and whether all of it was kept.
+//! Drills as the steps of a run: what the load needs, one thing after another is broken, and whether all of it was kept.
 
-use super::{Drill, FaultKind, Target, accounts, check_whole, drill, verdict};
+use super::{Drill, FaultKind, Target, check_whole, drill, verdict};
 use crate::instance::Shared;
+use crate::load::{self, Requests};
 use crate::plan::PlanReport;
 use crate::runner::Prepared;
 use crate::{Failure, Instance, OpenMode};
@@ -44,9 +45,10 @@ pub async fn prepare(
             instance.name()
         )
     });
-    let made: Arc<OnceLock<Vec<u8>>> = Arc::default();
-    let load = Load { instance: Arc::clone(&instance), made: Arc::clone(&made), rate };
-    let mut steps = vec![Step::new("accounts", "make accounts for the load", load)];
+    let made: Arc<OnceLock<Requests>> = Arc::default();
+    let declared = look.request.spec.app.load.clone();
+    let load = Load { instance: Arc::clone(&instance), declared, made: Arc::clone(&made), rate };
+    let mut steps = vec![Step::new("load", "prepare the load", load)];
     for &(target, fault) in cells {
         let id = format!("{}:{}", target.as_str(), fault.as_str());
         let (instance, made, done) = (Arc::clone(&instance), Arc::clone(&made), done.clone());
@@ -64,14 +66,17 @@ pub async fn prepare(
 
 struct Load {
     instance: Shared,
-    made: Arc<OnceLock<Vec<u8>>>,
+    declared: Option<andamio_spec::Load>,
+    made: Arc<OnceLock<Requests>>,
     rate: u32,
 }
 
 impl Action for Load {
     fn apply<'a>(&'a self, _: &'a StepContext<'a>) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
-            let made = accounts(&self.instance, self.rate).await.map_err(|f| f.error)?;
+            let made = load::prepare(&self.instance, self.declared.as_ref(), self.rate)
+                .await
+                .map_err(|f| f.error)?;
             // A step is run once.
             let _ = self.made.set(made);
             Ok(Outcome::Ok)
@@ -81,7 +86,7 @@ impl Action for Load {
 
 struct Cell {
     instance: Shared,
-    made: Arc<OnceLock<Vec<u8>>>,
+    made: Arc<OnceLock<Requests>>,
     done: Done,
     target: Target,
     fault: FaultKind,
@@ -95,8 +100,14 @@ impl Action for Cell {
     ) -> BoxFuture<'a, Result<Outcome, ErrorReport>> {
         Box::pin(async move {
             let Self { instance, made, done, target, fault, rate } = self;
-            let accounts = made.get().map_or(&[][..], Vec::as_slice);
-            let drill = drill(instance, *target, *fault, *rate, accounts, context).await?;
+            let requests = made.get().ok_or_else(|| {
+                ErrorReport::new(
+                    "load",
+                    "nothing is there to be sent",
+                    "run the same command again",
+                )
+            })?;
+            let drill = drill(instance, (*target, *fault), requests, *rate, context).await?;
             done.0.lock().unwrap_or_else(PoisonError::into_inner).push(drill);
             Ok(Outcome::Ok)
         })

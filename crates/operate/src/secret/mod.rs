@@ -12,7 +12,7 @@ pub(crate) use recipients::{Recipients, bare, same};
 
 use crate::{Failure, Kind};
 use andamio_converge::{SecretKind, SecretSpec};
-use andamio_engine::{ErrorReport, Store};
+use andamio_engine::{ErrorReport, Store, now};
 use andamio_remote::{KeyPair, SshKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,10 @@ pub(crate) struct Sealed {
     /// them back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) removed: Vec<String>,
+    /// Name → what changes with its value and says nothing of it: so that machines can be asked whether they have it
+    /// by who cannot read it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    marks: BTreeMap<String, String>,
     /// Armored age file; its content is a JSON object of names and values.
     age: String,
 }
@@ -65,7 +69,13 @@ impl Sealed {
         let plain = identity.open(&self.age)?;
         let values = serde_json::from_slice(&plain)
             .map_err(|e| Failure::error(Kind::Failed, "secrets", &e, DAMAGED))?;
-        Ok(Secrets { values, recipients: self.recipients, removed: self.removed })
+        Ok(Secrets { values, ..self.closed() })
+    }
+
+    /// What everybody can read of it.
+    fn closed(self) -> Secrets {
+        let values = BTreeMap::new();
+        Secrets { values, marks: self.marks, recipients: self.recipients, removed: self.removed }
     }
 }
 
@@ -73,6 +83,7 @@ impl Sealed {
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
+    marks: BTreeMap<String, String>,
     /// Who could read what was loaded.
     pub(crate) recipients: Vec<String>,
     pub(crate) removed: Vec<String>,
@@ -90,6 +101,26 @@ impl Secrets {
         match Sealed::newest(store).await? {
             Some(sealed) => sealed.open(&AgeIdentity::read(identity)?),
             None => Ok(Self::default()),
+        }
+    }
+
+    /// Without values, for who cannot read them and only looks: nothing is made up. `public`: the instance's own SSH
+    /// key, as the list of actors has it.
+    pub(crate) async fn closed(store: &Store, public: &str) -> Result<Self, Failure> {
+        let mut closed = Sealed::newest(store).await?.map(Sealed::closed).unwrap_or_default();
+        closed.values.insert(SSH_PUBLIC.to_owned(), public.to_owned());
+        Ok(closed)
+    }
+
+    /// Changed with each value, and nobody's secret.
+    pub(crate) fn marks(&self) -> &BTreeMap<String, String> {
+        &self.marks
+    }
+
+    fn put(&mut self, name: &str, value: String) {
+        if self.values.get(name) != Some(&value) {
+            self.marks.insert(name.to_owned(), format!("{:x}", now().as_millisecond()));
+            self.values.insert(name.to_owned(), value);
         }
     }
 
@@ -157,17 +188,18 @@ impl Secrets {
                 _ if known.is_some() => None,
                 SecretKind::Password => Some(password()?),
                 SecretKind::Account => Some(certificate::account()?),
+                SecretKind::Asked => None,
                 SecretKind::Hex32 | SecretKind::Given => Some(hex::encode(random::<32>()?)),
             };
             if let Some(value) = value {
                 added = true;
-                self.values.insert(secret.name.clone(), value);
+                self.put(&secret.name, value);
             }
         }
         if !self.values.contains_key(SSH_PRIVATE) {
             let pair = KeyPair::generate()?;
-            self.values.insert(SSH_PRIVATE.to_owned(), pair.private);
-            self.values.insert(SSH_PUBLIC.to_owned(), pair.public);
+            self.put(SSH_PRIVATE, pair.private);
+            self.put(SSH_PUBLIC, pair.public);
             added = true;
         }
         Ok(added)
@@ -175,11 +207,13 @@ impl Secrets {
 
     /// Encrypts to the recipients and appends to the state.
     pub(crate) async fn save(&self, store: &Store, recipients: &Recipients) -> Result<(), Failure> {
+        let marks = self.marks.iter().filter(|(name, _)| self.values.contains_key(*name));
         let plain = serde_json::to_vec(&self.values).unwrap_or_default();
         let sealed = Sealed {
             v: 1,
             recipients: recipients.names(),
             removed: self.removed.clone(),
+            marks: marks.map(|(name, mark)| (name.clone(), mark.clone())).collect(),
             age: recipients.seal(&plain)?,
         };
         store.append(SERIES, serde_json::to_vec_pretty(&sealed).unwrap_or_default()).await?;
@@ -188,9 +222,9 @@ impl Secrets {
 
     pub(crate) fn set(&mut self, name: &str, value: Option<String>) {
         match value {
-            Some(value) => self.values.insert(name.to_owned(), value),
-            None => self.values.remove(name),
-        };
+            Some(value) => self.put(name, value),
+            None => drop(self.values.remove(name)),
+        }
     }
 
     /// Forgets those whose name does not fit.
@@ -212,6 +246,8 @@ impl Secrets {
         let own = self.values.get(SSH_PRIVATE).map_or("", String::as_str);
         let former = self.former();
         let texts = std::iter::once(own).chain(former.iter().map(String::as_str));
+        // Without values there is none.
+        let texts = texts.filter(|text| !text.is_empty());
         texts
             .map(|text| SshKey::parse(text, OWN))
             .collect::<Result<_, _>>()
@@ -235,9 +271,9 @@ impl Secrets {
         former.insert(0, self.ssh_pair().private);
         former.truncate(FORMER_KEPT);
         let former = serde_json::to_string(&former).unwrap_or_default();
-        self.values.insert(SSH_FORMER.to_owned(), former);
-        self.values.insert(SSH_PRIVATE.to_owned(), new.private.clone());
-        self.values.insert(SSH_PUBLIC.to_owned(), new.public.clone());
+        self.put(SSH_FORMER, former);
+        self.put(SSH_PRIVATE, new.private.clone());
+        self.put(SSH_PUBLIC, new.public.clone());
     }
 
     /// Line for `authorized_keys`.
@@ -294,6 +330,15 @@ mod tests {
         assert_eq!(again.values["a"].len(), 32);
         let stored = store.newest(SERIES).await.unwrap().unwrap().1;
         assert!(!String::from_utf8(stored).unwrap().contains(&again.values["a"]));
+        // Whoever cannot read them learns when one changes, and nothing else.
+        let closed = Secrets::closed(&store, "ssh-ed25519 AAAA").await.unwrap();
+        assert_eq!((closed.marks(), closed.values.len()), (secrets.marks(), 1));
+        assert!(closed.are_stored() && closed.ssh_identities().unwrap().is_empty());
+        let mut changed = again.clone();
+        changed.set("a", Some("another".to_owned()));
+        changed.set("KEY", again.values.get("KEY").cloned());
+        assert_ne!(changed.marks["a"], closed.marks["a"]);
+        assert_eq!(changed.marks["KEY"], closed.marks["KEY"]);
         assert_eq!(again.ssh_identities().unwrap().len(), 1);
         let (mut next, first) = (again, secrets.ssh_pair());
         for _ in 0..5 {

@@ -1,21 +1,13 @@
 //! Whether machines are what is declared: nothing is called healthy that is not.
 
 use super::{Concern, Severity};
-use crate::declared::render;
-use crate::instance::Shared;
-use andamio_converge::{Phase, RESOLVER, Release};
-use andamio_manifest::{Event, Manifest, Outcome, Resource};
+use andamio_converge::{RESOLVER, Release};
+use andamio_manifest::{Event, Outcome};
 use andamio_spec::Topology;
 use andamio_spec::topology::Role;
 
 /// How many differences are named; all of them are the plan's to show.
 const NAMED: usize = 3;
-
-/// What each machine has to be, with the live release. Empty before the first `up`, which makes the secrets that it
-/// takes.
-pub(super) fn manifests(instance: &Shared, release: Option<&Release>) -> Vec<Manifest> {
-    render(instance, &instance.known_keys(), release, Phase::App).unwrap_or_default()
-}
 
 /// Ids of resources that differ. Probes are services, and speak for themselves.
 pub(super) fn differing(events: &[Event]) -> Vec<String> {
@@ -27,11 +19,6 @@ pub(super) fn differing(events: &[Event]) -> Vec<String> {
         Event::Started { .. } | Event::Done(_) => None,
     };
     events.iter().filter_map(differs).collect()
-}
-
-/// A resource of the machine's own, as against what status asks for.
-pub(super) fn is_probe(resource: &Resource) -> bool {
-    matches!(resource.kind, andamio_manifest::Kind::Probe(_))
 }
 
 /// Without what another concern says of the machine already, with its reason: its name servers.

@@ -7,12 +7,12 @@ mod limits;
 pub use concern::{Concern, Severity, concerns};
 pub use limits::{Limits, Use};
 
-use crate::declared::inputs;
+use crate::declared::{inputs, stand_ins};
 use crate::instance::Shared;
 use crate::state::{Held, Wanted, locks};
 use crate::{Failure, release};
-use andamio_converge::{Release, Service, health};
-use andamio_manifest::{Event, Kind, Manifest, Outcome, Probe, Resource, VERSION};
+use andamio_converge::{Inputs, Release, Service, asked, health};
+use andamio_manifest::{ANY_AGENT, Event, Manifest, Outcome, Probe};
 use andamio_provision::local::Room;
 use andamio_provision::{MachineState, Provider};
 use futures_util::future::join_all;
@@ -81,11 +81,14 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
     let live = release::current(instance).await?;
     let release = live.map(|l| Release::new(&l.id, &l.image));
     let keys = instance.known_keys();
-    let inputs = inputs(instance, release.as_ref(), &keys);
+    // Nothing secret is sent, and whoever can read none says the same: machines have kept what they were given. Nor does
+    // the executable of who only looks matter.
+    let stand_ins = stand_ins(instance);
+    let known = inputs(instance, release.as_ref(), &keys)?;
+    let inputs = Inputs { secrets: &stand_ins, agent: ANY_AGENT, ..known };
     let inventory = instance.inventory();
-    let declared = declared::manifests(instance, release.as_ref());
-    let asked = instance.topology.machines.iter().map(|machine| {
-        let whole = declared.iter().find(|manifest| manifest.machine == machine.name);
+    let answers = instance.topology.machines.iter().map(|machine| {
+        let whole = asked(&inputs, machine);
         let services = health(&inputs, machine);
         let found = inventory.get(&machine.name);
         async move {
@@ -94,7 +97,11 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
             let mut sent = None;
             let mut differing = Vec::new();
             if let (Some(found), "running") = (found, state) {
-                match ask(instance, found, &services, whole).await {
+                let asked = match whole {
+                    Ok(whole) => ask(instance, found, &services, &whole).await,
+                    Err(why) => Err(why.to_string()),
+                };
+                match asked {
                     Ok(said) => {
                         (answers, differing) = said;
                         let session = instance.nodes.session(found, PATIENCE).await;
@@ -128,7 +135,7 @@ pub async fn status(instance: &Shared) -> Result<Status, Failure> {
             (status, (answers, sent, differing))
         }
     });
-    let (answers, mut concerns) = tokio::join!(join_all(asked), concerns(instance));
+    let (answers, mut concerns) = tokio::join!(join_all(answers), concerns(instance));
     let (mut machines, mut services, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     for (machine, (answers, traffic, differing)) in answers {
         let differing = declared::untold(differing, &machine.name, &concerns);
@@ -176,28 +183,9 @@ async fn ask(
     instance: &Shared,
     found: &andamio_provision::Found,
     services: &[Service],
-    whole: Option<&Manifest>,
+    manifest: &Manifest,
 ) -> Result<(Vec<ServiceStatus>, Vec<String>), String> {
-    let own = whole.into_iter().flat_map(|manifest| &manifest.resources);
-    // Several services may ask the same thing; a manifest has every resource once.
-    let mut resources: Vec<Resource> = own.filter(|r| !declared::is_probe(r)).cloned().collect();
-    for probe in services.iter().flat_map(|s| s.probes.iter().chain(&s.concerns)) {
-        let resource = Resource::new("status", Kind::Probe(probe.clone()));
-        if resources.iter().all(|r| r.id() != resource.id()) {
-            resources.push(resource);
-        }
-    }
-    let manifest = Manifest {
-        v: VERSION,
-        machine: found.name.clone(),
-        keeps_hostname: matches!(instance.provider, Provider::Hosts(_)),
-        instance: instance.name(),
-        // Nothing is changed: there is no newer declaration that this could undo.
-        generation: u64::MAX,
-        part: false,
-        resources,
-    };
-    let said = instance.nodes.apply(found, &manifest, true, |_| {}).await.map_err(|f| f.message)?;
+    let said = instance.nodes.apply(found, manifest, true, |_| {}).await.map_err(|f| f.message)?;
     let answer = |probe: &str| {
         said.events.iter().find_map(|event| match event {
             Event::Resource { resource, outcome, message, .. }
@@ -214,15 +202,16 @@ async fn ask(
             let bad = |probes: &[Probe]| {
                 probes.iter().find_map(|probe| match answer(&probe.name) {
                     Some((Outcome::Ok, _)) => None,
-                    Some((_, why)) => Some(why),
-                    None => Some("not asked".to_owned()),
+                    Some((outcome, why)) => Some((outcome, why)),
+                    None => Some((Outcome::Skipped, "not asked".to_owned())),
                 })
             };
             let (state, detail) = match (bad(&service.probes), bad(&service.concerns)) {
                 (None, None) => ("healthy", String::new()),
-                (None, Some(why)) => ("degraded", why),
-                (Some(why), None) => ("down", why),
-                (Some(what), Some(why)) => ("down", format!("{what}: {why}")),
+                // Nobody knows: it may well serve.
+                (None, Some((_, why))) | (Some((Outcome::Skipped, why)), _) => ("degraded", why),
+                (Some((_, why)), None) => ("down", why),
+                (Some((_, what)), Some((_, why))) => ("down", format!("{what}: {why}")),
             };
             let (machine, name) = (found.name.clone(), service.name.clone());
             ServiceStatus { machine, name, state, detail }

@@ -250,16 +250,16 @@ fn forward(context: &StepContext<'_>, event: &Event) {
     }
 }
 
-const MIGRATION: &str = "the last word, `up`, is Andamio's: `migrate` of [app] is called with up, down or status. A \
-     program that knows none of them is called by a shell, for example migrate = [\"sh\", \"-c\", \
-     \"manage.py migrate\"]; otherwise mend the migration, then run the same command again";
+const VERB: &str = "the last word, `up`, is Andamio's: a list in `migrate` of [app] is called with up, down or status. A \
+     command that knows none of them is written as it is, for example migrate = { up = [\"manage.py\", \"migrate\"] }; \
+     otherwise mend the migration, then run the same command again";
 
 impl Action for Migrate {
     fn apply<'a>(&'a self, context: &'a StepContext<'a>) -> Done<'a> {
         Box::pin(async move {
             let Self(instance, machine, release) = self;
-            let mut argv = instance.request.spec.app.migrate.clone();
-            argv.push("up".to_owned());
+            let migrate = &instance.request.spec.app.migrate;
+            let Some(argv) = migrate.up() else { return Ok(Outcome::Ok) };
             context.doing(&argv.join(" "));
             let work = command::one_off(instance, machine, release, &argv);
             let output = while_it_runs(instance, machine, work).await?;
@@ -268,7 +268,11 @@ impl Action for Migrate {
             }
             let said = String::from_utf8_lossy(&output.stdout);
             let message = format!("`{}`: {} {}", argv.join(" "), said.trim(), output.complaint());
-            Err(ErrorReport::new("migrate", message, MIGRATION))
+            let help = match migrate {
+                andamio_spec::Migrate::Verb(_) => VERB,
+                _ => "mend the migration, then run the same command again",
+            };
+            Err(ErrorReport::new("migrate", message, help))
         })
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn check(
 ) -> Result<(), String> {
     let order = Order::of(operations)?;
     together(operations, changes, topology, &order)?;
-    without_image(operations, topology, &order)?;
+    without_image(operations, changes, topology, &order)?;
     let removes = operations.iter().find(|o| o.kind == OperationKind::DeleteMachine);
     match removes.filter(|_| !asked) {
         Some(operation) => Err(format!("`{}` removes data, and nobody is asked", operation.id)),
@@ -55,23 +55,36 @@ fn together(
     Ok(())
 }
 
-/// Where a release is built, nobody is told to run it before.
+/// Where a release has to be built, nobody is told to run it before, or without being sent its image.
 fn without_image(
     operations: &[Operation],
+    changes: &PlannedChanges,
     topology: &Topology,
     order: &Order<'_>,
 ) -> Result<(), String> {
-    let builds = |o: &&Operation| matches!(o.kind, OperationKind::BuildRelease { .. });
-    let Some(build) = operations.iter().find(builds) else { return Ok(()) };
     let runs = |operation: &&Operation| {
         let machine = operation.machine.as_ref().and_then(|name| topology.machine(name));
-        operation.kind == OperationKind::Converge { extent: Extent::Whole }
-            && machine.is_some_and(|machine| machine.roles.contains(&Role::App))
+        let extents = [Extent::BeforeMigration, Extent::Whole];
+        let told = extents.map(|extent| OperationKind::Converge { extent });
+        told.contains(&operation.kind) && machine.is_some_and(|m| m.roles.contains(&Role::App))
     };
-    match operations.iter().filter(runs).find(|o| !order.after(&o.id, &build.id)) {
-        Some(operation) => Err(format!("`{}` before the release is built", operation.id)),
-        None => Ok(()),
+    let build = operations.iter().find_map(|operation| match &operation.kind {
+        OperationKind::BuildRelease { machines } => Some((&operation.id, machines)),
+        _ => None,
+    });
+    for operation in operations.iter().filter(runs) {
+        let why = match build {
+            None if changes.release => "of a release that nobody builds",
+            None => continue,
+            Some((id, _)) if !order.after(&operation.id, id) => "before the release is built",
+            Some((_, machines)) if operation.machine.iter().any(|m| !machines.contains(m)) => {
+                "of a release whose image is not sent there"
+            }
+            Some(_) => continue,
+        };
+        return Err(format!("`{}` {why}", operation.id));
     }
+    Ok(())
 }
 
 impl<'a> Order<'a> {
@@ -153,7 +166,15 @@ mod tests {
         let build = Operation::new("release", "build", OperationKind::BuildRelease { machines });
         let wrong = [build.clone(), converge("app-1", &[])];
         assert!(checked(&wrong, false).unwrap_err().contains("before the release"));
-        checked(&[build, converge("app-1", &["release"])], false).unwrap();
+        checked(&[build.clone(), converge("app-1", &["release"])], false).unwrap();
+        let other = [build, converge("app-2", &["release"])];
+        assert!(checked(&other, false).unwrap_err().contains("not sent there"));
+        let changes = PlannedChanges { release: true, ..PlannedChanges::default() };
+        let alone = [converge("app-2", &[])];
+        let none = check(&alone, &changes, &World::new("prod").topology, false);
+        assert!(none.unwrap_err().contains("nobody builds"));
+        // It runs what is there.
+        checked(&alone, false).unwrap();
         let removes = [Operation::new("delete:app-3", "remove", OperationKind::DeleteMachine)];
         assert!(checked(&removes, false).is_err() && checked(&removes, true).is_ok());
     }

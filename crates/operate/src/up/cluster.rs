@@ -134,7 +134,7 @@ impl Action for EnsureReplication {
             let members = try_join_all(look).await?;
             let moves = replica::decide(&members).map_err(|why| refusal(&why))?;
             let keys = instance.wanted_keys();
-            let inputs = inputs(instance, None, &keys);
+            let inputs = inputs(instance, None, &keys)?;
             for step in &moves {
                 context.doing(&describe(step));
                 let tasks = replica::tasks(&inputs, step);

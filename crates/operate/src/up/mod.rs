@@ -80,7 +80,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     };
     let keys = instance.wanted_keys();
     let whole = render(instance, &keys, release.as_ref(), Phase::App)?;
-    let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys));
+    let parts = andamio_converge::parts(&inputs(instance, release.as_ref(), &keys)?);
     let (observed, live) =
         tokio::join!(observe::observe(instance, &whole, &parts, limit), release::current(instance));
     let live = live?;
@@ -97,6 +97,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         release_changes: release
             .as_ref()
             .is_some_and(|r| live.as_ref().is_none_or(|l| l.id != r.id)),
+        has_application: release.is_some(),
         limit,
         currency: instance.request.spec.project.currency,
         project: &instance.request.spec.project.name,
@@ -106,10 +107,10 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
     let clusters: Vec<Group> = parts.iter().map(|part| part.group).collect();
     let mut operations = order::operations(&order::Input {
         topology: &instance.topology,
-        changes: &planned.work,
+        changes: &planned.changes,
         clusters: &clusters,
         image: release.as_ref().map(|release| release.image.as_str()),
-        migrates: !instance.request.spec.app.migrate.is_empty(),
+        migrates: instance.request.spec.app.migrate.up().is_some(),
     });
     let machines = hosts::lack_key(instance, limit).await;
     let told = in_step(instance, &observed, &machines);
@@ -117,7 +118,7 @@ pub async fn plan(instance: &Shared, limit: &[String]) -> Result<Planned, Failur
         operations = order::after_key(machines, operations);
     }
     let asked = planned.report.question().is_some();
-    checker::check(&operations, &planned.work, &instance.topology, asked).map_err(|why| {
+    checker::check(&operations, &planned.changes, &instance.topology, asked).map_err(|why| {
         let message = format!("a plan that must not be carried out: {why}");
         Failure::new(Kind::Failed, "operation", message, executor::REPORT)
     })?;

@@ -24,6 +24,8 @@ pub(super) struct Input<'a> {
     /// Machines whose declared state is the one they were last sent.
     pub(super) same_declaration: &'a BTreeMap<String, bool>,
     pub(super) release_changes: bool,
+    /// There is an application, of which a release is made.
+    pub(super) has_application: bool,
     /// Users may be there: a release is live, or there is no application to judge by.
     pub(super) live: bool,
     /// Machines to stay with; empty: all.
@@ -60,7 +62,7 @@ pub(super) struct PlannedChanges {
 
 pub(super) struct Plan {
     pub(super) report: PlanReport,
-    pub(super) work: PlannedChanges,
+    pub(super) changes: PlannedChanges,
     pub(super) accepted: Vec<Accepted>,
 }
 
@@ -69,55 +71,57 @@ const REPAIR: &str = "repair";
 const HOST: &str = "host";
 
 pub(super) fn plan(input: &Input<'_>) -> Plan {
-    let mut work = PlannedChanges::default();
+    let mut planned = PlannedChanges::default();
     let mut machines = Vec::new();
     let mut changes = Vec::new();
     let wanted = |name: &str| input.limit.is_empty() || input.limit.iter().any(|l| l == name);
     for machine in input.topology.machines.iter().filter(|m| wanted(&m.name)) {
-        machines.push(one(input, machine, &mut work, &mut changes));
+        machines.push(one(input, machine, &mut planned, &mut changes));
     }
     for name in input.observed.inventory.surplus.iter().filter(|n| wanted(n)) {
-        work.delete.push(name.clone());
+        planned.delete.push(name.clone());
         let note = "not declared any more; its disk is removed".to_owned();
         machines.push(MachineChange { name: name.clone(), action: MachineAction::Delete, note });
     }
-    clusters(input, &mut work, &mut changes);
+    clusters(input, &mut planned, &mut changes);
     for change in changes.iter_mut().filter(|change| notes::moves_application(change)) {
         change.disrupts = input.live;
     }
     let new_machines =
-        !work.create.is_empty() || !work.start.is_empty() || !work.restart.is_empty();
-    work.image = !work.create.is_empty() && !input.observed.shared.image;
-    work.network = !input.observed.shared.network.is_empty() || new_machines;
+        !planned.create.is_empty() || !planned.start.is_empty() || !planned.restart.is_empty();
+    planned.image = !planned.create.is_empty() && !input.observed.shared.image;
+    planned.network = !input.observed.shared.network.is_empty() || new_machines;
     changes.extend(network_change(input));
     let has_role = |name: &String, role: Role| {
         input.topology.machine(name).is_some_and(|m| m.roles.contains(&role))
     };
-    let touches_app = work.converge.iter().any(|m| has_role(m, Role::App));
+    let touches_app = planned.converge.iter().any(|m| has_role(m, Role::App));
     // A machine that answered and lacks no image needs no build.
     let lacks_image = |m: &String| {
         has_role(m, Role::App)
             && (!answered(input, m)
                 || changes.iter().any(|c| c.machine == *m && c.resource.starts_with("image:")))
     };
-    work.release = touches_app && (input.release_changes || work.converge.iter().any(lacks_image));
+    planned.release = input.has_application
+        && touches_app
+        && (input.release_changes || planned.converge.iter().any(lacks_image));
     // An empty database needs its schema, whatever the release.
     let is_migrated = |name: &String| {
         input.topology.machine(name).is_some_and(|m| m.roles.iter().any(|r| table(*r).is_migrated))
     };
-    let new_database = work.create.iter().chain(&work.emptied).any(is_migrated);
-    work.migrate = touches_app && (input.release_changes || new_database)
-        || work.create.iter().any(|m| has_role(m, Role::App));
+    let new_database = planned.create.iter().chain(&planned.emptied).any(is_migrated);
+    planned.migrate = touches_app && (input.release_changes || new_database)
+        || planned.create.iter().any(|m| has_role(m, Role::App));
     if new_database && !touches_app {
         let apps: Vec<String> =
             input.topology.with_role(Role::App).map(|m| m.name.clone()).collect();
-        work.release = apps.iter().any(lacks_image);
-        work.rolling.extend(apps.iter().filter(|name| runs(input, name)).cloned());
-        work.converge.extend(apps);
-        work.migrate = true;
+        planned.release = input.has_application && apps.iter().any(lacks_image);
+        planned.rolling.extend(apps.iter().filter(|name| runs(input, name)).cloned());
+        planned.converge.extend(apps);
+        planned.migrate = true;
     }
-    work.note =
-        (input.release_changes || work.release || work.migrate) && runs_everywhere(input, &work);
+    planned.note = (input.release_changes || planned.release || planned.migrate)
+        && runs_everywhere(input, &planned);
     let (cost, over) = if input.own_machines { money::change(input) } else { (None, None) };
     let traffic = if input.own_machines {
         check_traffic(input.environment, input.currency)
@@ -129,11 +133,11 @@ pub(super) fn plan(input: &Input<'_>) -> Plan {
         .chain(traffic)
         .chain(over)
         .map(accept::refused)
-        .chain(beyond_budget(input, &work, &changes))
+        .chain(beyond_budget(input, &planned, &changes))
         .chain(disk::shrinking(input))
         .collect();
     let (refusals, accepted) = accept::split(refusals, input.accept);
-    let mut notes = notes::of(input, &work, &changes);
+    let mut notes = notes::of(input, &planned, &changes);
     notes.extend(accept::notes(&accepted));
     let (env, place) = (input.topology.env.clone(), input.topology.place.clone());
     let report = PlanReport {
@@ -146,13 +150,13 @@ pub(super) fn plan(input: &Input<'_>) -> Plan {
         notes,
         ..PlanReport::default()
     };
-    Plan { report: report.sealed(), work, accepted }
+    Plan { report: report.sealed(), changes: planned, accepted }
 }
 
 fn one(
     input: &Input<'_>,
     machine: &Machine,
-    work: &mut PlannedChanges,
+    planned: &mut PlannedChanges,
     changes: &mut Vec<Change>,
 ) -> MachineChange {
     let name = machine.name.clone();
@@ -165,20 +169,20 @@ fn one(
             if known && table(machine.group.role()).turn == Turn::Data {
                 "its disk is gone: what only it held is lost".clone_into(&mut note);
             }
-            work.create.push(name.clone());
-            work.converge.push(name.clone());
+            planned.create.push(name.clone());
+            planned.converge.push(name.clone());
             MachineAction::Create
         }
         MachineState::Stopped => {
-            work.start.push(name.clone());
-            work.converge.push(name.clone());
+            planned.start.push(name.clone());
+            planned.converge.push(name.clone());
             "its disk is there".clone_into(&mut note);
             MachineAction::Start
         }
         // It keeps nothing that it is told, and no service on it can be mended.
         MachineState::Running if found.is_some_and(|f| f.read_only) => {
-            work.restart.push(name.clone());
-            work.converge.push(name.clone());
+            planned.restart.push(name.clone());
+            planned.converge.push(name.clone());
             "its disk has become read-only: it is restarted, and its disk checked"
                 .clone_into(&mut note);
             MachineAction::Start
@@ -191,16 +195,16 @@ fn one(
                 }
                 let own = changes.get(before..).unwrap_or_default();
                 if !own.is_empty() {
-                    work.converge.push(name.clone());
+                    planned.converge.push(name.clone());
                 }
                 if own.iter().any(|change| notes::lost_data(change).is_some()) {
-                    work.emptied.push(name.clone());
+                    planned.emptied.push(name.clone());
                 } else if serves(&said.events) {
-                    work.rolling.push(name.clone());
+                    planned.rolling.push(name.clone());
                 }
                 if found.is_some_and(|f| f.outdated) {
-                    work.restart.push(name.clone());
-                    work.converge.push(name.clone());
+                    planned.restart.push(name.clone());
+                    planned.converge.push(name.clone());
                     "restarted for its new size".clone_into(&mut note);
                     MachineAction::Start
                 } else {
@@ -209,23 +213,23 @@ fn one(
             }
             Some(Checked::Silent { hangs: true, .. }) if found.is_some_and(|f| f.booting) => {
                 "it is still starting".clone_into(&mut note);
-                work.converge.push(name.clone());
+                planned.converge.push(name.clone());
                 MachineAction::Start
             }
             Some(Checked::Silent { hangs: true, .. })
                 if !input.observed.shared.network.is_empty() =>
             {
                 "it is reached when its network on this host is mended".clone_into(&mut note);
-                work.converge.push(name.clone());
+                planned.converge.push(name.clone());
                 MachineAction::Start
             }
             Some(Checked::Silent { why, hangs }) => {
                 why.clone_into(&mut note);
                 if *hangs && input.own_machines {
                     note.push_str("; it is restarted, its disk stays");
-                    work.restart.push(name.clone());
+                    planned.restart.push(name.clone());
                 }
-                work.converge.push(name.clone());
+                planned.converge.push(name.clone());
                 // Only a restart of what users may be using has to be asked for.
                 if input.own_machines && (!hangs || !input.live) {
                     MachineAction::Start
@@ -235,17 +239,17 @@ fn one(
             }
             // Started by somebody else between two looks.
             None => {
-                work.converge.push(name.clone());
+                planned.converge.push(name.clone());
                 MachineAction::Unreachable
             }
         },
     };
-    work.converge.dedup();
+    planned.converge.dedup();
     MachineChange { name, action, note }
 }
 
 /// What runs is what is live, also where an earlier run brought it and did not see it come up.
-fn runs_everywhere(input: &Input<'_>, work: &PlannedChanges) -> bool {
+fn runs_everywhere(input: &Input<'_>, planned: &PlannedChanges) -> bool {
     let differs = |event: &Event| match event {
         Event::Resource { resource, outcome, .. } => {
             matches!(outcome, Outcome::Changed | Outcome::Failed)
@@ -254,7 +258,7 @@ fn runs_everywhere(input: &Input<'_>, work: &PlannedChanges) -> bool {
         Event::Started { .. } | Event::Done(_) => false,
     };
     input.topology.with_role(Role::App).all(|machine| {
-        work.converge.contains(&machine.name)
+        planned.converge.contains(&machine.name)
             || match input.observed.checks.get(&machine.name) {
                 Some(Checked::Answered(said)) => !said.events.iter().any(differs),
                 Some(Checked::Silent { .. }) | None => false,
@@ -335,22 +339,22 @@ fn change(input: &Input<'_>, machine: &str, event: &Event) -> Option<Change> {
 }
 
 /// What is not right with a cluster although each of its machines may be.
-fn clusters(input: &Input<'_>, work: &mut PlannedChanges, changes: &mut Vec<Change>) {
+fn clusters(input: &Input<'_>, planned: &mut PlannedChanges, changes: &mut Vec<Change>) {
     let group = |name: &String| input.topology.machine(name).map(|m| m.group);
-    work.clusters.extend(work.converge.iter().filter_map(group));
+    planned.clusters.extend(planned.converge.iter().filter_map(group));
     for (group, machine, said) in &input.observed.clusters {
         let wanted = input.limit.is_empty() || input.limit.contains(machine);
         let differs: Vec<Change> =
             said.events.iter().filter_map(|event| change(input, machine, event)).collect();
         if wanted && !differs.is_empty() {
-            work.clusters.insert(*group);
+            planned.clusters.insert(*group);
             changes.extend(differs);
         }
     }
 }
 
 /// A member that serves must not be restarted while as many are away as may be, and stay away.
-fn beyond_budget(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -> Vec<Refused> {
+fn beyond_budget(input: &Input<'_>, planned: &PlannedChanges, changes: &[Change]) -> Vec<Refused> {
     let mut refusals = Vec::new();
     for budget in input.topology.budgets.iter().filter(|b| b.max_unavailable > 0 && b.machines > 1)
     {
@@ -360,13 +364,13 @@ fn beyond_budget(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -
             |name: &&&str| matches!(input.observed.checks.get(**name), Some(Checked::Answered(_)));
         let stay_away: Vec<&str> = names
             .iter()
-            .filter(|name| !serves(name) && !work.converge.iter().any(|c| c == *name))
+            .filter(|name| !serves(name) && !planned.converge.iter().any(|c| c == *name))
             .copied()
             .collect();
         let restarts = |name: &&&str| {
-            let planned = work.rolling.iter().any(|r| r == *name);
+            let serves = planned.rolling.iter().any(|r| r == *name);
             let of_unit = |c: &Change| c.machine == **name && c.resource.starts_with("unit:");
-            planned && (changes.iter().any(of_unit) || work.restart.iter().any(|r| r == *name))
+            serves && (changes.iter().any(of_unit) || planned.restart.iter().any(|r| r == *name))
         };
         let next: Vec<&str> = names.iter().filter(restarts).copied().collect();
         if u32::try_from(stay_away.len()).unwrap_or(u32::MAX) >= budget.max_unavailable

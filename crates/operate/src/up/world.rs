@@ -100,6 +100,7 @@ impl World {
             release: None,
             operator_keys: &[],
             resolver: None,
+            agent: "0011223344556677",
             generation: 0,
         };
         parts(&inputs).into_iter().map(|part| part.group).collect()
@@ -130,6 +131,7 @@ impl World {
             observed: &self.observed,
             same_declaration: &BTreeMap::new(),
             release_changes,
+            has_application: true,
             live: true,
             own_machines: true,
             accept,

@@ -1,30 +1,46 @@
 //! `[app]` and its processes.
 
 use super::reader::{Field, Reader, Table};
-use super::{check, process};
+use super::{build, check, container, load, process, ready, secrets, variables};
 use crate::defaults;
-use crate::model::App;
+use crate::model::{App, AppSecret, Build, Container, Migrate, Ready, Variables};
 use crate::reserved;
 use std::collections::{BTreeMap, BTreeSet};
 
-const KEYS: &[&str] =
-    &["source", "domain", "ready", "prepare", "test", "migrate", "secrets", "files", "processes"];
-
-/// Plain settings have no key of their own: where they go instead.
-pub(super) const PLAIN_SETTINGS: &str = "a setting that is the same everywhere goes into the Containerfile \
-     (ENV NAME=\"value\"), one that each environment has its own of into `secrets` of [app] and \
-     `andamio secret set ENV NAME`";
+const KEYS: &[&str] = &[
+    "source",
+    "image",
+    "build",
+    "domain",
+    "ready",
+    "start",
+    "prepare",
+    "test",
+    "migrate",
+    "env",
+    "env_file",
+    "secrets",
+    "files",
+    "processes",
+    "load",
+];
 
 pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     let mut app = App {
         source: String::new(),
+        image: None,
+        build: Build::default(),
         domain: String::new(),
-        ready: defaults::READY.to_owned(),
+        ready: Ready::path(defaults::READY),
+        start_s: defaults::START_S,
         prepare: Vec::new(),
         test: Vec::new(),
-        migrate: Vec::new(),
+        migrate: Migrate::None,
+        env: Variables::new(),
+        env_file: None,
         secrets: Vec::new(),
         files: Vec::new(),
+        load: None,
         processes: BTreeMap::new(),
     };
     let Some(table) =
@@ -32,9 +48,14 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
     else {
         return app;
     };
-    reader.known_but(&table, KEYS, &[("env", PLAIN_SETTINGS)]);
+    let known: Vec<&str> = KEYS.iter().chain(container::KEYS).copied().collect();
+    reader.known(&table, &known);
     if let Some(source) = table.get("source") {
         app.source = self::source(reader, &source);
+    }
+    app.image = table.get("image").and_then(|field| build::image(reader, &field));
+    if let Some(field) = table.get("build") {
+        app.build = build::read(reader, &field);
     }
     if let Some(field) = table.get("domain")
         && let Some(domain) = reader.string(&field)
@@ -46,44 +67,62 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> App {
         }
         app.domain = domain.to_owned();
     }
-    if let Some(field) = table.get("ready")
-        && let Some(ready) = reader.string(&field)
-    {
-        if !check::is_request_path(ready) {
-            let message = format!("`{ready}` is not a path");
-            let help = "for example \"/readyz\"; other characters are written as in a URL, %20 for a space";
-            reader.error("invalid-path", field.at(), message, help);
-        }
-        app.ready = ready.to_owned();
+    if let Some(field) = table.get("ready") {
+        app.ready = ready::read(reader, &field).unwrap_or(app.ready);
     }
-    for (key, into) in
-        [("prepare", &mut app.prepare), ("test", &mut app.test), ("migrate", &mut app.migrate)]
-    {
+    if let Some(field) = table.get("start") {
+        app.start_s = ready::seconds(reader, &field, 1..=3_600).unwrap_or(app.start_s);
+    }
+    for (key, into) in [("prepare", &mut app.prepare), ("test", &mut app.test)] {
         if let Some(field) = table.get(key) {
             *into = command(reader, &field);
         }
     }
-    if let Some(field) = table.get("secrets") {
-        app.secrets = each(reader, &field, "invalid-variable", |name| {
-            if !check::is_variable(name) {
-                return Some("is not the name of an environment variable");
-            }
-            if reserved::is_own_secret(name) {
-                return Some("begins as the names of Andamio's own passwords do");
-            }
-            let own = reserved::is_own_variable(name);
-            own.then_some("is a variable that Andamio sets itself")
-        });
+    if let Some(field) = table.get("migrate") {
+        app.migrate = migrate(reader, &field);
     }
-    if let Some(field) = table.get("files") {
-        app.files = each(reader, &field, "invalid-path", |path| {
-            check::absolute_path_problem(path).or_else(|| reserved::kept_path_problem(path))
-        });
+    variables::read_into(reader, &table, &mut app.env);
+    app.env_file = table.get("env_file").and_then(|field| secrets::file(reader, &field));
+    app.secrets = secrets::read(reader, &table);
+    // A secret of the build's is nobody's variable, and Andamio cannot make one up.
+    for name in &app.build.secrets {
+        if app.secrets.iter().all(|known| known.name != *name) {
+            let (name, processes) = (name.clone(), Some(Vec::new()));
+            app.secrets.push(AppSecret { name, given: true, file: None, processes });
+        }
     }
+    app.files = files(reader, &table);
+    let mut whole = Container::default();
+    container::read_into(reader, &table, &mut whole);
+    app.load = table.get("load").and_then(|field| load::read(reader, &field));
     if let Some(field) = table.get("processes") {
-        app.processes = process::read_all(reader, &field);
+        app.processes = process::read_all(reader, &field, &whole);
     }
     app
+}
+
+/// Words that get `up`, `status` or `down` behind them, or each command as it is written.
+fn migrate(reader: &mut Reader<'_>, field: &Field<'_>) -> Migrate {
+    if !field.value.is_table() {
+        return Migrate::Verb(command(reader, field));
+    }
+    let Some(table) = reader.table(field, "") else { return Migrate::None };
+    let keys = ["up", "status", "down", "contract"];
+    reader.known(&table, &keys);
+    if !table.has("up") {
+        reader.missing(&table, "up", "add up = [\"program\", \"argument\"]");
+    }
+    let [up, status, down, contract] =
+        keys.map(|key| table.get(key).map(|field| command(reader, &field)).unwrap_or_default());
+    Migrate::Commands { up, status, down, contract }
+}
+
+/// `files` of a table.
+pub(super) fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<String> {
+    let Some(field) = table.get("files") else { return Vec::new() };
+    each(reader, &field, |path| {
+        check::absolute_path_problem(path).or_else(|| reserved::kept_path_problem(path))
+    })
 }
 
 /// A folder inside the project.
@@ -111,19 +150,14 @@ pub(super) fn command(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<String>
 fn each(
     reader: &mut Reader<'_>,
     field: &Field<'_>,
-    code: &'static str,
     problem: impl Fn(&str) -> Option<&'static str>,
 ) -> Vec<String> {
     let mut values = Vec::new();
     let mut seen = BTreeSet::new();
     for (text, item) in reader.strings(field) {
         if let Some(problem) = problem(text) {
-            let help = match code {
-                "invalid-path" => "write an absolute path in the container, like \"/data/exports\"",
-                _ if problem.contains("Andamio") => "give it another name, and read that one",
-                _ => "letters, digits, underscores and dots, like \"SESSION_KEY\"",
-            };
-            reader.error(code, item.at(), format!("`{text}` {problem}"), help);
+            let help = "write an absolute path in the container, like \"/data/exports\"";
+            reader.error("invalid-path", item.at(), format!("`{text}` {problem}"), help);
         } else if !seen.insert(text) {
             let message = format!("`{text}` is here already");
             reader.error("duplicate", item.at(), message, "leave one of the two out");

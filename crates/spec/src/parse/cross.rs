@@ -3,6 +3,7 @@
 use super::limits;
 use super::process::taken;
 use super::reader::{Field, Reader, Table};
+use super::{secrets, variables};
 use crate::finding::Severity;
 use crate::model::{Environment, Group, Place, Spec, Tls};
 use crate::price;
@@ -14,6 +15,8 @@ use std::net::Ipv4Addr;
 pub(super) fn check(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     app(reader, root, spec);
     processes(reader, root, spec);
+    secrets_of(reader, root, spec);
+    variables::check(reader, root, spec);
     let environments: Vec<(&Environment, Entry<'_>)> = spec
         .environments
         .iter()
@@ -57,14 +60,31 @@ fn app(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
     match &table {
         None if root.has("app") => {}
         None => reader.missing(root, "app", &format!("{help} below [app]")),
-        Some(table) if !table.has("source") => reader.missing(table, "source", &help),
+        Some(table) if !table.has("source") && !table.has("image") => {
+            reader.missing(table, "source", &help);
+        }
         Some(table) if !table.has("processes") => {
             let message = "the application has no processes: nothing will be started";
-            let help = "add [app.processes] with web = { command = [\"…\"], port = 8080 }";
+            let help = "add [app.processes] with web = { port = 8080 }, the port of the image";
             reader.report(Severity::Warning, "no-processes", table.at(), message, help);
         }
-        Some(_) => {}
+        Some(table) => {
+            if let Some(field) = table.get("image").filter(|_| table.has("source")) {
+                let message = "the application has both `source` and `image`";
+                let help =
+                    "leave one out: an image is built from a source, or comes from a registry";
+                reader.error("source-and-image", field.at_key(), message, help);
+            }
+        }
     }
+}
+
+/// Secrets are for processes that there are.
+fn secrets_of(reader: &mut Reader<'_>, root: &Table<'_>, spec: &Spec) {
+    let names: Vec<&str> = spec.app.processes.keys().map(String::as_str).collect();
+    let Some(app) = root.get("app").filter(|field| field.value.is_table()) else { return };
+    let Some(table) = reader.table(&app, "") else { return };
+    secrets::check(reader, &table, &spec.app.secrets, &names);
 }
 
 /// Their units share a machine with units that were there before, and their ports with its SSH.

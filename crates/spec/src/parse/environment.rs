@@ -1,15 +1,25 @@
 //! `[environments.*]`.
 
-use super::app::PLAIN_SETTINGS;
 use super::check;
 use super::reader::{Field, Reader, Table};
-use super::{group, tls};
+use super::{group, process, tls, variables};
 use crate::defaults;
-use crate::model::{Environment, Group, Limits, Tls, Window};
+use crate::model::{App, Environment, Group, Limits, Tls, Variables, Window};
 use crate::topology::Network;
 use crate::units::{parse_bandwidth, parse_bytes, parse_transfer};
 
-const KEYS: &[&str] = &["on", "branch", "tls", "window", "approve", "limits", "budget", "network"];
+const KEYS: &[&str] = &[
+    "on",
+    "branch",
+    "env",
+    "processes",
+    "tls",
+    "window",
+    "approve",
+    "limits",
+    "budget",
+    "network",
+];
 const APPROVABLE: &[&str] =
     &["up", "down", "deploy", "rollback", "promote", "restore", "drill", "scale", "maintain"];
 /// A team has three; each costs a look at all others.
@@ -19,6 +29,7 @@ pub(super) fn read_all(
     reader: &mut Reader<'_>,
     root: &Table<'_>,
     places: &[String],
+    app: &App,
 ) -> Vec<Environment> {
     let help = "write [environments.NAME] and its keys below it";
     let Some(field) = root.get("environments") else {
@@ -44,14 +55,24 @@ pub(super) fn read_all(
             reader.error("invalid-name", field.at_key(), format!("`{name}` {problem}"), help);
         }
         if let Some(table) = reader.table(&field, help) {
-            environments.push(read(reader, name, &table, places));
+            environments.push(read(reader, name, &table, places, app));
         }
     }
     environments
 }
 
-fn read(reader: &mut Reader<'_>, name: &str, table: &Table<'_>, places: &[String]) -> Environment {
+fn read(
+    reader: &mut Reader<'_>,
+    name: &str,
+    table: &Table<'_>,
+    places: &[String],
+    app: &App,
+) -> Environment {
     known(reader, table);
+    let mut env = Variables::new();
+    variables::read_into(reader, table, &mut env);
+    let processes = table.get("processes");
+    let processes = processes.map(|field| process::read_changes(reader, &field, &app.processes));
     let groups = group::read_all(reader, table);
     if groups.is_empty() && !Group::ALL.iter().any(|group| table.has(group.as_str())) {
         let help = "add at least one service, for example app = { machines = 1 }";
@@ -66,6 +87,8 @@ fn read(reader: &mut Reader<'_>, name: &str, table: &Table<'_>, places: &[String
             .unwrap_or_else(|| defaults::PLACE.to_owned()),
         branch: table.get("branch").and_then(|field| branch(reader, &field)),
         groups,
+        env,
+        processes: processes.unwrap_or_default(),
         tls: table.get("tls").and_then(|field| tls::read(reader, &field)).unwrap_or(Tls::Off),
         window: table
             .get("window")
@@ -87,11 +110,6 @@ fn known(reader: &mut Reader<'_>, table: &Table<'_>) {
     let all: Vec<&str> = KEYS.iter().copied().chain(services).collect();
     for (name, field) in table.fields_in_order() {
         if all.contains(&name) {
-            continue;
-        }
-        if name == "env" {
-            let message = "no key `env` here";
-            reader.error("unknown-key", field.at_key(), message, PLAIN_SETTINGS);
             continue;
         }
         if field.value.is_table() {

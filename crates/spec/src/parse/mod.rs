@@ -2,20 +2,26 @@
 
 mod app;
 mod backup;
+mod build;
 mod check;
+mod container;
 mod cross;
 mod environment;
 mod group;
 mod hidden;
 mod hosts;
 mod limits;
+mod load;
 mod places;
 mod process;
 mod project;
 mod reader;
+mod ready;
+mod secrets;
 mod syntax;
 mod tls;
 mod tree;
+mod variables;
 
 pub use hidden::excerpt;
 
@@ -54,7 +60,7 @@ fn read(reader: &mut Reader<'_>, root: &Table<'_>) -> Spec {
     let project = project::read(reader, root);
     let (places, place_names) = places::read(reader, root);
     let app = app::read(reader, root);
-    let environments = environment::read_all(reader, root, &place_names);
+    let environments = environment::read_all(reader, root, &place_names, &app);
     let backup = backup::read(reader, root);
     let spec = Spec { project, app, environments, places, backup };
     cross::check(reader, root, &spec);

@@ -218,6 +218,14 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
+    pub(super) fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
+        let value = field.value.as_bool();
+        if value.is_none() {
+            self.wrong_type(field, "boolean", "write true or false without quotes");
+        }
+        value
+    }
+
     pub(super) fn integer(&mut self, field: &Field<'_>, range: RangeInclusive<i64>) -> Option<i64> {
         let Some(integer) = field.value.as_integer() else {
             self.wrong_type(field, "integer", "write a whole number without quotes");

@@ -1,6 +1,6 @@
 //! How people come in.
 
-use super::{Entry, Role, Topology};
+use super::{Entry, Role, Topology, ports};
 use crate::model::{Environment, Place, Process, Spec, Tls};
 
 /// Its servers ask back from the internet.
@@ -35,7 +35,7 @@ pub(super) fn url(topology: &Topology, public: Option<(&str, &Process)>) -> Stri
     }
     let Some(app) = topology.machine("app-1") else { return String::new() };
     match public.and_then(|(_, process)| process.port) {
+        None | Some(ports::HTTP) => format!("http://{}", app.address),
         Some(port) => format!("http://{}:{port}", app.address),
-        None => format!("http://{}", app.address),
     }
 }

@@ -9,6 +9,8 @@ mod damage;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod price;
 #[cfg(test)]
 mod properties;

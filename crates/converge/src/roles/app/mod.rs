@@ -1,8 +1,9 @@
 //! The application: its image, its environment, and one unit per process, run by podman.
 //!
-//! Containers share the machine's network, run as [`USER`] without any capability, and see a
-//! read-only file system but for `/tmp`, `/run` and the paths of `[app].files`.
+//! Containers share the machine's network. What else they may do and have is the image's to say, and the file's:
+//! `container.rs`.
 
+mod container;
 mod environment;
 mod one_off;
 mod process;
@@ -13,25 +14,24 @@ pub use environment::app_environment;
 pub use one_off::{one_off, outsider};
 pub(super) use table::TABLE;
 
+use self::container::Whose;
 use crate::context::RoleContext;
 use crate::error::Error;
-use crate::machine::{Resources, directory, file, secret_file, sensitive, unit};
+use crate::inputs::Inputs;
+use crate::machine::{Resources, directory, file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
 use crate::roles::base::RESOLVER;
 use crate::roles::readiness::{self, Asked};
 use crate::roles::{Service, haproxy};
 use crate::tls;
-use andamio_manifest::{Directory, Image, Kind, Probe, Resource, Secrets, Sysctl, Unit};
+use andamio_manifest::{
+    Directory, Image, KeptFolder, Kind, Probe, Resource, Secrets, Sysctl, Unit,
+};
 use andamio_spec::model::Process;
-use andamio_spec::topology::{Role, ports};
-use andamio_spec::{Group, Ready, Spec};
+use andamio_spec::topology::{Role, ports, public_process};
+use andamio_spec::{Group, Spec};
+use std::collections::BTreeMap;
 
-/// The application's variables on its machines, for processes and one-offs alike: a command line
-/// would show them to every process.
-pub const ENV_FILE: &str = "/etc/andamio/app.env";
-/// User and group of every container, whatever the image says: never root, and the owner of files.
-pub(crate) const USER: &str = "10001";
-const FILES: &str = "/var/lib/andamio/files";
 /// A file for each process, of which systemd makes its unit.
 pub const QUADLETS: &str = "/etc/containers/systemd";
 
@@ -62,19 +62,35 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let spec = cx.inputs.spec;
     let mut out = Resources::of("app");
     proxy::add(cx, &mut out)?;
-    let mut variables = vec![out.file(secret_file(
-        ENV_FILE,
-        environment::lines(cx.inputs),
-        ("root", "root"),
-        0o600,
-    ))];
-    let stored = environment::stored(cx.inputs);
-    let values = stored.iter().map(|(name, value)| (name.clone(), sensitive(value))).collect();
-    let prefix = environment::STORED.to_owned();
-    let secrets = out.add(Kind::Secrets(Secrets { prefix, values }));
-    if !stored.is_empty() {
-        variables.push(secrets);
+    out.add(Kind::Directory(Directory {
+        path: container::FOLDER.to_owned(),
+        mode: 0o700,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        exclusive: true,
+    }));
+    let (mut variables, mut all_stored) = (BTreeMap::new(), BTreeMap::new());
+    for whose in everybody(cx.inputs) {
+        let mut ids = whose.add_files(&mut out)?;
+        let stored = whose.stored()?;
+        if !stored.is_empty() {
+            // Of its own, so that only who reads a value is started anew with it.
+            let prefix = whose.stored_prefix();
+            let value = |(id, (_, value)): (&String, &(String, String))| {
+                Some((id.strip_prefix(&prefix)?.to_owned(), sensitive(value)))
+            };
+            let values = stored.iter().filter_map(value).collect();
+            ids.push(out.add(Kind::Secrets(Secrets { prefix, values })));
+        }
+        all_stored.extend(stored);
+        variables.insert(whose.process, ids);
     }
+    // Those of processes that there are no more.
+    let value = |(id, (_, value)): (String, (String, String))| {
+        Some((id.strip_prefix(environment::STORED)?.to_owned(), sensitive(&value)))
+    };
+    let values = all_stored.into_iter().filter_map(value).collect();
+    out.add(Kind::Secrets(Secrets { prefix: environment::STORED.to_owned(), values }));
     // Ports below 1024 are for root, which no process is. What is declared is free, and no more.
     let lowest = spec.app.processes.values().filter_map(|process| process.port).min();
     let first = lowest.unwrap_or(ports::FIRST_FREE).min(ports::FIRST_FREE);
@@ -82,16 +98,25 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         key: "net.ipv4.ip_unprivileged_port_start".to_owned(),
         value: first.to_string(),
     }));
-    if !spec.app.files.is_empty() {
+    let files = spec.app.all_files();
+    if !files.is_empty() {
         // Containers get the folders below as mounts: nobody else has to reach them.
         out.add(directory("/var/lib/andamio", 0o700, ("root", "root")));
-        out.add(directory(FILES, 0o700, ("root", "root")));
-    }
-    for path in parents_and_self(spec) {
-        out.add(directory(&path, 0o750, (USER, USER)));
+        out.add(directory(container::FILES, 0o700, ("root", "root")));
     }
     let Some(release) = cx.inputs.release else { return Ok(out.into_list()) };
     out.add(Kind::Image(Image { name: release.image.clone(), archive: release.archive.clone() }));
+    for path in files {
+        let of_process = |process: &&Process| process.files.contains(path);
+        let owner = spec.app.processes.values().find(of_process);
+        let owner = owner.or_else(|| spec.app.processes.get(default_process(spec)?));
+        out.add(Kind::KeptFolder(KeptFolder {
+            path: container::host_path(path),
+            image: release.image.clone(),
+            inside: path.clone(),
+            user: owner.and_then(|process| process.container.user.clone()),
+        }));
+    }
     if cx.phase == Phase::Base {
         return Ok(out.into_list());
     }
@@ -113,38 +138,39 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
         ));
         out.unit(Unit {
             enabled: None,
-            restart_on: [vec![quadlet], variables.clone(), names.clone().into_iter().collect()]
-                .concat(),
+            restart_on: [
+                vec![quadlet],
+                variables.get(&Some(name.as_str())).cloned().unwrap_or_default(),
+                names.clone().into_iter().collect(),
+            ]
+            .concat(),
             disrupts: process.port.is_some() && disrupts(cx.inputs.topology, Group::App),
             ..unit(&process_unit(spec, name))
         });
     }
     // All have been started by then, and get ready in parallel.
     for (name, process) in &spec.app.processes {
-        out.add(Kind::Probe(probe(cx, name, process, 60)));
+        out.add(Kind::Probe(probe(cx, name, process, spec.app.start_of(process))));
     }
     Ok(out.into_list())
 }
 
-/// Host side of a kept path.
-fn host_path(path: &str) -> String {
-    format!("{FILES}{path}")
-}
-
-/// Folders of `[app].files` from the top, each once.
-fn parents_and_self(spec: &Spec) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for path in &spec.app.files {
-        let mut whole = String::new();
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            whole = format!("{whole}/{part}");
-            let on_host = host_path(&whole);
-            if !all.contains(&on_host) {
-                all.push(on_host);
-            }
-        }
+/// Whose containers there are; without a process that of commands, for a migration.
+fn everybody<'a>(inputs: &'a Inputs<'a>) -> Vec<Whose<'a>> {
+    let names = inputs.spec.app.processes.keys();
+    let mut all: Vec<Whose<'a>> =
+        names.map(|name| Whose { inputs, process: Some(name.as_str()) }).collect();
+    if all.is_empty() {
+        all.push(Whose { inputs, process: None });
     }
     all
+}
+
+/// The process in whose container commands run that name none: the one that serves the public, else the first.
+#[must_use]
+pub fn default_process(spec: &Spec) -> Option<&str> {
+    let public = public_process(spec).map(|(name, _)| name);
+    public.or_else(|| spec.app.processes.keys().next().map(String::as_str))
 }
 
 fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
@@ -156,7 +182,7 @@ fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -
         container: &container,
         domain: &spec.app.domain,
     };
-    let check = readiness::check(&Ready::path(&spec.app.ready), &asked);
+    let check = readiness::check(spec.app.ready_of(process), &asked);
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 

@@ -1,15 +1,14 @@
 //! A process of the application as a Quadlet: podman makes a systemd unit of it.
 
-use super::{ENV_FILE, USER, environment, host_path};
+use super::container::Whose;
+use super::environment;
 use crate::context::RoleContext;
 use crate::error::Error;
 use crate::inputs::Release;
 use crate::render::render;
-use crate::tls;
-use andamio_manifest::AUTHORITY;
 use andamio_spec::Spec;
 use andamio_spec::model::Process;
-use minijinja::{Value, context};
+use minijinja::context;
 
 /// Name of the unit and of the container, without suffix.
 pub(super) fn unit_name(spec: &Spec, process: &str) -> String {
@@ -23,18 +22,22 @@ pub(super) fn quadlet(
     release: &Release,
 ) -> Result<String, Error> {
     let spec = cx.inputs.spec;
-    let volumes: Vec<Value> = spec
-        .app
-        .files
-        .iter()
-        .map(|path| context! { host => quoted(&host_path(path)), path => quoted(path) })
-        .collect();
-    let secrets: Vec<String> =
-        environment::stored(cx.inputs).keys().map(|name| environment::reference(name)).collect();
+    let whose = Whose { inputs: cx.inputs, process: Some(name) };
+    let mounts = whose.mounts();
+    let volumes = mounts.iter().map(|mount| {
+        let mode = if mount.read_only { ":ro" } else { "" };
+        format!("{}:{}{mode}", quoted(&mount.host), quoted(&mount.path))
+    });
+    let stored = whose.stored()?;
+    let secrets = stored.iter().map(|(id, (name, _))| quoted(&environment::reference(id, name)));
     let (program, arguments) = match process.command.split_first() {
         Some((program, arguments)) => (Some(quoted(program)), arguments),
-        None => (None, &[][..]),
+        None => (None, process.arguments.as_slice()),
     };
+    let words =
+        |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    // One process that grows without end must not take the machine with it.
+    let memory = process.container.memory_bytes.map(|bytes| bytes.to_string());
     render(
         "process.container",
         include_str!("process.container"),
@@ -46,15 +49,14 @@ pub(super) fn quadlet(
             image => release.image,
             release => release.id,
             program,
-            arguments => arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-            port => process.port,
-            user => USER,
-            env_file => ENV_FILE,
-            secrets,
-            authority => tls::is_there(cx.inputs).then_some(AUTHORITY),
-            volumes,
-            // One process that grows without end must not take the machine with it.
-            memory_mib => cx.memory_mib(75),
+            arguments => words(arguments),
+            options => words(&whose.options()),
+            env_file => whose.env_file(),
+            secrets => secrets.collect::<Vec<_>>(),
+            volumes => volumes.collect::<Vec<_>>(),
+            grace => process.container.stop_grace_s,
+            memory => memory.unwrap_or_else(|| format!("{}M", cx.memory_mib(75))),
+            cpu => process.container.cpu_milli.map(|milli| milli.div_ceil(10)),
         },
     )
 }

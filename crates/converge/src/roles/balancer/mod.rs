@@ -54,11 +54,7 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let encrypted = topology.entry.is_encrypted();
-    // The path that is passed on; none where only the balancer itself can tell.
-    let asked = match ready(cx) {
-        Ready::Path { path, .. } => path.split('?').next().map(str::to_owned),
-        _ => None,
-    };
+    let (ready, domain) = (ready(cx), &cx.inputs.spec.app.domain);
     let apps = topology.with_role(Role::App);
     let servers: Vec<Value> =
         apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
@@ -83,8 +79,8 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
             bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
-            checks => readiness::haproxy(&ready(cx), &cx.inputs.spec.app.domain, &cx.machine.name),
-            asked,
+            checks => readiness::haproxy(ready, domain, &cx.machine.name),
+            asked => asked(ready).map(readiness::word),
             port => if encrypted { ports::APP_TLS } else { port.unwrap_or(ports::HTTP) },
             servers => if port.is_some() { servers } else { Vec::new() },
             connections => CONNECTIONS,
@@ -142,8 +138,9 @@ fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let alive = format!("127.0.0.1:{ALIVE}");
     let domain = &cx.inputs.spec.app.domain;
     let check = match cx.inputs.release {
-        Some(_) => Check::Request(readiness::through(&ready(cx), domain, alive)),
-        None => Check::Http(format!("http://{alive}/alive")),
+        Some(_) => Check::Request(readiness::through(ready(cx), domain, alive)),
+        // Whatever is not passed on is the balancer's own to answer.
+        None => Check::Http(format!("http://{alive}{}", own_path(&ready(cx)))),
     };
     let mut probes = vec![probe("balancer", check)];
     if cx.inputs.topology.floating_address().is_some() {
@@ -152,8 +149,23 @@ fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     probes
 }
 
-fn ready(cx: &RoleContext<'_>) -> Ready {
-    Ready::path(&cx.inputs.spec.app.ready)
+/// Of the process that people reach.
+fn ready<'a>(cx: &RoleContext<'a>) -> &'a Ready {
+    let app = &cx.inputs.spec.app;
+    public_process(cx.inputs.spec).map_or(&app.ready, |(_, process)| app.ready_of(process))
+}
+
+/// What the application is asked for through a balancer; none where only the balancer itself can tell.
+fn asked(ready: &Ready) -> Option<&str> {
+    match ready {
+        Ready::Path { path, .. } => path.split('?').next(),
+        _ => None,
+    }
+}
+
+/// Another one, which says that the balancer lives.
+fn own_path(ready: &Ready) -> &'static str {
+    if asked(ready) == Some("/alive") { "/" } else { "/alive" }
 }
 
 fn health(cx: &RoleContext<'_>) -> Vec<Service> {

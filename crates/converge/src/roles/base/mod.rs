@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::machine::{Resources, directory, file, strings, unit};
 use crate::render::render;
 use crate::tls;
-use andamio_manifest::{File, Firewall, Kind, Resource, Sysctl, Unit};
+use andamio_manifest::{Agent, File, Firewall, Kind, Resource, Sysctl, Unit};
 use minijinja::context;
 use std::fmt::Write as _;
 
@@ -44,6 +44,8 @@ const PACKAGES: &[&str] = &[
 
 fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
     let mut out = Resources::of("base");
+    // Before all that is run by a unit.
+    out.add(Kind::Agent(Agent { digest: cx.inputs.agent.to_owned() }));
     out.packages(PACKAGES);
     if cx.is_host() {
         // The list of hosts has the names of this environment; the server's own stays known by this.

@@ -17,12 +17,13 @@ use crate::inputs::Inputs;
 use crate::machine::{Resources, file, secret_file, sensitive, store, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
+use crate::roles::Endpoint;
 use crate::roles::table::Service;
 use crate::secret::SecretKind;
 use crate::tls;
 use andamio_manifest::{
-    AUTHORITY, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant, Probe,
-    ReloadMethod, Resource, Store, Unit,
+    AUTHORITY, Agent, Check, File, Kind, MARIADB_IDENTITY, Mariadb, MariadbAccount, MariadbGrant,
+    Probe, ReloadMethod, Resource, Store, Unit,
 };
 use andamio_spec::model::Layout;
 use andamio_spec::topology::{Role, ports};
@@ -110,7 +111,7 @@ fn resources(cx: &RoleContext<'_>) -> Result<Vec<Resource>, Error> {
                 },
             )?,
         ));
-        out.unit(Unit { restart_on: vec![health], ..unit("andamio-health.service") });
+        out.unit(Unit { restart_on: vec![Agent::id(), health], ..unit("andamio-health.service") });
     }
     Ok(out.into_list())
 }
@@ -264,11 +265,15 @@ fn replication(layout: Layout) -> Option<Probe> {
 }
 
 /// `mysql://…` of the only server; of several, of the proxy on the application's own machine.
-pub(super) fn url(inputs: &Inputs<'_>) -> Option<String> {
-    let first = inputs.topology.with_role(Role::Mariadb).next()?;
+pub(super) fn endpoints(inputs: &Inputs<'_>) -> Vec<Endpoint> {
+    let Some(first) = inputs.topology.with_role(Role::Mariadb).next() else { return Vec::new() };
     let proxied = inputs.topology.is_database_proxied();
-    let host = if proxied { Ipv4Addr::LOCALHOST } else { first.address };
-    let password = inputs.secret(PASSWORD);
-    let database = &inputs.spec.project.name;
-    Some(format!("mysql://{ACCOUNT}:{password}@{host}:{}/{database}", ports::MARIADB))
+    vec![Endpoint {
+        scheme: "mysql",
+        host: if proxied { Ipv4Addr::LOCALHOST } else { first.address },
+        port: ports::MARIADB,
+        user: ACCOUNT,
+        password: inputs.secret(PASSWORD).to_owned(),
+        path: inputs.spec.project.name.clone(),
+    }]
 }

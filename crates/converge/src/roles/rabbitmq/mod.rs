@@ -15,6 +15,7 @@ use crate::inputs::Inputs;
 use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
 use crate::phase::disrupts;
 use crate::render::render;
+use crate::roles::Endpoint;
 use crate::roles::table::Service;
 use crate::secret::SecretKind;
 use crate::tls;
@@ -259,15 +260,17 @@ fn health(cx: &RoleContext<'_>) -> Vec<Service> {
     )]
 }
 
-pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
-    let password = inputs.secret(PASSWORD);
-    let vhost = &inputs.spec.project.name;
-    let urls: Vec<String> = inputs
-        .topology
-        .with_role(Role::Rabbitmq)
-        .map(|m| format!("amqps://{ACCOUNT}:{password}@{}:{}/{vhost}", m.address, ports::AMQPS))
-        .collect();
-    (!urls.is_empty()).then(|| urls.join(","))
+/// Any of them will do.
+pub(super) fn endpoints(inputs: &Inputs<'_>) -> Vec<Endpoint> {
+    let endpoint = |machine: &Machine| Endpoint {
+        scheme: "amqps",
+        host: machine.address,
+        port: ports::AMQPS,
+        user: ACCOUNT,
+        password: inputs.secret(PASSWORD).to_owned(),
+        path: inputs.spec.project.name.clone(),
+    };
+    inputs.topology.with_role(Role::Rabbitmq).map(endpoint).collect()
 }
 
 #[cfg(test)]

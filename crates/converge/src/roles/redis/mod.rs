@@ -15,6 +15,7 @@ use crate::inputs::Inputs;
 use crate::machine::{NOLOGIN, Resources, directory, file, secret_file, sensitive, store, unit};
 use crate::phase::disrupts;
 use crate::render::render;
+use crate::roles::Endpoint;
 use crate::roles::table::Service;
 use crate::secret::SecretKind;
 use crate::tls;
@@ -171,11 +172,14 @@ fn health(cx: &RoleContext<'_>) -> Vec<Service> {
 }
 
 /// Every instance as a seed: a client finds the cluster while any of them is up.
-pub(super) fn urls(inputs: &Inputs<'_>) -> Option<String> {
-    let password = inputs.secret(APP_PASSWORD);
-    let urls: Vec<String> = redis_nodes(inputs.topology)
-        .iter()
-        .map(|node| format!("rediss://{ACCOUNT}:{password}@{}:{}/", node.address, node.port))
-        .collect();
-    (!urls.is_empty()).then(|| urls.join(","))
+pub(super) fn endpoints(inputs: &Inputs<'_>) -> Vec<Endpoint> {
+    let endpoint = |node: &RedisNode| Endpoint {
+        scheme: "rediss",
+        host: node.address,
+        port: node.port,
+        user: ACCOUNT,
+        password: inputs.secret(APP_PASSWORD).to_owned(),
+        path: String::new(),
+    };
+    redis_nodes(inputs.topology).iter().map(endpoint).collect()
 }

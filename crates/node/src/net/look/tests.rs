@@ -76,7 +76,7 @@ async fn what_is_no_answer_is_named() {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let closing = async { drop(listener.accept().await.unwrap()) };
+    let closing = async move { drop(listener.accept().await.unwrap()) };
     let asked = request(&address);
     let (answer, ()) = tokio::join!(look(&asked), closing);
     let said = answer.unwrap_err().to_string();

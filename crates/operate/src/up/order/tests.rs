@@ -9,6 +9,7 @@
 //! - `emptied MACHINE…`: its data is gone
 //! - `surplus MACHINE…`: it is there and not declared any more
 //! - `release`: another one than the live one
+//! - `runs-another MACHINE…`: than the wanted one, whose image it lacks
 //! - `image`, `network`: they have to be made
 
 use super::{Input, Operation, operations};
@@ -63,6 +64,14 @@ fn told(scenario: &str) -> String {
                 }
                 world.says(name, vec![lost, event("probe:x", Outcome::Failed, "")]);
             }),
+            "runs-another" => names().iter().for_each(|name| {
+                let quadlet = "file:/etc/containers/systemd/ficharfirm-web.container";
+                let resources = ["image:ficharfirm", quadlet, "unit:ficharfirm-web.service"];
+                let differs = |resource| event(resource, Outcome::Changed, "+ y");
+                let serves = event("probe:ficharfirm-web", Outcome::Ok, "");
+                let events = resources.map(differs).into_iter().chain([serves]);
+                world.says(name, events.collect());
+            }),
             "surplus" => {
                 world.observed.inventory.surplus =
                     words[1..].iter().map(|&w| w.to_owned()).collect();
@@ -81,13 +90,13 @@ fn told(scenario: &str) -> String {
     let clusters = world.clusters();
     let ordered = operations(&Input {
         topology: &world.topology,
-        changes: &planned.work,
+        changes: &planned.changes,
         clusters: &clusters,
         image: Some("shop:1"),
         migrates: true,
     });
     let asked = planned.report.question().is_some();
-    checker::check(&ordered, &planned.work, &world.topology, asked).unwrap();
+    checker::check(&ordered, &planned.changes, &world.topology, asked).unwrap();
     text + &waves(&ordered)
 }
 

@@ -7,7 +7,7 @@ use andamio_spec::model::Tls;
 use andamio_spec::topology::Entry;
 use std::collections::BTreeSet;
 
-pub(super) fn of(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -> Vec<String> {
+pub(super) fn of(input: &Input<'_>, planned: &PlannedChanges, changes: &[Change]) -> Vec<String> {
     let mut notes = Vec::new();
     if input.live && changes.iter().any(moves_application) {
         notes.push(
@@ -16,7 +16,7 @@ pub(super) fn of(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -
                 .to_owned(),
         );
     }
-    if work.note && work.converge.is_empty() {
+    if planned.note && planned.converge.is_empty() {
         notes.push(
             "the machines run this release already; `up` notes it as the live one".to_owned(),
         );
@@ -30,10 +30,10 @@ pub(super) fn of(input: &Input<'_>, work: &PlannedChanges, changes: &[Change]) -
             )
         }));
     }
-    if work.image {
+    if planned.image {
         notes.push("the machine image is built first (about a minute, once)".to_owned());
     }
-    if !work.create.is_empty() {
+    if !planned.create.is_empty() {
         notes.extend(disk::overcommitted(input));
         for budget in
             input.topology.budgets.iter().filter(|b| b.machines == 2 && b.max_unavailable == 0)

@@ -28,7 +28,7 @@ fn a_port_that_the_balancers_lose_is_asked_for() {
 #[test]
 fn nothing_to_do_is_nothing() {
     let planned = World::new("prod").plan(&[]);
-    assert!(planned.report.empty && planned.work.clusters.is_empty());
+    assert!(planned.report.empty && planned.changes.clusters.is_empty());
 }
 
 #[test]
@@ -37,8 +37,8 @@ fn members_that_serve_are_taken_one_by_one() {
     for name in ["mariadb-1", "mariadb-2", "mariadb-3"] {
         world.says(name, restart());
     }
-    let work = world.plan(&[]).work;
-    assert!(work.converge.iter().all(|name| work.rolling.contains(name)));
+    let planned = world.plan(&[]).changes;
+    assert!(planned.converge.iter().all(|name| planned.rolling.contains(name)));
     let mut unit = event("unit:mariadb.service", Outcome::Changed, "- failed (failed)\n+ active");
     if let Event::Resource { down, .. } = &mut unit {
         *down = true;
@@ -50,10 +50,10 @@ fn members_that_serve_are_taken_one_by_one() {
         event("file:/a", Outcome::Changed, "+ b"),
     ];
     world.says("mariadb-3", never);
-    let work = world.plan(&[]).work;
-    assert!(work.rolling.contains(&"mariadb-1".to_owned()));
-    assert!(!work.rolling.iter().any(|n| n == "mariadb-2" || n == "mariadb-3"));
-    assert_eq!(work.converge, ["mariadb-1", "mariadb-2", "mariadb-3"]);
+    let planned = world.plan(&[]).changes;
+    assert!(planned.rolling.contains(&"mariadb-1".to_owned()));
+    assert!(!planned.rolling.iter().any(|n| n == "mariadb-2" || n == "mariadb-3"));
+    assert_eq!(planned.converge, ["mariadb-1", "mariadb-2", "mariadb-3"]);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn a_cluster_can_be_wrong_while_its_machines_are_not() {
     let said = NodeReport { events, ..NodeReport::default() };
     world.observed.clusters.push((Group::Redis, "redis-1".to_owned(), said));
     let planned = world.plan(&[]);
-    assert!(!planned.report.empty && planned.work.clusters.contains(&Group::Redis));
-    assert!(planned.work.converge.is_empty());
+    assert!(!planned.report.empty && planned.changes.clusters.contains(&Group::Redis));
+    assert!(planned.changes.converge.is_empty());
     assert!(world.plan(&["app-1"]).report.empty);
 }
 
@@ -125,18 +125,18 @@ fn a_release_that_all_machines_run_is_noted_and_no_other() {
         world.plan_release(limit, &BTreeMap::new(), changes)
     };
     let mut world = World::new("prod");
-    assert!(!plan(&world, &[], false).work.note, "it is noted already");
+    assert!(!plan(&world, &[], false).changes.note, "it is noted already");
     let late = plan(&world, &[], true);
-    assert!(late.work.note && late.report.empty && !late.work.release, "{:?}", late.work);
+    assert!(late.changes.note && late.report.empty && !late.changes.release, "{:?}", late.changes);
     assert!(late.report.notes.iter().any(|note| note.contains("already")), "{:?}", late.report);
     let quadlet = "file:/etc/containers/systemd/ficharfirm-web.container";
     world.says("app-2", vec![event(quadlet, Outcome::Changed, "+ x")]);
-    assert!(plan(&world, &[], true).work.note, "app-2 is brought there");
-    assert!(!plan(&world, &["app-1"], true).work.note, "app-2 stays with another");
+    assert!(plan(&world, &[], true).changes.note, "app-2 is brought there");
+    assert!(!plan(&world, &["app-1"], true).changes.note, "app-2 stays with another");
     world.says("app-2", vec![event("file:/etc/hosts", Outcome::Changed, "+ x")]);
-    assert!(plan(&world, &["app-1"], true).work.note, "it differs in something else");
+    assert!(plan(&world, &["app-1"], true).changes.note, "it differs in something else");
     world.is_away("app-3");
-    assert!(!plan(&world, &["app-1"], true).work.note, "nobody knows what app-3 runs");
+    assert!(!plan(&world, &["app-1"], true).changes.note, "nobody knows what app-3 runs");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_disk_that_became_read_only_is_a_restart() {
     assert_eq!(machine.action, MachineAction::Start);
     assert!(machine.note.contains("read-only"), "{}", machine.note);
     let only = std::slice::from_ref(&machine.name);
-    assert_eq!((&planned.work.restart[..], &planned.work.converge[..]), (only, only));
+    assert_eq!((&planned.changes.restart[..], &planned.changes.converge[..]), (only, only));
 }
 
 #[test]
@@ -156,12 +156,14 @@ fn the_hosts_side_is_part_of_the_plan_where_machines_stand() {
     let mut world = World::new("dev");
     world.observed.shared.network = vec!["the table is gone".to_owned()];
     let planned = world.plan(&[]);
-    assert!(planned.work.network && !planned.report.empty && planned.report.question().is_none());
+    assert!(
+        planned.changes.network && !planned.report.empty && planned.report.question().is_none()
+    );
     assert_eq!(planned.report.changes[0].diff, "- the table is gone");
     let silent = Checked::Silent { why: "no answer".to_owned(), hangs: true };
     world.observed.checks.insert("app-1".to_owned(), silent);
     // It may well be the network: nobody is restarted for that.
-    assert!(world.plan(&[]).work.restart.is_empty());
+    assert!(world.plan(&[]).changes.restart.is_empty());
     for machine in &mut world.observed.inventory.machines {
         machine.state = MachineState::Missing;
     }

@@ -13,16 +13,16 @@ fn of(line: &str) -> Option<String> {
         if has(&["read-only file system", "erofs"]) {
             let what = path(line).map_or("its file system".to_owned(), |path| format!("`{path}`"));
             return Some(format!(
-                "it writes to {what}, and its file system is read-only but for /tmp, /run and the paths of \
-                 `files` in [app]"
+                "it writes to {what}, which is read-only: without `writable` only the paths of `files` and \
+                 `tmpfs`, /tmp and /run can be written"
             ));
         }
         if let Some(port) = low_port(line).filter(|_| denied) {
-            return Some(format!("it may not listen on port {port}: below 1024 is for root, which it is not"));
+            return Some(format!("it may not listen on port {port}: below 1024 is for root, and for who declares it as `port`"));
         }
         let wants_root = ["setuid", "setgid", "setgroups", "setresuid", "chown", "su-exec", "gosu", "runuser"];
         if (denied && has(&wants_root)) || has(&["run as root", "must be root", "requires root", "not running as root"]) {
-            return Some("it wants to be root, and runs as an account without rights".to_owned());
+            return Some("it wants to be root or to have its rights: see `user` and `capabilities`".to_owned());
         }
         if denied {
             return path(line).map(|path| format!("it may not use `{path}` (permission denied)"));
