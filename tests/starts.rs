@@ -37,7 +37,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["/plain"], &["(status 126)", "not executable"]),
     (&["/script"], &["exec format error"]),
     (&["/case", "ends"], &["it ended by itself with status 0", "this is ends"]),
-    (&["/case", "writes"], &["it writes to `/srv/cache.pid`", "read-only but for"]),
+    (&["/case", "writes"], &["it writes to `/srv/cache.pid`", "which is read-only"]),
 ];
 
 fn all(steps: &mut Steps) -> Result<(), Abandoned> {
@@ -98,7 +98,7 @@ fn project() -> Sandbox {
 /// A project with these cases as its processes, each on a port of its own.
 fn toml(cases: &[Case]) -> String {
     let mut text = "[project]\nname = \"starts\"\n[environments.one]\ntls = \"off\"\n\
-        app = { machines = 1, size = \"1x1\" }\n[app]\nsource = \"app\"\nready = \"/up\"\n[app.processes]\n"
+        app = { machines = 1, size = \"1x1\" }\n[app]\nsource = \"app\"\nready = \"/up\"\nwritable = false\n[app.processes]\n"
         .to_owned();
     for (port, Case(mode, _)) in (8100..).zip(cases) {
         let name = name(mode);
