@@ -140,7 +140,7 @@ fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let check = match cx.inputs.release {
         Some(_) => Check::Request(readiness::through(ready(cx), domain, alive)),
         // Whatever is not passed on is the balancer's own to answer.
-        None => Check::Http(format!("http://{alive}{}", own_path(&ready(cx)))),
+        None => Check::Http(format!("http://{alive}{}", own_path(ready(cx)))),
     };
     let mut probes = vec![probe("balancer", check)];
     if cx.inputs.topology.floating_address().is_some() {
