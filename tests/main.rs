@@ -36,7 +36,6 @@ mod rules;
 mod s3;
 mod servers;
 mod small;
-mod starts;
 mod stream;
 mod surroundings;
 mod team;
@@ -61,7 +60,6 @@ const SHORT: &[Scenario] = &[
     surroundings::SCENARIO,
     loads::SCENARIO,
     context::SCENARIO,
-    starts::SCENARIO,
     former::SCENARIO,
     agents::SCENARIO,
     dev::SCENARIO,

@@ -26,7 +26,7 @@ const FAIL: &[Case] = &[
     Case("loopback", &["it listens on 127.0.0.1:", "let it listen on 0.0.0.0"]),
     Case("elsewhere", &["it listens on port 9", "is declared"]),
     Case("six", &["it listens on [::]:", "which is IPv6"]),
-    Case("401", &["answers 401, not 2xx"]),
+    Case("401", &["answers 401 to /login, not 2xx"]),
     Case("301", &["answers 301 to /login, not 2xx"]),
     Case("crashes", &["it ended with status 1", "the variable SHOP_TOKEN is missing"]),
     Case("hog", &["it was killed because its memory was used up"]),
