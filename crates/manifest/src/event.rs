@@ -32,6 +32,8 @@ pub enum Cause {
     Dpkg,
     /// The service answers, and does not know who asks.
     LockedOut,
+    /// The application itself does not start, or does not answer as it should.
+    Application,
 }
 
 /// A line of the node's answer.

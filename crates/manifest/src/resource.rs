@@ -357,6 +357,23 @@ pub struct Probe {
     pub unit: Option<String>,
 }
 
+/// A GET in HTTP/1.1 and what it has to be answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// `host:port`.
+    pub address: String,
+    /// With its slash and what follows, already encoded.
+    pub path: String,
+    /// Instead of the address, in `Host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Empty: any 2xx.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
@@ -364,6 +381,10 @@ pub enum Check {
     Tcp(String),
     /// `http://host:port/path` answers 2xx; its body is the detail of a failure.
     Http(String),
+    /// As [`Check::Http`], asked and answered as the application says.
+    Request(Request),
+    /// A command inside a running container ends with 0; its last lines are the detail of a failure.
+    Command { container: String, command: Vec<String> },
     /// A systemd unit is active.
     Unit(String),
     /// A PEM file's certificate holds for more days than these.
@@ -419,5 +440,21 @@ impl Resource {
             Kind::RabbitmqCluster(_) => "rabbitmq:cluster".to_owned(),
             Kind::Probe(p) => format!("probe:{}", p.name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_of_an_older_operator_is_read() {
+        let old = r#"{"name":"web","check":{"http":"http://127.0.0.1:8080/up"},"deadline_s":60}"#;
+        let probe: Probe = serde_json::from_str(old).unwrap();
+        assert_eq!(probe.check, Check::Http("http://127.0.0.1:8080/up".to_owned()));
+        assert_eq!(serde_json::to_string(&probe).unwrap(), old);
+        let least = r#"{"request":{"address":"127.0.0.1:8080","path":"/up"}}"#;
+        let check: Check = serde_json::from_str(least).unwrap();
+        assert_eq!(serde_json::to_string(&check).unwrap(), least);
     }
 }

@@ -24,8 +24,8 @@ pub type Out<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
 
 /// Makes the machine what the manifest says, or with [`Mode::Check`] says what differs.
 ///
-/// Resources are taken in order. After a failure the later ones of the same role are skipped, other
-/// roles go on (a check skips nothing: it shows all that is wrong). The last event is
+/// Resources are taken in order. After a failure the later ones of the same role are skipped, but for the probes
+/// after one that failed, and other roles go on (a check skips nothing: it shows all that is wrong). The last event is
 /// [`Event::Done`] with the report that is returned. Needs a tokio runtime with time and I/O; the
 /// future is not `Send`.
 ///
@@ -97,6 +97,7 @@ impl Run<'_, '_> {
         let known = ownership::known();
         let mut machine = Machine::new(Rc::clone(&manifest), mode, known);
         let mut failed_roles: BTreeSet<&str> = BTreeSet::new();
+        let mut unready_roles: BTreeSet<&str> = BTreeSet::new();
         for resource in &manifest.resources {
             if self.stopped() {
                 return Err(Failure::new(format!(
@@ -106,14 +107,19 @@ impl Run<'_, '_> {
             }
             let begin = Instant::now();
             machine.current = (resource.id(), resource.role.clone());
-            let done = if mode == Mode::Apply && failed_roles.contains(&*resource.role) {
+            // Of several services each says by itself why it does not answer.
+            let is_probe = matches!(resource.kind, Kind::Probe(_));
+            let fails = failed_roles.contains(&*resource.role)
+                || (!is_probe && unready_roles.contains(&*resource.role));
+            let done = if mode == Mode::Apply && fails {
                 let message = format!("something before it in role {} failed", resource.role);
                 Done::new(Outcome::Skipped, Diff::default(), message)
             } else {
                 self.dispatch(resource, &mut machine).await
             };
             if done.outcome == Outcome::Failed {
-                failed_roles.insert(&resource.role);
+                let roles = if is_probe { &mut unready_roles } else { &mut failed_roles };
+                roles.insert(&resource.role);
             }
             if matches!(done.outcome, Outcome::Failed | Outcome::Skipped) {
                 machine.note_failure(resource);

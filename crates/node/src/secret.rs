@@ -38,6 +38,8 @@ impl Mask {
                     }
                     Check::Tcp(_)
                     | Check::Http(_)
+                    | Check::Request(_)
+                    | Check::Command { .. }
                     | Check::Unit(_)
                     | Check::Run(_)
                     | Check::Certificate { .. }

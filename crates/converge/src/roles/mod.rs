@@ -7,6 +7,7 @@ pub(crate) mod haproxy;
 pub(crate) mod mariadb;
 mod ops;
 pub(crate) mod rabbitmq;
+pub(crate) mod readiness;
 pub(crate) mod redis;
 pub(crate) mod table;
 

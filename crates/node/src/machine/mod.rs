@@ -8,10 +8,12 @@ pub(crate) mod stamp;
 pub(crate) mod systemd;
 
 use crate::failure::Result;
+use crate::resource::probe::Watch;
 pub(crate) use accounts::Accounts;
 use andamio_manifest::{Kind, Manifest, Resource, ServiceCertificate};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::SystemTime;
 use systemd::Systemd;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub(crate) struct Machine {
     pub(crate) untold: Vec<ServiceCertificate>,
     /// systemd has not read a unit file that was written.
     pub(crate) reload_needed: bool,
+    /// What the units behind probes do, from the first of their role's probes on.
+    pub(crate) watches: BTreeMap<String, Watch>,
+    /// When the run began.
+    pub(crate) begun: SystemTime,
     /// systemd has read all unit files in this run.
     reloaded: bool,
     packages: Option<dpkg::Status>,
@@ -61,6 +67,8 @@ impl Machine {
             unconfirmed: None,
             untold: Vec::new(),
             reload_needed: false,
+            watches: BTreeMap::new(),
+            begun: SystemTime::now(),
             reloaded: false,
             packages: None,
             accounts: None,

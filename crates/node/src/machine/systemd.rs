@@ -47,6 +47,19 @@ pub(crate) struct Unit {
     pub(crate) stale: bool,
 }
 
+/// A service's main process as systemd knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Service {
+    /// How often systemd has started it again by itself, since somebody started it.
+    pub(crate) restarts: u32,
+    /// How the last one ended, as `waitid` says it: 1 by itself, 2 and 3 by a signal, 0 while it runs.
+    pub(crate) code: i32,
+    /// Of its exit, or the signal.
+    pub(crate) status: i32,
+    /// `success`, `exit-code`, `signal`, `oom-kill`, …
+    pub(crate) result: String,
+}
+
 impl Systemd {
     /// # Errors
     /// When the bus does not answer: dbus is not installed or not running.
@@ -99,15 +112,22 @@ impl Systemd {
         })
     }
 
-    /// How often systemd has started a service again by itself, since somebody started it.
-    pub(crate) async fn restarts(&self, name: &str) -> Result<u32> {
+    /// What the main process of a service did.
+    pub(crate) async fn service(&self, name: &str) -> Result<Service> {
         let path: OwnedObjectPath = body(&self.manager("LoadUnit", &(name,)).await?)?;
-        let answer = self
-            .call(path.as_str(), "org.freedesktop.DBus.Properties", "Get", &(SERVICE, "NRestarts"))
+        let all = self
+            .call(path.as_str(), "org.freedesktop.DBus.Properties", "GetAll", &(SERVICE,))
             .await
-            .during(format!("systemd, restarts of {name}"))?;
-        let value: OwnedVariant = body(&answer)?;
-        u32::try_from(value).during(format!("systemd, restarts of {name}"))
+            .during(format!("systemd, process of {name}"))?;
+        let all: HashMap<String, OwnedVariant> = body(&all)?;
+        let number = |key: &str| all.get(key).and_then(|v| i32::try_from(v).ok()).unwrap_or(0);
+        let result = all.get("Result").and_then(|v| <&str>::try_from(v).ok());
+        Ok(Service {
+            restarts: all.get("NRestarts").and_then(|v| u32::try_from(v).ok()).unwrap_or(0),
+            code: number("ExecMainCode"),
+            status: number("ExecMainStatus"),
+            result: result.unwrap_or_default().to_owned(),
+        })
     }
 
     /// Names of units that are in one of these states, for example `failed`.

@@ -2,6 +2,7 @@
 //! failure, never a panic.
 
 pub(crate) mod http;
+pub(crate) mod look;
 pub(crate) mod mysql;
 pub(crate) mod resp;
 pub(crate) mod tls;

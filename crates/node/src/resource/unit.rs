@@ -1,11 +1,11 @@
 //! systemd units: enabled, masked, running, and restarted when what they read has changed.
 
-use super::{Resource, Say};
+use super::{Resource, Say, probe};
 use crate::diff::Diff;
 use crate::failure::{Failure, Result};
 use crate::machine::stamp::Stamp;
-use crate::machine::systemd::{self, Systemd};
-use crate::machine::{Machine, Mode, journal};
+use crate::machine::systemd;
+use crate::machine::{Machine, Mode};
 use andamio_manifest::Unit;
 
 /// How a running unit takes what has changed.
@@ -39,7 +39,7 @@ impl Resource for Unit {
         }
         compare_files(self, &state, &mut diff)?;
         match self.running {
-            Some(true) if !up(&state) => {
+            Some(true) if !up(&state) && !is_judged_later(&self.name, machine, &state) => {
                 diff.minus(format!("{} ({})", state.active, state.sub));
                 diff.plus("active");
                 diff.down = true;
@@ -103,11 +103,11 @@ impl Resource for Unit {
         say.say(format!("{verb} {}", self.name));
         if method == "StartUnit" && !rests(&state) {
             // That attempt began before what it needs was there, for example its image.
-            if job(self, &systemd, method).await.is_err() {
-                job(self, &systemd, "RestartUnit").await?;
+            if job(self, machine, method).await.is_err() {
+                job(self, machine, "RestartUnit").await?;
             }
         } else {
-            job(self, &systemd, method).await?;
+            job(self, machine, method).await?;
         }
         if method != "StopUnit" && !(self.restart_on.is_empty() && self.reload_on.is_empty()) {
             declared.write(&self.name)?;
@@ -207,7 +207,8 @@ fn refresh(declared: &Unit, machine: &Machine) -> Result<Refresh> {
     })
 }
 
-async fn job(declared: &Unit, systemd: &Systemd, method: &str) -> Result<()> {
+async fn job(declared: &Unit, machine: &mut Machine, method: &str) -> Result<()> {
+    let systemd = machine.systemd().await?;
     if method != "StopUnit" {
         systemd.reset_failed(&declared.name).await;
     }
@@ -215,22 +216,29 @@ async fn job(declared: &Unit, systemd: &Systemd, method: &str) -> Result<()> {
     let state = systemd.unit(&declared.name).await?;
     let fine = match method {
         "StopUnit" => rests(&state),
-        _ => up(&state) || declared.running.is_none(),
-    };
-    match ended {
-        Ok(()) if fine => Ok(()),
-        Ok(()) => Err(Failure::new(format!(
-            "{} is {} ({}) after {method}; {}",
-            declared.name,
-            state.active,
-            state.sub,
-            journal::last_lines(&declared.name).await
-        ))),
-        Err(failure) => {
-            let journal = journal::last_lines(&declared.name).await;
-            Err(Failure::new(format!("{failure}; {journal}")))
+        _ => {
+            let later = is_judged_later(&declared.name, machine, &state);
+            up(&state) || later || declared.running.is_none()
         }
-    }
+    };
+    let failed = match ended {
+        Ok(()) if fine => return Ok(()),
+        Ok(()) => Failure::new(format!(
+            "{} is {} ({}) after {method}",
+            declared.name, state.active, state.sub
+        )),
+        Err(failure) => failure,
+    };
+    Err(probe::explain_start(&declared.name, failed, machine).await)
+}
+
+/// It was started by this run, has ended and is being started again: its probe has the time to see whether it
+/// stays, and says why it does not.
+fn is_judged_later(name: &str, machine: &Machine, state: &systemd::Unit) -> bool {
+    machine.mode == Mode::Apply
+        && state.sub == "auto-restart"
+        && machine.changes(&format!("unit:{name}"))
+        && probe::judges(machine, name)
 }
 
 /// Running, or going through a reload.

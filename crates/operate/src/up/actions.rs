@@ -192,15 +192,19 @@ impl Action for Converge {
                     Outcome::Changed(said.report.changed)
                 });
             }
-            let failed = said.events.iter().find_map(|event| match event {
+            let mut failed = said.events.iter().filter_map(|event| match event {
                 Event::Resource { resource, outcome: Came::Failed, message, cause, .. } => {
                     Some((format!("{resource} on {}: {message}", manifest.machine), *cause))
                 }
                 _ => None,
             });
-            let (message, cause) = failed.unwrap_or_else(|| {
+            let (mut message, cause) = failed.next().unwrap_or_else(|| {
                 (format!("{} was interrupted before it was done", manifest.machine), None)
             });
+            for (another, _) in failed {
+                message.push('\n');
+                message.push_str(&another);
+            }
             let help = remedy(cause, &instance.topology.env, &manifest.machine);
             Err(ErrorReport::new("converge", message, &help))
         })

@@ -31,6 +31,10 @@ pub(super) fn remedy(cause: Option<Cause>, env: &str, machine: &str) -> String {
         Some(Cause::Dpkg) => {
             "see what dpkg wants (`andamio exec ENV MACHINE -- dpkg --audit`), then run the same command again"
         }
+        Some(Cause::Application) => {
+            "the last lines are the application's own (`andamio logs ENV --machine MACHINE` has all): mend it, its \
+             command or its settings, then run the same command again"
+        }
         Some(Cause::LockedOut) | None => {
             "see what it says with `andamio logs ENV --machine MACHINE`, then run the same command again"
         }

@@ -21,12 +21,13 @@ use crate::inputs::Inputs;
 use crate::machine::{Resources, directory, file, sensitive, unit};
 use crate::phase::{Phase, disrupts};
 use crate::roles::base::RESOLVER;
+use crate::roles::readiness::{self, Asked};
 use crate::roles::{Service, haproxy};
 use crate::tls;
 use andamio_manifest::{
-    Check, Directory, Image, KeptFolder, Kind, Probe, Resource, Secrets, Sysctl, Unit,
+    Directory, Image, KeptFolder, Kind, Probe, Resource, Secrets, Sysctl, Unit,
 };
-use andamio_spec::model::{Process, Ready};
+use andamio_spec::model::Process;
 use andamio_spec::topology::{Role, ports, public_process};
 use andamio_spec::{Group, Spec};
 use std::collections::BTreeMap;
@@ -172,26 +173,16 @@ pub fn default_process(spec: &Spec) -> Option<&str> {
     public.or_else(|| spec.app.processes.keys().next().map(String::as_str))
 }
 
-/// The path that balancers ask for.
-pub(crate) fn ready_path(spec: &Spec) -> &str {
-    let process = public_process(spec).map(|(_, process)| process);
-    match process.map_or(&spec.app.ready, |process| spec.app.ready_of(process)) {
-        Ready::Path { path, .. } => path,
-        _ => "/",
-    }
-}
-
 fn probe(cx: &RoleContext<'_>, name: &str, process: &Process, deadline_s: u64) -> Probe {
     let spec = cx.inputs.spec;
     let unit = process_unit(spec, name);
-    let address = |port| format!("{}:{port}", cx.machine.address);
-    let check = match (spec.app.ready_of(process), process.port) {
-        (Ready::Path { path, .. }, Some(port)) => {
-            Check::Http(format!("http://{}{path}", address(port)))
-        }
-        (Ready::Tcp, Some(port)) => Check::Tcp(address(port)),
-        _ => Check::Unit(unit.clone()),
+    let container = process::unit_name(spec, name);
+    let asked = Asked {
+        address: process.port.map(|port| format!("{}:{port}", cx.machine.address)),
+        container: &container,
+        domain: &spec.app.domain,
     };
+    let check = readiness::check(spec.app.ready_of(process), &asked);
     Probe { name: name.to_owned(), check, deadline_s, unit: Some(unit) }
 }
 

@@ -32,7 +32,6 @@ pub(super) fn add(cx: &RoleContext<'_>, out: &mut Resources) -> Result<(), Error
         address => cx.machine.address.to_string(),
         entry => ports::APP_TLS,
         port,
-        ready => super::ready_path(cx.inputs.spec),
         databases,
         mariadb => ports::MARIADB,
         health => ports::MARIADB_HEALTH,

@@ -11,11 +11,11 @@ use crate::error::Error;
 use crate::machine::{Resources, file, strings, unit};
 use crate::phase::disrupts;
 use crate::render::render;
-use crate::roles::{Service, app, haproxy};
+use crate::roles::{Service, haproxy, readiness};
 use crate::tls;
 use andamio_manifest::{AUTHORITY, CERTIFIED, Check, File, Kind, Probe, Resource, Unit};
-use andamio_spec::Group;
 use andamio_spec::topology::{Machine, Role, ports, public_process};
+use andamio_spec::{Group, Ready};
 use minijinja::{Value, context};
 
 /// Requests and connections that one address may have: an office of 500 behind one passes.
@@ -54,6 +54,7 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
     let topology = cx.inputs.topology;
     let port = public_process(cx.inputs.spec).and_then(|(_, process)| process.port);
     let encrypted = topology.entry.is_encrypted();
+    let (ready, domain) = (ready(cx), &cx.inputs.spec.app.domain);
     let apps = topology.with_role(Role::App);
     let servers: Vec<Value> =
         apps.map(|m| context! { name => m.name, address => m.address.to_string() }).collect();
@@ -64,7 +65,6 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
         include_str!("balancer.cfg"),
         context! {
             admin => haproxy::ADMIN,
-            name => cx.machine.name,
             addresses,
             http => ports::HTTP,
             https => ports::HTTPS,
@@ -79,7 +79,8 @@ fn config(cx: &RoleContext<'_>) -> Result<String, Error> {
             bytes_per_s => cx.inputs.environment.limits.bandwidth_bits_per_s.map(|bits| bits / 8),
             alive => ALIVE,
             metrics => METRICS,
-            ready => app::ready_path(cx.inputs.spec),
+            checks => readiness::haproxy(ready, domain, &cx.machine.name),
+            asked => asked(ready).map(readiness::word),
             port => if encrypted { ports::APP_TLS } else { port.unwrap_or(ports::HTTP) },
             servers => if port.is_some() { servers } else { Vec::new() },
             connections => CONNECTIONS,
@@ -134,13 +135,37 @@ fn priority(machine: &Machine) -> u32 {
 fn probes(cx: &RoleContext<'_>, deadline_s: u64) -> Vec<Probe> {
     let probe = |name: &str, check| Probe { name: name.to_owned(), check, deadline_s, unit: None };
     // Through the whole of it, balancer and application, but for the people's side.
-    let ready = cx.inputs.release.map_or("/", |_| app::ready_path(cx.inputs.spec));
-    let mut probes =
-        vec![probe("balancer", Check::Http(format!("http://127.0.0.1:{ALIVE}{ready}")))];
+    let alive = format!("127.0.0.1:{ALIVE}");
+    let domain = &cx.inputs.spec.app.domain;
+    let check = match cx.inputs.release {
+        Some(_) => Check::Request(readiness::through(ready(cx), domain, alive)),
+        // Whatever is not passed on is the balancer's own to answer.
+        None => Check::Http(format!("http://{alive}{}", own_path(ready(cx)))),
+    };
+    let mut probes = vec![probe("balancer", check)];
     if cx.inputs.topology.floating_address().is_some() {
         probes.push(probe("keepalived", Check::Unit(KEEPALIVED_UNIT.to_owned())));
     }
     probes
+}
+
+/// Of the process that people reach.
+fn ready<'a>(cx: &RoleContext<'a>) -> &'a Ready {
+    let app = &cx.inputs.spec.app;
+    public_process(cx.inputs.spec).map_or(&app.ready, |(_, process)| app.ready_of(process))
+}
+
+/// What the application is asked for through a balancer; none where only the balancer itself can tell.
+fn asked(ready: &Ready) -> Option<&str> {
+    match ready {
+        Ready::Path { path, .. } => path.split('?').next(),
+        _ => None,
+    }
+}
+
+/// Another one, which says that the balancer lives.
+fn own_path(ready: &Ready) -> &'static str {
+    if asked(ready) == Some("/alive") { "/" } else { "/alive" }
 }
 
 fn health(cx: &RoleContext<'_>) -> Vec<Service> {
