@@ -84,6 +84,7 @@ const FULL: &[Scenario] = &[
     full::hosts::SCENARIO,
     full::purge::SCENARIO,
     full::recorded::SCENARIO,
+    full::starts::SCENARIO,
 ];
 
 fn main() -> ExitCode {

@@ -18,4 +18,5 @@ pub(crate) mod recorded;
 mod release;
 pub(crate) mod renewal;
 pub(crate) mod schema;
+pub(crate) mod starts;
 mod strike;
