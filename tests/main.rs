@@ -85,6 +85,7 @@ const FULL: &[Scenario] = &[
     full::purge::SCENARIO,
     full::recorded::SCENARIO,
     full::starts::SCENARIO,
+    full::app_wordpress::SCENARIO,
 ];
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! Long scenarios, run by name before the work counts as done.
 
+pub(crate) mod app_wordpress;
 pub(crate) mod beside;
 pub(crate) mod context;
 pub(crate) mod crashes;

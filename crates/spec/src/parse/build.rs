@@ -68,7 +68,7 @@ fn inside(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     Some(path.to_owned())
 }
 
-/// What a registry calls an image, with its host: `docker.io/library/nginx:1.29`.
+/// What a registry calls an image, with its host: `registry.example/nginx:1.29`.
 pub(super) fn image(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     let text = reader.string(field)?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-:@".contains(&b);
@@ -76,7 +76,7 @@ pub(super) fn image(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String
     let has_host = host == "localhost" || host.contains(['.', ':']);
     if !text.bytes().all(plain) || text.starts_with('-') || !has_host {
         let message = format!("`{text}` is not an image with its registry");
-        let help = "for example \"docker.io/library/nginx:1.29\", better with @sha256:… at its end";
+        let help = "for example \"registry.example/nginx:1.29\", better with @sha256:… at its end";
         reader.error("invalid-image", field.at(), message, help);
     }
     Some(text.to_owned())
