@@ -45,7 +45,7 @@ fn all(steps: &mut Steps) -> Result<(), Abandoned> {
         for (field, value) in fields {
             let _ = b.evaluate(&format!("document.getElementById('{field}').value = '{value}'"));
         }
-        let _ = b.evaluate("document.getElementById('setup').submit()");
+        b.click("submit");
         shows(b, "Success!");
         b.open(&format!("{url}/wp-login.php"));
         b.fill("user_login", "ana");
@@ -94,7 +94,9 @@ fn shows(browser: &Browser, text: &str) {
 
 /// By XML-RPC, which WordPress's own programs for phones speak. Answers the post's address.
 fn publish(browser: &Browser) -> String {
-    let account = format!("<param><value>1</value></param><param><value>ana</value></param><param><value>{PASSWORD}</value></param>");
+    let account = format!(
+        "<param><value>1</value></param><param><value>ana</value></param><param><value>{PASSWORD}</value></param>"
+    );
     let picture = format!(
         "<member><name>name</name><value>shot.png</value></member><member><name>type</name><value>image/png</value></member>\
          <member><name>bits</name><value><base64>{PICTURE}</base64></value></member>"
