@@ -221,10 +221,35 @@ pub(crate) enum Internal {
         groups: Vec<PathBuf>,
     },
     /// Put a machine back that was broken, when standard input ends
-    Mend {
+    Revert {
         instance: String,
         machine: String,
         interface: String,
         address: Ipv4Addr,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::Args;
+    use clap::Parser;
+
+    /// What other parts of the program call this program with.
+    #[test]
+    fn the_calls_of_its_own_parts_are_understood() {
+        for line in [
+            "machine launch FOLDER GROUP",
+            "machine revert INSTANCE MACHINE INTERFACE 198.18.0.10",
+            "node apply",
+            "node task",
+            "node confirm TOKEN",
+            "node signal TOKEN",
+            "node identities",
+            "node transfer",
+            "node load",
+        ] {
+            let words = ["andamio"].into_iter().chain(line.split(' '));
+            assert!(Args::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn machine(what: &Internal) -> Result<Exit, Stop> {
     match what {
         // It becomes another program, which the runtime's threads would be in the way of.
         Internal::Launch { folder, groups } => launch(folder, groups),
-        Internal::Mend { instance, machine, interface, address } => {
+        Internal::Revert { instance, machine, interface, address } => {
             let injection = FaultInjection {
                 instance: instance.clone(),
                 machine: machine.clone(),
