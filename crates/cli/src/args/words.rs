@@ -243,7 +243,7 @@ mod tests {
             "node apply",
             "node task",
             "node confirm TOKEN",
-            "node signal TOKEN",
+            "node signal TOKEN INT",
             "node identities",
             "node transfer",
             "node load",
